@@ -1,0 +1,2 @@
+//! penctl
+fn main() {}
