@@ -1,4 +1,4 @@
 //! The decisions: pure, without sockets, clocks, files or threads. Time and randomness come in as arguments.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
-pub(crate) mod time;
+pub mod time;

@@ -4,16 +4,16 @@ use std::time::Duration;
 
 /// Milliseconds on a clock that never goes back, counted from the start of the process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Tick(pub(crate) u64);
+pub struct Tick(pub(crate) u64);
 
 impl Tick {
     /// This moment plus `seconds`.
-    pub(crate) fn plus_seconds(self, seconds: u32) -> Tick {
+    pub fn plus_seconds(self, seconds: u32) -> Tick {
         Tick(self.0.saturating_add(u64::from(seconds) * 1000))
     }
 
     /// How long ago `earlier` was; zero if it lies ahead.
-    pub(crate) fn since(self, earlier: Tick) -> Duration {
+    pub fn since(self, earlier: Tick) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 }
