@@ -1,0 +1,241 @@
+//! One end of a connection: its socket, what is known of the socket's state, and what still has to be written to it.
+
+use std::io::ErrorKind;
+
+use mio::event::Event;
+
+use super::stream::Stream;
+
+/// The largest single read. A worker has one buffer of this size for all its connections.
+pub const LARGEST_READ: usize = 256 * 1024;
+/// The smallest read that a slow receiver on the other side brings us down to.
+const SMALLEST_READ: usize = 16 * 1024;
+/// The first reads of a connection: an ordinary request or answer fits.
+const FIRST_READ: usize = 64 * 1024;
+
+/// One end of a connection. The poll reports edges, so the end remembers what was reported and not yet used up.
+#[derive(Debug)]
+pub struct End {
+    /// The socket.
+    pub stream: Stream,
+    /// What the peer has not taken yet; nothing is allocated while there is nothing.
+    pending: Option<Box<Pending>>,
+    /// How much to read at once: halved when the other side can't take it all, doubled when it does.
+    read_size: u32,
+    /// There may be something to read.
+    readable: bool,
+    /// There may be room to write.
+    writable: bool,
+    /// The peer has closed its side; what it sent before may still have to be read.
+    closing: bool,
+    /// The socket has an error, behind what may still have to be read.
+    failed: bool,
+    /// The peer uses urgent data, at which reads stop short.
+    urgent: bool,
+    /// What is still to be done about Nagle's delay.
+    nagle: Nagle,
+    /// Everything that the peer sent has been read.
+    pub ended: bool,
+    /// We have told the peer that nothing more will come.
+    pub shut: bool,
+    /// The socket is dead: it was reset or failed otherwise.
+    pub broken: bool,
+}
+
+#[derive(Debug)]
+struct Pending {
+    data: Vec<u8>,
+    written: usize,
+}
+
+/// Nagle's algorithm delays a small write while an earlier one is unacknowledged: never the first. So the option that turns it
+/// off is set before the second write, and a connection that writes once never pays for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Nagle {
+    Settled,
+    BeforeSecondWrite,
+    BeforeThisWrite,
+}
+
+/// What a read brought.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Incoming<'a> {
+    /// These bytes.
+    Data(&'a [u8]),
+    /// Nothing now.
+    Nothing,
+    /// Nothing any more: see `ended` and `broken`.
+    Over,
+}
+
+impl End {
+    /// An accepted socket: it can be written to, and the poll will tell when there is something to read.
+    pub fn accepted(stream: Stream) -> End {
+        End { writable: true, ..End::connecting(stream) }
+    }
+
+    /// A socket that is still being connected.
+    pub fn connecting(stream: Stream) -> End {
+        End {
+            stream,
+            pending: None,
+            read_size: FIRST_READ as u32,
+            readable: false,
+            writable: false,
+            closing: false,
+            failed: false,
+            urgent: false,
+            nagle: Nagle::Settled,
+            ended: false,
+            shut: false,
+            broken: false,
+        }
+    }
+
+    /// Turns Nagle's delay off, as soon as it could matter.
+    pub fn avoid_delay(&mut self) {
+        self.nagle = Nagle::BeforeSecondWrite;
+    }
+
+    /// Takes in what the poll reported.
+    pub fn note(&mut self, event: &Event) {
+        self.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
+        self.writable |= event.is_writable();
+        self.closing |= event.is_read_closed();
+        self.failed |= event.is_error();
+        self.urgent |= event.is_priority();
+        if self.failed && self.ended {
+            // Nobody will read this socket again, so its error is looked for here.
+            self.broken |= !matches!(self.stream.take_error(), Ok(None));
+        }
+    }
+
+    /// Whether the poll has reported an error on this socket.
+    pub fn failed(&self) -> bool {
+        self.failed
+    }
+
+    /// Whether the peer has something for us, as far as the poll has told.
+    pub fn readable(&self) -> bool {
+        self.readable
+    }
+
+    /// Whether another write can be tried.
+    pub fn writable(&self) -> bool {
+        self.writable
+    }
+
+    /// Bytes that wait to be written.
+    pub fn pending(&self) -> usize {
+        self.pending.as_ref().map_or(0, |pending| pending.data.len() - pending.written)
+    }
+
+    /// Reads once, at most `buffer`'s size and what the other end has lately been able to take.
+    pub fn read<'a>(&mut self, buffer: &'a mut [u8]) -> Incoming<'a> {
+        if self.ended {
+            return Incoming::Over;
+        }
+        if !self.readable {
+            return Incoming::Nothing;
+        }
+        let size = buffer.len().min(self.read_size as usize);
+        match self.stream.read(&mut buffer[..size]) {
+            Ok(0) => {
+                self.ended = true;
+                Incoming::Over
+            }
+            Ok(length) => {
+                if length < size && self.stream.short_read_means_drained() && !self.urgent && !self.failed {
+                    // The socket was drained. If the peer had closed when the poll reported, that was all of it, and the read
+                    // that would return 0 can be saved. (After an error only a read tells a reset from an end.)
+                    self.readable = false;
+                    self.ended = self.closing;
+                }
+                Incoming::Data(&buffer[..length])
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.readable = false;
+                Incoming::Nothing
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => Incoming::Nothing,
+            Err(_) => {
+                self.ended = true;
+                self.broken = true;
+                Incoming::Over
+            }
+        }
+    }
+
+    /// Writes `data`, keeping what the peer doesn't take now. Nothing may be pending. Tells how many bytes went out at once.
+    pub fn send(&mut self, data: &[u8]) -> usize {
+        debug_assert!(self.pending.is_none());
+        let written = self.write(data);
+        if written < data.len() && !self.broken {
+            self.pending = Some(Box::new(Pending { data: data[written..].to_vec(), written: 0 }));
+        }
+        written
+    }
+
+    /// Writes what is pending, as far as the peer takes it. Tells how many bytes went out.
+    pub fn flush(&mut self) -> usize {
+        let Some(mut pending) = self.pending.take() else { return 0 };
+        let written = self.write(&pending.data[pending.written..]);
+        pending.written += written;
+        if pending.written < pending.data.len() && !self.broken {
+            self.pending = Some(pending);
+        }
+        written
+    }
+
+    /// Says that nothing more will be written.
+    pub fn finish_writing(&mut self) {
+        self.shut = true;
+        if self.stream.shutdown_write().is_err() {
+            self.broken = true;
+        }
+    }
+
+    /// Adapts the size of this end's reads to what the other end takes: memory for slow receivers stays small, fast ones get
+    /// large and few system calls.
+    pub fn adapt_read_size(&mut self, length: usize, taken: usize) {
+        if taken < length {
+            self.read_size = (self.read_size / 2).max(SMALLEST_READ as u32);
+        } else if length == self.read_size as usize {
+            self.read_size = (self.read_size * 2).min(LARGEST_READ as u32);
+        }
+    }
+
+    /// Writes until everything is out, the socket is full, or broken.
+    fn write(&mut self, data: &[u8]) -> usize {
+        match self.nagle {
+            Nagle::Settled => {}
+            Nagle::BeforeSecondWrite => self.nagle = Nagle::BeforeThisWrite,
+            Nagle::BeforeThisWrite => {
+                self.stream.set_nodelay();
+                self.nagle = Nagle::Settled;
+            }
+        }
+        let mut written = 0;
+        while self.writable && written < data.len() {
+            match self.stream.write(&data[written..]) {
+                // A partial write of a stream socket means that it is full: the next room comes with an edge.
+                Ok(length) => {
+                    written += length;
+                    self.writable = written == data.len();
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
+                Err(_) => self.break_off(),
+            }
+        }
+        written
+    }
+
+    /// The socket can't be written any more. What the peer sent before it failed may still be read.
+    fn break_off(&mut self) {
+        self.broken = true;
+        self.failed = true;
+        self.readable = true;
+        self.pending = None;
+    }
+}

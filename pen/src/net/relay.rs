@@ -1,0 +1,122 @@
+//! Moving bytes between the two ends of a connection, and when that is over.
+//!
+//! Both directions stream with bounded memory: nothing is read while something read earlier has not been taken. An end of
+//! file is passed on as one after everything before it; a reset ends the other side as a reset (SPEC 4).
+
+use super::end::{End, Incoming};
+use super::token::Side;
+use common::command::FastClose;
+
+/// Reads in one direction before the other connections get their turn.
+const READS_PER_TURN: usize = 4;
+
+/// The two ends of an established connection.
+#[derive(Debug)]
+pub struct Relay {
+    /// The client's end.
+    pub down: End,
+    /// The server's end.
+    pub up: End,
+}
+
+/// Where a connection stands after a turn.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It waits for the poll.
+    Waiting,
+    /// It could go on at once; the others come first.
+    Unfinished,
+    /// One end is dead and what it had sent is not all delivered yet: the other end gets a limited time to take it.
+    Failing,
+    /// One end is dead and all that it sent was written to this one, which is to be reset.
+    Reset(Side),
+    /// Both sides are done.
+    Finished,
+}
+
+/// What is told of the bytes that pass.
+pub trait Observer {
+    /// `data` was read from the peer on `side`.
+    fn read(&mut self, side: Side, data: &[u8]);
+    /// `count` bytes were written to the peer on `side`.
+    fn written(&mut self, side: Side, count: usize);
+}
+
+impl Relay {
+    /// Moves what can be moved, both ways.
+    pub fn turn(&mut self, scratch: &mut [u8], fast_close: FastClose, observer: &mut impl Observer) -> Standing {
+        let more_to_server = pump(&mut self.down, &mut self.up, Side::Down, scratch, observer);
+        let more_to_client = pump(&mut self.up, &mut self.down, Side::Up, scratch, observer);
+        let standing = self.standing(fast_close);
+        if matches!(standing, Standing::Waiting | Standing::Failing) && (more_to_server || more_to_client) {
+            return Standing::Unfinished;
+        }
+        if standing == Standing::Waiting {
+            pass_on_end(&self.down, &mut self.up);
+            pass_on_end(&self.up, &mut self.down);
+        }
+        standing
+    }
+
+    /// Bytes that wait to be written, to both sides.
+    pub fn pending(&self) -> usize {
+        self.down.pending() + self.up.pending()
+    }
+
+    fn standing(&self, fast_close: FastClose) -> Standing {
+        let (down, up) = (&self.down, &self.up);
+        if down.broken || up.broken {
+            return match (down.broken, up.broken) {
+                (true, true) => Standing::Finished,
+                (true, false) if down.ended && up.pending() == 0 => Standing::Reset(Side::Up),
+                (false, true) if up.ended && down.pending() == 0 => Standing::Reset(Side::Down),
+                _ => Standing::Failing,
+            };
+        }
+        let down_done = down.ended && up.pending() == 0;
+        let up_done = up.ended && down.pending() == 0;
+        if (down_done && up_done)
+            || (down_done && fast_close.includes_down())
+            || (up_done && fast_close.includes_up())
+        {
+            return Standing::Finished;
+        }
+        if down.failed() && !down.ended || up.failed() && !up.ended {
+            // The error stands behind data that the other side is too slow to take.
+            return Standing::Failing;
+        }
+        Standing::Waiting
+    }
+}
+
+/// Moves bytes one way until one of the ends has to be waited for; true when it stopped only to let others have their turn.
+fn pump(
+    from: &mut End,
+    to: &mut End,
+    side: Side,
+    scratch: &mut [u8],
+    observer: &mut impl Observer,
+) -> bool {
+    if to.pending() > 0 && to.writable() {
+        let written = to.flush();
+        observer.written(side.other(), written);
+    }
+    for _ in 0..READS_PER_TURN {
+        if to.pending() > 0 || to.broken || !to.writable() {
+            return false;
+        }
+        let Incoming::Data(data) = from.read(scratch) else { return false };
+        observer.read(side, data);
+        let written = to.send(data);
+        observer.written(side.other(), written);
+        from.adapt_read_size(data.len(), written);
+    }
+    from.readable() && !from.ended && to.pending() == 0 && to.writable() && !to.broken
+}
+
+/// Passes an end of file on, once everything before it was delivered.
+fn pass_on_end(from: &End, to: &mut End) {
+    if from.ended && !to.shut && to.pending() == 0 {
+        to.finish_writing();
+    }
+}

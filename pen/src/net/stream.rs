@@ -1,0 +1,103 @@
+//! One non-blocking stream socket, TCP or Unix: what forwarding needs of it and nothing more.
+
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+use std::os::fd::{AsRawFd, RawFd};
+use std::time::Duration;
+
+use mio::event::Source;
+use mio::net::{TcpStream, UnixStream};
+use mio::{Interest, Registry};
+use socket2::SockRef;
+
+use crate::os::socket;
+
+/// A connected (or connecting) socket.
+#[derive(Debug)]
+pub enum Stream {
+    /// TCP over IPv4 or IPv6.
+    Tcp(TcpStream),
+    /// A Unix stream socket.
+    Unix(UnixStream),
+}
+
+impl Stream {
+    /// Tells the poll about this socket, once, for everything: edges do the rest.
+    pub fn register(&mut self, registry: &Registry, token: mio::Token) -> io::Result<()> {
+        let everything = Interest::READABLE | Interest::WRITABLE | Interest::PRIORITY;
+        match self {
+            Stream::Tcp(tcp) => tcp.register(registry, token, everything),
+            Stream::Unix(unix) => unix.register(registry, token, everything),
+        }
+    }
+
+    /// Reads once.
+    pub fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(tcp) => (&mut &*tcp).read(buffer),
+            Stream::Unix(unix) => (&mut &*unix).read(buffer),
+        }
+    }
+
+    /// Writes once; never raises SIGPIPE.
+    pub fn write(&self, data: &[u8]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(tcp) => (&mut &*tcp).write(data),
+            Stream::Unix(unix) => (&mut &*unix).write(data),
+        }
+    }
+
+    /// Says that nothing more will be written: the peer reads end of file after what was sent.
+    pub fn shutdown_write(&self) -> io::Result<()> {
+        match self {
+            Stream::Tcp(tcp) => tcp.shutdown(Shutdown::Write),
+            Stream::Unix(unix) => unix.shutdown(Shutdown::Write),
+        }
+    }
+
+    /// Closes so that the peer sees a reset, not an end of file. Unix sockets have no reset: they just close.
+    pub fn reset(self) {
+        if let Stream::Tcp(tcp) = &self {
+            // A failure leaves an ordinary close, which is all that a dead socket can do anyway.
+            let _ = SockRef::from(tcp).set_linger(Some(Duration::ZERO));
+        }
+    }
+
+    /// Turns Nagle's delay off; Unix sockets never had one.
+    pub fn set_nodelay(&self) {
+        if let Stream::Tcp(tcp) = self {
+            // Only a socket that is already dead refuses, and that shows at the next write.
+            let _ = tcp.set_nodelay(true);
+        }
+    }
+
+    /// The error that a failed connect or a reset left in the socket, if any.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        match self {
+            Stream::Tcp(tcp) => tcp.take_error(),
+            Stream::Unix(unix) => unix.take_error(),
+        }
+    }
+
+    /// Whether everything written has reached the peer's kernel.
+    pub fn delivered(&self) -> bool {
+        match self {
+            Stream::Tcp(tcp) => socket::unsent_bytes(tcp).is_ok_and(|bytes| bytes == 0),
+            Stream::Unix(_) => true,
+        }
+    }
+
+    /// Whether a read shorter than the buffer proves that the socket had no more at that moment. Unix stream sockets also end a
+    /// read early where the sender's credentials or passed descriptors change.
+    pub fn short_read_means_drained(&self) -> bool {
+        matches!(self, Stream::Tcp(_))
+    }
+
+    /// The descriptor's number, for humans.
+    pub fn fd(&self) -> RawFd {
+        match self {
+            Stream::Tcp(tcp) => tcp.as_raw_fd(),
+            Stream::Unix(unix) => unix.as_raw_fd(),
+        }
+    }
+}
