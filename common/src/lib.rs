@@ -2,4 +2,6 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod acl;
+pub mod addr;
 pub mod client_addr;
+pub mod command;
