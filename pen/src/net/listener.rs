@@ -1,0 +1,294 @@
+//! Listening sockets: opening one, accepting from one, and what a worker knows of those it accepts from.
+//! Which ones there are is the `registry`'s business.
+
+use std::fmt::{self, Display, Formatter};
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use common::client_addr::ClientAddr;
+use mio::event::Source;
+use mio::net::{TcpListener, UnixListener};
+use mio::unix::SourceFd;
+use mio::{Interest, Registry};
+use nix::errno::Errno;
+use socket2::{Domain, SockAddr, SockFilter, SockRef, Socket, Type};
+
+use super::connection::Peer;
+use super::stream::Stream;
+use crate::engine::time::Tick;
+use crate::settings::ServiceIndex;
+
+/// A listener's number in the registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ListenerId(pub u32);
+
+/// A listening socket. TCP: each worker has its own, in one `SO_REUSEPORT` group. Unix: the workers share one.
+#[derive(Debug)]
+pub struct ListenSocket {
+    kind: Kind,
+    name: String,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+/// How a TCP listener is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TcpOptions {
+    /// How many clients may wait in the queue.
+    pub backlog: u32,
+    /// An IPv6 wildcard leaves IPv4 to another listener.
+    pub only_v6: bool,
+    /// What accepted connections inherit.
+    pub inherited: Inherited,
+}
+
+/// What a TCP listener passes on to the connections that it accepts, at no system call of theirs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inherited {
+    /// SO_KEEPALIVE
+    pub keepalive: bool,
+    /// TCP_NODELAY
+    pub nodelay: bool,
+}
+
+/// A client that was accepted.
+#[derive(Debug)]
+pub struct Accepted {
+    /// Its connection.
+    pub stream: Stream,
+    /// Who it is.
+    pub peer: Peer,
+}
+
+impl ListenSocket {
+    /// One socket of a TCP listener, alone on its address or (`shared`) one of a group.
+    pub fn tcp(address: SocketAddr, options: TcpOptions, shared: bool) -> io::Result<ListenSocket> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking().cloexec(), None)?;
+        if options.only_v6 && address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        socket.set_reuse_address(true)?;
+        socket.set_reuse_port(shared)?;
+        socket.bind(&address.into())?;
+        socket.listen(options.backlog.try_into().unwrap_or(i32::MAX))?;
+        let listener = TcpListener::from_std(socket.into());
+        let name = listener.local_addr()?.to_string();
+        let socket = ListenSocket { kind: Kind::Tcp(listener), name };
+        socket.pass_on(options.inherited)?;
+        Ok(socket)
+    }
+
+    /// A Unix listener. A file that a dead process left is replaced; one that a live process answers on is an error.
+    pub fn unix(path: &Path, backlog: u32) -> io::Result<ListenSocket> {
+        let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking().cloexec(), None)?;
+        let address = SockAddr::unix(path)?;
+        if let Err(error) = socket.bind(&address) {
+            if error.kind() != ErrorKind::AddrInUse || !is_abandoned(path) {
+                return Err(error);
+            }
+            std::fs::remove_file(path)?;
+            socket.bind(&address)?;
+        }
+        socket.listen(backlog.try_into().unwrap_or(i32::MAX))?;
+        let listener = UnixListener::from_std(socket.into());
+        Ok(ListenSocket { kind: Kind::Unix(listener), name: path.display().to_string() })
+    }
+
+    /// Takes the next client from the queue.
+    pub fn accept(&self) -> io::Result<Accepted> {
+        match &self.kind {
+            Kind::Tcp(listener) => {
+                let (stream, address) = listener.accept()?;
+                let peer = Peer { address: ClientAddr::from(address.ip()), port: address.port() };
+                Ok(Accepted { stream: Stream::Tcp(stream), peer })
+            }
+            Kind::Unix(listener) => {
+                let (stream, _) = listener.accept()?;
+                Ok(Accepted { stream: Stream::Unix(stream), peer: Peer { address: ClientAddr::Unix, port: 0 } })
+            }
+        }
+    }
+
+    /// Tells a worker's poll about the socket, which several workers may do.
+    pub fn register(&self, registry: &Registry, token: mio::Token) -> io::Result<()> {
+        SourceFd(&self.fd()).register(registry, token, Interest::READABLE)
+    }
+
+    /// Takes `register` back: other threads may hold the socket open longer.
+    pub fn deregister(&self, registry: &Registry) {
+        // It fails only if the poll never knew the socket.
+        let _ = SourceFd(&self.fd()).deregister(registry);
+    }
+
+    /// Sets what accepted connections inherit.
+    pub fn pass_on(&self, inherited: Inherited) -> io::Result<()> {
+        if let Kind::Tcp(listener) = &self.kind {
+            let socket = SockRef::from(listener);
+            socket.set_keepalive(inherited.keepalive)?;
+            socket.set_tcp_nodelay(inherited.nodelay)?;
+        }
+        Ok(())
+    }
+
+    /// The address of a TCP listener.
+    pub fn local_address(&self) -> Option<SocketAddr> {
+        match &self.kind {
+            Kind::Tcp(listener) => listener.local_addr().ok(),
+            Kind::Unix(_) => None,
+        }
+    }
+
+    /// Lets no new client begin, while those that have begun can still get in: the kernel drops their first packets, so that
+    /// they try again a second later, wherever the address then leads.
+    pub fn turn_away(&self) -> io::Result<()> {
+        match &self.kind {
+            Kind::Tcp(listener) => SockRef::from(listener).attach_filter(&drop_first_packets()),
+            // A Unix listener's file is taken away instead.
+            Kind::Unix(_) => Ok(()),
+        }
+    }
+
+    /// Takes `turn_away` back.
+    pub fn welcome(&self) -> io::Result<()> {
+        match &self.kind {
+            Kind::Tcp(listener) => SockRef::from(listener).detach_filter(),
+            Kind::Unix(_) => Ok(()),
+        }
+    }
+
+    fn fd(&self) -> i32 {
+        match &self.kind {
+            Kind::Tcp(listener) => listener.as_raw_fd(),
+            Kind::Unix(listener) => listener.as_raw_fd(),
+        }
+    }
+}
+
+impl Display for ListenSocket {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+/// Whether the file is a Unix socket.
+pub fn is_socket(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket())
+}
+
+/// Whether the file is a socket that nobody answers on.
+fn is_abandoned(path: &Path) -> bool {
+    is_socket(path)
+        && mio::net::UnixStream::connect(path)
+            .is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+}
+
+/// A classic BPF program for a TCP listener: a segment with SYN and without ACK is dropped, all others pass.
+fn drop_first_packets() -> [SockFilter; 5] {
+    const LOAD_BYTE: u16 = (libc::BPF_LD | libc::BPF_B | libc::BPF_ABS) as u16;
+    const AND: u16 = (libc::BPF_ALU | libc::BPF_AND | libc::BPF_K) as u16;
+    const JUMP_IF_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+    const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+    const FLAGS_OFFSET: u32 = 13;
+    const SYN: u32 = 0x02;
+    const ACK: u32 = 0x10;
+    [
+        SockFilter::new(LOAD_BYTE, 0, 0, FLAGS_OFFSET),
+        SockFilter::new(AND, 0, 0, SYN | ACK),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 1, SYN),
+        SockFilter::new(RETURN, 0, 0, 0),
+        SockFilter::new(RETURN, 0, 0, u32::MAX),
+    ]
+}
+
+/// A listening socket as a worker sees it.
+#[derive(Debug)]
+pub struct Listening {
+    /// Its number.
+    pub id: ListenerId,
+    /// Its service.
+    pub service: ServiceIndex,
+    /// The socket.
+    pub socket: Arc<ListenSocket>,
+    /// Somebody may wait in its queue: the poll said so, and the queue was not seen empty since.
+    pub ready: bool,
+    /// There was no room for another connection; the mailbox tells when there is.
+    pub waits_for_room: bool,
+    /// The kernel could not give us another connection; tried again then.
+    pub paused_until: Option<Tick>,
+    closing: bool,
+}
+
+impl Listening {
+    /// A listener that the poll has just been told about; whoever already waits is found at once.
+    pub fn new(id: ListenerId, service: ServiceIndex, socket: Arc<ListenSocket>) -> Listening {
+        Listening { id, service, socket, ready: true, waits_for_room: false, paused_until: None, closing: false }
+    }
+
+    /// Whether accepting makes sense now.
+    pub fn can_accept(&self) -> bool {
+        self.ready && !self.waits_for_room && self.paused_until.is_none()
+    }
+
+    /// Leaves it alone until then.
+    pub fn pause(&mut self, until: Tick) {
+        self.paused_until = Some(until);
+    }
+
+    /// Ends the pause if it is over.
+    pub fn resume(&mut self, now: Tick) {
+        if self.paused_until.is_some_and(|until| until <= now) {
+            self.paused_until = None;
+        }
+    }
+
+    /// Accepts what is in the queue, however long that takes, and then is finished.
+    pub fn close_when_empty(&mut self) {
+        self.closing = true;
+        self.ready = true;
+    }
+
+    /// Whether it can be dropped.
+    pub fn finished(&self) -> bool {
+        self.closing && !self.ready
+    }
+}
+
+/// Why nobody could be accepted.
+#[derive(Debug, PartialEq, Eq)]
+pub enum AcceptTrouble {
+    /// The queue is empty.
+    NobodyWaits,
+    /// A client gave up, or its network did, before we came: the next one may be fine.
+    PeerIsGone,
+    /// We lack descriptors or memory, or something unknown is wrong.
+    Shortage,
+}
+
+impl From<&io::Error> for AcceptTrouble {
+    fn from(error: &io::Error) -> AcceptTrouble {
+        use Errno::{
+            ECONNABORTED, EHOSTDOWN, EHOSTUNREACH, EINTR, ENETDOWN, ENETUNREACH, ENONET, ENOPROTOOPT, EOPNOTSUPP, EPERM,
+            EPROTO,
+        };
+        if error.kind() == ErrorKind::WouldBlock {
+            return AcceptTrouble::NobodyWaits;
+        }
+        // accept(2): Linux passes errors that are already pending on the new connection.
+        let passing = [
+            ECONNABORTED, EHOSTDOWN, EHOSTUNREACH, EINTR, ENETDOWN, ENETUNREACH, ENONET, ENOPROTOOPT, EOPNOTSUPP, EPERM,
+            EPROTO,
+        ];
+        match error.raw_os_error() {
+            Some(code) if passing.contains(&Errno::from_raw(code)) => AcceptTrouble::PeerIsGone,
+            _ => AcceptTrouble::Shortage,
+        }
+    }
+}

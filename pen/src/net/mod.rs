@@ -1,0 +1,15 @@
+//! The shells around the engine: sockets, the poll, and the worker threads that own them.
+
+pub mod connection;
+pub mod dump;
+pub mod dummy;
+pub mod end;
+pub mod listener;
+pub mod registry;
+pub mod relay;
+pub mod report;
+pub mod request_tap;
+pub mod stream;
+pub mod token;
+pub mod upstream;
+pub mod worker;

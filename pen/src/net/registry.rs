@@ -1,0 +1,280 @@
+//! All listening sockets of the process: what a service listens on goes through here, at start, at HUP and by `listen`.
+//!
+//! Changes are planned first, which opens what is new, and then carried out as a whole or not at all. What stays is never
+//! reopened. What goes gets no new clients, and is closed a moment later, when those that had begun to connect are in.
+
+use std::fmt::{self, Display, Formatter};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::listener::{ListenSocket, ListenerId, TcpOptions};
+use super::worker::Message;
+use crate::engine::time::Tick;
+use crate::settings::ServiceIndex;
+use crate::shared::Shared;
+
+/// How long a listener that goes waits for handshakes that are under way: a round trip and some more.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Where to listen.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// TCP; port 0 takes a free one.
+    Inet(SocketAddr),
+    /// A Unix socket.
+    Unix(PathBuf),
+}
+
+/// What a service wants to listen on.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// The service.
+    pub service: ServiceIndex,
+    /// The place.
+    pub place: Place,
+    /// How to open it, if it is TCP.
+    pub options: TcpOptions,
+}
+
+/// Why a listener could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {place}: {}", explain(.error))]
+pub struct ListenError {
+    place: Place,
+    error: io::Error,
+}
+
+/// The listeners of the process.
+#[derive(Debug)]
+pub struct Registry {
+    shared: Arc<Shared>,
+    entries: Vec<Entry>,
+    next_id: u32,
+}
+
+/// What is to be done. Dropped, it undoes what was opened for it.
+#[derive(Debug)]
+pub struct Plan {
+    opened: Vec<Entry>,
+    kept: Vec<ListenerId>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    id: ListenerId,
+    service: ServiceIndex,
+    /// As it was asked for, perhaps with port 0.
+    asked: Place,
+    /// With the port that it got.
+    bound: Place,
+    sockets: Vec<Arc<ListenSocket>>,
+    state: State,
+    /// The file of a Unix socket, taken away with the entry.
+    _file: Option<SocketFile>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    /// New clients are turned away; closed then.
+    Leaving(Tick),
+}
+
+/// The file of a Unix socket that we made.
+#[derive(Debug)]
+pub struct SocketFile(pub PathBuf);
+
+impl Registry {
+    /// No listeners yet; `shared` tells how many workers there are.
+    pub fn new(shared: Arc<Shared>) -> Registry {
+        Registry { shared, entries: Vec::new(), next_id: 0 }
+    }
+
+    /// Opens what is wanted and not yet there. Nothing changes for the listeners that are.
+    pub fn plan(&mut self, wanted: &[Wanted]) -> Result<Plan, ListenError> {
+        let mut plan = Plan { opened: Vec::new(), kept: Vec::new() };
+        for one in wanted {
+            if let Some(entry) = self.entries.iter().find(|entry| entry.satisfies(one)) {
+                plan.kept.push(entry.id);
+            } else {
+                let entry = self.open(one).map_err(|error| ListenError { place: one.place.clone(), error })?;
+                plan.opened.push(entry);
+            }
+        }
+        Ok(plan)
+    }
+
+    /// Does what was planned: the new ones accept, those that are not wanted any more say farewell.
+    pub fn carry_out(&mut self, plan: Plan) {
+        for entry in &mut self.entries {
+            if plan.kept.contains(&entry.id) { entry.stay() } else { entry.leave(self.shared.now().plus(FAREWELL)) }
+        }
+        for entry in plan.opened {
+            for (index, mailbox) in self.shared.mailboxes.iter().enumerate() {
+                // TCP: one socket a worker. Unix: one for all.
+                let socket = &entry.sockets[index % entry.sockets.len()];
+                mailbox.send(Message::Listen(entry.id, entry.service, Arc::clone(socket)));
+            }
+            self.entries.push(entry);
+        }
+    }
+
+    /// Sets what connections inherit from the service's listeners.
+    pub fn pass_on(&self, service: ServiceIndex, options: TcpOptions) {
+        for socket in self.entries.iter().filter(|entry| entry.service == service).flat_map(|entry| &entry.sockets) {
+            if let Err(error) = socket.pass_on(options.inherited) {
+                log::warn!("cannot set options of the listener on {socket}: {error}");
+            }
+        }
+    }
+
+    /// Where a listener that was asked for as `asked` really listens.
+    pub fn bound(&self, service: ServiceIndex, asked: &Place) -> Option<&Place> {
+        self.entries
+            .iter()
+            .find(|entry| entry.service == service && entry.state == State::Open && entry.asked == *asked)
+            .map(|entry| &entry.bound)
+    }
+
+    /// Closes the listeners whose farewell is over. Tells when to come again.
+    pub fn close_left(&mut self) -> Option<Tick> {
+        let now = self.shared.now();
+        for entry in self.entries.extract_if(.., |entry| matches!(entry.state, State::Leaving(until) if until <= now)) {
+            for mailbox in &self.shared.mailboxes {
+                mailbox.send(Message::Unlisten(entry.id));
+            }
+        }
+        self.entries.iter().filter_map(|entry| if let State::Leaving(until) = entry.state { Some(until) } else { None }).min()
+    }
+
+    /// Turns all new clients away and closes the listeners after `farewell` at the latest.
+    pub fn leave_all(&mut self, farewell: Duration) {
+        let until = self.shared.now().plus(farewell.min(FAREWELL));
+        for entry in &mut self.entries {
+            entry.leave(until);
+        }
+        self.close_left();
+    }
+
+    fn open(&mut self, wanted: &Wanted) -> io::Result<Entry> {
+        let (sockets, bound, file) = match &wanted.place {
+            Place::Inet(address) => {
+                let sockets = self.open_group(*address, wanted.options)?;
+                let bound = sockets[0].local_address().map_or(wanted.place.clone(), Place::Inet);
+                (sockets, bound, None)
+            }
+            Place::Unix(path) => {
+                let socket = ListenSocket::unix(path, wanted.options.backlog)?;
+                (vec![socket], wanted.place.clone(), Some(SocketFile(path.clone())))
+            }
+        };
+        self.next_id += 1;
+        Ok(Entry {
+            id: ListenerId(self.next_id),
+            service: wanted.service,
+            asked: wanted.place.clone(),
+            bound,
+            sockets: sockets.into_iter().map(Arc::new).collect(),
+            state: State::Open,
+            _file: file,
+        })
+    }
+
+    /// One socket a worker. A `SO_REUSEPORT` group lets in any process of the same user, another pen for instance; so an
+    /// ordinary bind looks first whether the address is free (unless it overlaps one of our own).
+    fn open_group(&self, mut address: SocketAddr, options: TcpOptions) -> io::Result<Vec<ListenSocket>> {
+        if !self.entries.iter().any(|entry| entry.overlaps(address)) {
+            let probe = ListenSocket::tcp(address, options, false)?;
+            address = probe.local_address().unwrap_or(address);
+        }
+        self.shared.mailboxes.iter().map(|_| ListenSocket::tcp(address, options, true)).collect()
+    }
+}
+
+impl Plan {
+    /// Where a listener that was asked for as `asked` is going to listen, if it was opened by this plan.
+    pub fn bound(&self, service: ServiceIndex, asked: &Place) -> Option<&Place> {
+        self.opened
+            .iter()
+            .find(|entry| entry.service == service && entry.asked == *asked)
+            .map(|entry| &entry.bound)
+    }
+}
+
+impl Entry {
+    fn satisfies(&self, wanted: &Wanted) -> bool {
+        // A Unix listener that leaves has lost its file, and can't come back.
+        let there = self.state == State::Open || matches!(self.bound, Place::Inet(_));
+        there && self.service == wanted.service && (self.asked == wanted.place || self.bound == wanted.place)
+    }
+
+    fn overlaps(&self, address: SocketAddr) -> bool {
+        let Place::Inet(ours) = self.bound else { return false };
+        let same_port = ours.port() == address.port();
+        same_port && (ours.ip() == address.ip() || ours.ip().is_unspecified() || address.ip().is_unspecified())
+    }
+
+    fn leave(&mut self, until: Tick) {
+        match self.state {
+            State::Open => {
+                self.state = State::Leaving(until);
+                self.each_socket(ListenSocket::turn_away);
+                self._file = None;
+            }
+            State::Leaving(earlier) => self.state = State::Leaving(earlier.min(until)),
+        }
+    }
+
+    fn stay(&mut self) {
+        if self.state != State::Open {
+            self.state = State::Open;
+            self.each_socket(ListenSocket::welcome);
+        }
+    }
+
+    fn each_socket(&self, action: impl Fn(&ListenSocket) -> io::Result<()>) {
+        for socket in &self.sockets {
+            if let Err(error) = action(socket) {
+                log::warn!("cannot change the listener on {socket}: {error}");
+            }
+        }
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if super::listener::is_socket(&self.0) {
+            // After a chroot or a change of user it may be out of our reach; the next pen there replaces it.
+            let _ = std::fs::remove_file(&self.0);
+        }
+    }
+}
+
+impl Display for Place {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Inet(address) => address.fmt(f),
+            Place::Unix(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// The reason in words that help.
+fn explain(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "another process listens there".to_owned(),
+        io::ErrorKind::AddrNotAvailable => "this machine does not have that address".to_owned(),
+        io::ErrorKind::PermissionDenied => "pen's user is not permitted to (ports below 1024 need root)".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// Whether two wildcard listeners share a port, so that the IPv6 one must leave IPv4 alone.
+pub fn needs_only_v6(place: &Place, all: &[Place]) -> bool {
+    let Place::Inet(SocketAddr::V6(v6)) = place else { return false };
+    v6.ip().is_unspecified()
+        && all.contains(&Place::Inet(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), v6.port())))
+}

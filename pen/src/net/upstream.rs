@@ -1,0 +1,225 @@
+//! Finding a server for a connection: choose, dial, and on failure choose the next (SPEC 3, rules 2 to 7).
+
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use mio::net::{TcpStream, UnixStream};
+use nix::errno::Errno;
+use nix::sys::socket::{setsockopt, sockopt};
+use socket2::{Domain, SockRef, Socket, Type};
+
+use super::connection::{Chosen, Connection, Next, Phase};
+use super::end::End;
+use super::stream::Stream;
+use super::token::Side;
+use super::worker::Turn;
+use crate::engine::select::{Query, Selection};
+use crate::engine::servers::{Server, ServerAddr, ServerId};
+use crate::settings::Service;
+use crate::shared::PendingRoom;
+
+/// How far the search for a server has come.
+#[derive(Debug)]
+pub struct Attempt {
+    stage: Stage,
+    known: Option<ServerId>,
+    selection: Selection,
+    _pending: PendingRoom,
+}
+
+/// Whom to try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// The slots, in the order of the mode.
+    Regular,
+    /// The emergency server was next, and is last.
+    Emergency,
+    /// The client was refused: the abuse server or nobody.
+    Refused,
+    /// Nobody is left.
+    Exhausted,
+}
+
+/// Why a server could not be dialled.
+#[derive(Debug)]
+enum DialError {
+    /// We lack something.
+    Shortage(io::Error),
+    /// The server refused, or can't be reached.
+    Server(io::Error),
+    /// The server's queue is full (Unix sockets say so at once): another may take the client, but it isn't dead.
+    Full(io::Error),
+}
+
+impl Attempt {
+    /// Before the first server. `known`: the client's last server; `refused`: by `client_acl`.
+    pub fn new(known: Option<ServerId>, refused: bool, pending: PendingRoom) -> Attempt {
+        let stage = if refused { Stage::Refused } else { Stage::Regular };
+        Attempt { stage, known, selection: Selection::new(), _pending: pending }
+    }
+}
+
+impl Connection {
+    /// Dials the next server that can take the client, until one is on its way.
+    pub fn try_next_server(&mut self, turn: &mut Turn<'_>) -> Next {
+        let service = Arc::clone(turn.settings.service(self.service));
+        while let Some(chosen) = self.choose(&service, turn) {
+            match dial(&chosen.server, &service) {
+                Ok(stream) => {
+                    let mut up = End::connecting(stream);
+                    if let Err(error) = up.stream.register(turn.registry, self.token(Side::Up)) {
+                        return self.shortage(&error, turn);
+                    }
+                    if service.tcp_nodelay {
+                        up.avoid_delay();
+                    }
+                    self.up = Some(up);
+                    self.server = Some(chosen);
+                    turn.timers.arm(self.slot, turn.now.plus_seconds(service.limits.timeout));
+                    return Next::Wait;
+                }
+                Err(DialError::Shortage(error)) => return self.shortage(&error, turn),
+                Err(DialError::Server(error)) => server_failed(&chosen, &error, &service, turn),
+                Err(DialError::Full(error)) => chosen.reservation.state().failed(&error.to_string()),
+            }
+        }
+        self.give_up(&service)
+    }
+
+    /// The server's socket has news while connecting.
+    pub fn connect_event(&mut self, turn: &mut Turn<'_>) -> Next {
+        let Some(up) = &self.up else { return Next::Wait };
+        if up.failed() {
+            let error = match up.stream.take_error() {
+                Ok(Some(error)) | Err(error) => error,
+                Ok(None) => ErrorKind::ConnectionReset.into(),
+            };
+            return self.connect_failed(&error, turn);
+        }
+        if !up.writable() {
+            return Next::Wait;
+        }
+        if let Some(chosen) = &self.server {
+            chosen.reservation.state().connected();
+        }
+        self.established(turn)
+    }
+
+    /// The server has not answered in time.
+    pub fn connect_timed_out(&mut self, turn: &mut Turn<'_>) -> Next {
+        self.connect_failed(&ErrorKind::TimedOut.into(), turn)
+    }
+
+    fn connect_failed(&mut self, error: &io::Error, turn: &mut Turn<'_>) -> Next {
+        self.up = None;
+        if let Some(chosen) = self.server.take() {
+            if is_shortage(error) {
+                return self.shortage(error, turn);
+            }
+            server_failed(&chosen, error, turn.settings.service(self.service), turn);
+        }
+        self.try_next_server(turn)
+    }
+
+    /// The next server, with a place reserved at it, and remembered as the client's if it is a regular one.
+    fn choose(&mut self, service: &Service, turn: &Turn<'_>) -> Option<Chosen> {
+        let Phase::Connecting(attempt) = &mut self.phase else { return None };
+        if attempt.stage == Stage::Regular {
+            let query = Query {
+                servers: &service.servers,
+                modes: service.modes,
+                acls: &turn.settings.acls,
+                turn: &service.state.turn,
+                client: self.peer.address,
+                port: self.peer.port,
+                known: attempt.known,
+                now: turn.now,
+            };
+            if let Some(candidate) = attempt.selection.next(&query) {
+                if let Some(tracked) = &self.client
+                    && attempt.known != Some(candidate.server.id())
+                {
+                    service.state.clients.lock().remember(tracked.entry, candidate.server.id());
+                }
+                return Some(Chosen { server: candidate.server, reservation: candidate.reservation, regular: true });
+            }
+        }
+        let (server, stage) = match attempt.stage {
+            Stage::Regular if !service.modes.stubborn => (&service.emergency, Stage::Emergency),
+            Stage::Refused => (&service.abuse, Stage::Exhausted),
+            _ => (&None, Stage::Exhausted),
+        };
+        attempt.stage = stage;
+        let server = Arc::clone(server.as_ref()?);
+        let reservation = server.state.reserve(server.limit(crate::engine::servers::Standing::New))?;
+        Some(Chosen { server, reservation, regular: false })
+    }
+
+    /// Nobody can take the client.
+    fn give_up(&mut self, service: &Service) -> Next {
+        let refused = !matches!(&self.phase, Phase::Connecting(attempt) if attempt.stage != Stage::Exhausted);
+        let counters = &service.state.counters;
+        if refused { counters.refused.count() } else { counters.unserved.count() }
+        log::debug!("closing a connection from {}: no server can take it", self.peer.address);
+        Next::End
+    }
+}
+
+/// Notes that a server failed, and leaves it alone for a while; emergency and abuse servers are never blacklisted.
+fn server_failed(chosen: &Chosen, error: &io::Error, service: &Service, turn: &Turn<'_>) {
+    let state = chosen.reservation.state();
+    state.failed(&error.to_string());
+    let address = chosen.server.address();
+    if !chosen.regular {
+        log::warn!("server {address} failed: {error}");
+        return;
+    }
+    if state.blacklisted(turn.now).is_none() && service.limits.blacklist > 0 {
+        let (slot, seconds) = (state.id.slot, service.limits.blacklist);
+        log::warn!("server {slot} ({address}) failed: {error}; it is left alone for {seconds} seconds");
+    }
+    state.blacklist(turn.now.plus_seconds(service.limits.blacklist));
+}
+
+/// Starts a connection to the server; it is there when the poll says that it can be written to.
+fn dial(server: &Server, service: &Service) -> Result<Stream, DialError> {
+    let dialled = match server.address() {
+        ServerAddr::Inet(address) => dial_tcp(*address, service).map(Stream::Tcp),
+        ServerAddr::Unix(path) => UnixStream::connect(path).map(Stream::Unix),
+    };
+    dialled.map_err(|error| match error.kind() {
+        ErrorKind::WouldBlock if matches!(server.address(), ServerAddr::Unix(_)) => DialError::Full(error),
+        _ if is_shortage(&error) => DialError::Shortage(error),
+        _ => DialError::Server(error),
+    })
+}
+
+fn dial_tcp(address: SocketAddr, service: &Service) -> io::Result<TcpStream> {
+    let stream = match service.source {
+        Some(source) if source.is_ipv4() == address.is_ipv4() => dial_from(source, address)?,
+        _ => TcpStream::connect(address)?,
+    };
+    if service.keepalive {
+        SockRef::from(&stream).set_keepalive(true)?;
+    }
+    Ok(stream)
+}
+
+/// Dials from one of our addresses. The port is left to the connect, so that it only has to be free towards this server.
+fn dial_from(source: IpAddr, address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking().cloexec(), None)?;
+    setsockopt(&socket, sockopt::IpBindAddressNoPort, &true)?;
+    socket.bind(&SocketAddr::new(source, 0).into())?;
+    match socket.connect(&address.into()) {
+        Err(error) if error.raw_os_error() != Some(Errno::EINPROGRESS as i32) => Err(error),
+        _ => Ok(TcpStream::from_std(socket.into())),
+    }
+}
+
+/// Whether an error is our own lack of something, for which no server is to blame.
+fn is_shortage(error: &io::Error) -> bool {
+    use Errno::{EADDRNOTAVAIL, EAGAIN, EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC};
+    let shortages = [EADDRNOTAVAIL, EAGAIN, EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC];
+    error.raw_os_error().is_some_and(|code| shortages.contains(&Errno::from_raw(code)))
+}

@@ -1,0 +1,321 @@
+//! A data-plane thread: its poll, its connections, its listeners. It shares nothing on the way of a byte.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use mio::event::Event;
+use mio::{Events, Poll, Registry};
+use slab::Slab;
+
+use super::connection::{Connection, Next, Phase, Place};
+use super::end::LARGEST_READ;
+use super::listener::{AcceptTrouble, Accepted, ListenSocket, ListenerId, Listening};
+use super::report::{self, ConnectionReport};
+use super::token::{GENERATION_MASK, Token};
+use crate::engine::time::Tick;
+use crate::engine::timer::TimerWheel;
+use crate::settings::{ServiceIndex, Settings};
+use crate::shared::{Mailbox, PendingRoom, Room, Shared};
+
+/// Events taken from the poll at once.
+const EVENTS_PER_TURN: usize = 1024;
+/// How long to leave a listener alone that could not accept for want of descriptors or memory, if nothing else frees some.
+const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);
+
+/// What the control plane tells a worker.
+#[derive(Debug)]
+pub enum Message {
+    /// Accept on this socket, for this service.
+    Listen(ListenerId, ServiceIndex, Arc<ListenSocket>),
+    /// Serve what the socket's queue holds, then let go of it.
+    Unlisten(ListenerId),
+    /// End the connection of this number, if it is one of yours.
+    EndConnection(u32),
+    /// Tell about your connections.
+    Report(Sender<Vec<ConnectionReport>>),
+    /// End all connections, and yourself.
+    Stop,
+}
+
+/// A worker.
+#[derive(Debug)]
+pub struct Worker {
+    index: usize,
+    poll: Poll,
+    shared: Arc<Shared>,
+    settings: Arc<Settings>,
+    now: Tick,
+    listeners: Vec<Listening>,
+    connections: Slab<Connection>,
+    next_generation: u32,
+    timers: TimerWheel,
+    scratch: Box<[u8]>,
+    /// Connections that stopped only to let the others have their turn.
+    unfinished: Vec<(u32, u32)>,
+    /// Connections that are over: closed after the events are dealt with.
+    ended: Vec<u32>,
+    fired: Vec<u32>,
+    stopping: bool,
+}
+
+/// What a connection may use during its turn.
+#[derive(Debug)]
+pub struct Turn<'a> {
+    /// The poll's registry.
+    pub registry: &'a Registry,
+    /// The settings in force.
+    pub settings: &'a Settings,
+    /// The worker's timers, by slot.
+    pub timers: &'a mut TimerWheel,
+    /// Room for one read.
+    pub scratch: &'a mut [u8],
+    /// The time at the beginning of the turn.
+    pub now: Tick,
+}
+
+impl Worker {
+    /// A worker around its poll; `index` is that of its mailbox.
+    pub fn new(index: usize, poll: Poll, shared: Arc<Shared>) -> Worker {
+        Worker {
+            index,
+            poll,
+            settings: shared.settings.load_full(),
+            now: shared.now(),
+            shared,
+            listeners: Vec::new(),
+            connections: Slab::new(),
+            next_generation: 0,
+            timers: TimerWheel::new(),
+            scratch: vec![0; LARGEST_READ].into_boxed_slice(),
+            unfinished: Vec::new(),
+            ended: Vec::new(),
+            fired: Vec::new(),
+            stopping: false,
+        }
+    }
+
+    /// Works until it is told to stop.
+    pub fn run(mut self) {
+        let mut events = Events::with_capacity(EVENTS_PER_TURN);
+        while !self.stopping {
+            if let Err(error) = self.poll.poll(&mut events, self.patience())
+                && error.kind() != io::ErrorKind::Interrupted
+            {
+                log::error!("cannot wait for events: {error}");
+            }
+            self.now = self.shared.now();
+            let unfinished = std::mem::take(&mut self.unfinished);
+            for event in &events {
+                self.dispatch(event);
+            }
+            for (slot, generation) in unfinished {
+                self.step(slot, generation, Connection::resume);
+            }
+            self.run_timers();
+            self.accept();
+            self.close_ended();
+        }
+    }
+
+    fn dispatch(&mut self, event: &Event) {
+        match Token::from(event.token()) {
+            Token::Mailbox => self.read_mailbox(),
+            Token::Listener(id) => {
+                if let Some(listening) = self.listeners.iter_mut().find(|listening| listening.id.0 == id) {
+                    listening.ready = true;
+                }
+            }
+            Token::Connection { slot, generation, side } => {
+                self.step(slot, generation, |connection, turn| connection.event(side, event, turn));
+            }
+        }
+    }
+
+    /// How long to wait for events.
+    fn patience(&self) -> Option<Duration> {
+        if !self.unfinished.is_empty() || self.listeners.iter().any(Listening::can_accept) {
+            return Some(Duration::ZERO);
+        }
+        let timers = self.timers.next_deadline();
+        let pauses = self.listeners.iter().filter_map(|listening| listening.paused_until);
+        Some(timers.into_iter().chain(pauses).min()?.since(self.now))
+    }
+
+    /// What a connection may use, and the connections.
+    fn parts(&mut self) -> (Turn<'_>, &mut Slab<Connection>) {
+        let turn = Turn {
+            registry: self.poll.registry(),
+            settings: &self.settings,
+            timers: &mut self.timers,
+            scratch: &mut self.scratch,
+            now: self.now,
+        };
+        (turn, &mut self.connections)
+    }
+
+    /// Lets a connection take a step, unless it has ended (or never was).
+    fn step(
+        &mut self,
+        slot: u32,
+        generation: u32,
+        step: impl FnOnce(&mut Connection, &mut Turn<'_>) -> Next,
+    ) {
+        let (mut turn, connections) = self.parts();
+        let Some(connection) = connections.get_mut(slot as usize) else { return };
+        if connection.generation != generation || matches!(connection.phase, Phase::Ended) {
+            return;
+        }
+        match step(connection, &mut turn) {
+            Next::Wait => {}
+            Next::Resume => self.unfinished.push((slot, generation)),
+            Next::End => {
+                connection.end(&mut turn);
+                self.ended.push(slot);
+            }
+        }
+    }
+
+    fn run_timers(&mut self) {
+        let mut fired = std::mem::take(&mut self.fired);
+        self.timers.expire(self.now, &mut fired);
+        for slot in fired.drain(..) {
+            if let Some(connection) = self.connections.get(slot as usize) {
+                self.step(slot, connection.generation, Connection::timer);
+            }
+        }
+        self.fired = fired;
+    }
+
+    /// Accepts from the listeners where somebody waits.
+    fn accept(&mut self) {
+        for index in 0..self.listeners.len() {
+            let listening = &mut self.listeners[index];
+            listening.resume(self.now);
+            if listening.can_accept() {
+                self.accept_from(index);
+            }
+        }
+        let registry = self.poll.registry();
+        self.listeners.extract_if(.., |listening| listening.finished()).for_each(|gone| gone.socket.deregister(registry));
+    }
+
+    /// Accepts at most `multi_accept` connections; the listener stays ready if there may be more.
+    fn accept_from(&mut self, index: usize) {
+        let Listening { service, ref socket, .. } = self.listeners[index];
+        let socket = Arc::clone(socket);
+        for _ in 0..self.settings.service(service).limits.multi_accept {
+            let Some((room, pending)) = self.take_rooms(service) else {
+                self.listeners[index].waits_for_room = true;
+                return;
+            };
+            match socket.accept() {
+                Ok(accepted) => self.admit(accepted, service, room, pending),
+                Err(error) => match AcceptTrouble::from(&error) {
+                    AcceptTrouble::NobodyWaits => {
+                        self.listeners[index].ready = false;
+                        return;
+                    }
+                    AcceptTrouble::PeerIsGone => {}
+                    AcceptTrouble::Shortage => {
+                        self.settings.service(service).state.counters.shortages.count();
+                        log::warn!("cannot accept on {socket}, trying again soon: {error}");
+                        self.listeners[index].pause(self.now.plus(SHORTAGE_PAUSE));
+                        return;
+                    }
+                },
+            }
+        }
+    }
+
+    /// Room for one more connection, or a promise to be woken when there is.
+    fn take_rooms(&self, service: ServiceIndex) -> Option<(Room, PendingRoom)> {
+        let service = self.settings.service(service);
+        let take = || {
+            let room = self.shared.take_room(service)?;
+            Some((room, self.shared.take_pending_room(service)?))
+        };
+        take().or_else(|| {
+            self.mailbox().wait_for_room();
+            take()
+        })
+    }
+
+    fn admit(&mut self, accepted: Accepted, service: ServiceIndex, room: Room, pending: PendingRoom) {
+        let generation = self.next_generation;
+        self.next_generation = generation.wrapping_add(1) & GENERATION_MASK;
+        let (mut turn, connections) = self.parts();
+        let slot = connections.vacant_key() as u32;
+        let place = Place { service, slot, generation, room };
+        connections.insert(Connection::accept(accepted, place, pending, &mut turn));
+        self.step(slot, generation, Connection::start);
+    }
+
+    /// Closes what has ended: only now, so that no event of this turn can meet a stranger in an old slot.
+    fn close_ended(&mut self) {
+        for slot in self.ended.drain(..) {
+            self.connections.remove(slot as usize);
+        }
+    }
+
+    fn read_mailbox(&mut self) {
+        self.refresh_settings();
+        for listening in &mut self.listeners {
+            listening.waits_for_room = false;
+        }
+        for message in self.mailbox().take() {
+            match message {
+                Message::Listen(id, service, socket) => self.listen(id, service, socket),
+                Message::Unlisten(id) => {
+                    for listening in self.listeners.iter_mut().filter(|listening| listening.id == id) {
+                        listening.close_when_empty();
+                    }
+                }
+                Message::EndConnection(number) => self.end_connections(|connection| connection.number() == number),
+                // Whoever asked may have lost interest meanwhile.
+                Message::Report(reply) => drop(reply.send(report::connections(&self.connections, self.now))),
+                Message::Stop => {
+                    self.end_connections(|_| true);
+                    self.close_ended();
+                    self.stopping = true;
+                }
+            }
+        }
+    }
+
+    fn refresh_settings(&mut self) {
+        let settings = self.shared.settings.load_full();
+        if Arc::ptr_eq(&settings, &self.settings) {
+            return;
+        }
+        self.settings = settings;
+        let (mut turn, connections) = self.parts();
+        for (_, connection) in connections {
+            connection.settings_changed(&mut turn);
+        }
+    }
+
+    fn listen(&mut self, id: ListenerId, service: ServiceIndex, socket: Arc<ListenSocket>) {
+        match socket.register(self.poll.registry(), Token::Listener(id.0).into()) {
+            Ok(()) => self.listeners.push(Listening::new(id, service, socket)),
+            Err(error) => log::error!("cannot listen on {socket}: {error}"),
+        }
+    }
+
+    fn end_connections(&mut self, which: impl Fn(&Connection) -> bool) {
+        let slots: Vec<(u32, u32)> = self
+            .connections
+            .iter()
+            .filter(|(_, connection)| which(connection))
+            .map(|(_, connection)| (connection.slot, connection.generation))
+            .collect();
+        for (slot, generation) in slots {
+            self.step(slot, generation, |_, _| Next::End);
+        }
+    }
+
+    fn mailbox(&self) -> &Mailbox {
+        &self.shared.mailboxes[self.index]
+    }
+}

@@ -1,0 +1,241 @@
+//! What pen is set to do: an immutable snapshot that the control plane publishes and the workers read.
+//!
+//! Commands change a [`draft::Draft`], which is published as a whole or not at all. What is counted while pen runs hangs on
+//! the snapshots by `Arc`s ([`ServiceState`], `ServerState`), so that it outlives the settings it was counted under.
+
+pub mod apply;
+pub mod draft;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::addr::ListenAddr;
+use common::command::{FastClose, Threads};
+use parking_lot::Mutex;
+
+use crate::engine::acl::Acl;
+use crate::engine::clients::ClientTable;
+use crate::engine::gauge::Gauge;
+use crate::engine::select::{Modes, Turn};
+use crate::engine::servers::Server;
+use crate::engine::time::Tick;
+use crate::request_log::RequestLog;
+
+/// Access lists are numbered 0 to 9.
+pub const ACL_COUNT: usize = 10;
+
+/// Everything.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What concerns the process as a whole.
+    pub process: Process,
+    /// The access lists, shared by all services.
+    pub acls: [Arc<Acl>; ACL_COUNT],
+    /// The services, by their index: the command line's is the first.
+    pub services: Vec<Arc<Service>>,
+}
+
+/// The command line's service.
+pub const DEFAULT_SERVICE: ServiceIndex = ServiceIndex(0);
+
+/// A service's place in the settings; it never changes while the process lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ServiceIndex(pub u16);
+
+/// The settings of scope P.
+#[derive(Clone, Debug)]
+pub struct Process {
+    /// `abort_on_error`
+    pub abort_on_error: bool,
+    /// `ascii`: traffic dumps as text.
+    pub ascii: bool,
+    /// `control_acl`
+    pub control_acl: u8,
+    /// `debug`
+    pub debug: u32,
+    /// `shutdown_timeout`, in seconds
+    pub shutdown_timeout: u32,
+    /// `threads`
+    pub threads: Threads,
+    /// `web_stats`
+    pub web_stats: Option<PathBuf>,
+}
+
+/// The settings of scope S.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// What the user calls it.
+    pub name: Arc<str>,
+    /// Where it listens, as the user wrote it; a port 0 has become the one that was free.
+    pub listen: Vec<ListenAddr>,
+    /// The slots.
+    pub servers: Vec<Option<Arc<Server>>>,
+    /// How a server is selected.
+    pub modes: Modes,
+    /// Where refused clients go.
+    pub abuse: Option<Arc<Server>>,
+    /// Who serves when no regular server can.
+    pub emergency: Option<Arc<Server>>,
+    /// `client_acl`
+    pub client_acl: u8,
+    /// `dummy`: answer instead of forwarding.
+    pub dummy: bool,
+    /// `keepalive`
+    pub keepalive: bool,
+    /// `log`
+    pub log: Option<Arc<RequestLog>>,
+    /// `source`
+    pub source: Option<IpAddr>,
+    /// `tcp_fastclose`
+    pub fast_close: FastClose,
+    /// `tcp_nodelay`
+    pub tcp_nodelay: bool,
+    /// The numbers.
+    pub limits: Limits,
+    /// What is counted while it runs.
+    pub state: Arc<ServiceState>,
+}
+
+/// A service's numbers; times in seconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "named like the commands, which document them")]
+pub struct Limits {
+    pub backlog: u32,
+    pub blacklist: u32,
+    pub clients_max: u32,
+    pub conn_max: u32,
+    pub idle_timeout: u32,
+    pub multi_accept: u32,
+    pub pending_max: u32,
+    pub timeout: u32,
+    pub tracking: u32,
+}
+
+/// What is counted of a service while it runs, whatever its settings are meanwhile.
+#[derive(Debug)]
+pub struct ServiceState {
+    /// The clients that it remembers.
+    pub clients: Mutex<ClientTable>,
+    /// Whose turn it is in round robin.
+    pub turn: Turn,
+    /// Open connections.
+    pub connections: Gauge,
+    /// Connects to servers in progress.
+    pub pending: Gauge,
+    /// What became of the connections that were accepted.
+    pub counters: ServiceCounters,
+}
+
+/// Counters of a service.
+#[derive(Debug, Default)]
+pub struct ServiceCounters {
+    /// Connections accepted.
+    pub accepted: Counter,
+    /// Connections closed because `client_acl` refuses their client.
+    pub refused: Counter,
+    /// Connections closed because no server could take them.
+    pub unserved: Counter,
+    /// Connections closed because pen itself lacked descriptors, ports or memory.
+    pub shortages: Counter,
+}
+
+/// A counter that any thread may raise and read.
+#[derive(Debug, Default)]
+pub struct Counter(std::sync::atomic::AtomicU64);
+
+impl Counter {
+    /// Counts one.
+    pub fn count(&self) {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// How many were counted.
+    pub fn total(&self) -> u64 {
+        self.0.load(std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
+impl Settings {
+    /// What pen starts from, before the command line says anything.
+    pub fn initial() -> Settings {
+        Settings {
+            process: Process {
+                abort_on_error: false,
+                ascii: false,
+                control_acl: 0,
+                debug: 0,
+                shutdown_timeout: 0,
+                threads: Threads::Auto,
+                web_stats: None,
+            },
+            acls: std::array::from_fn(|_| Arc::new(Acl::new(Vec::new()))),
+            services: vec![Arc::new(Service::new("default"))],
+        }
+    }
+
+    /// The service of this index: a connection's service exists as long as the connection.
+    pub fn service(&self, index: ServiceIndex) -> &Arc<Service> {
+        &self.services[usize::from(index.0)]
+    }
+}
+
+impl Service {
+    /// A service with SPEC 2's defaults that listens nowhere and has no servers.
+    pub fn new(name: &str) -> Service {
+        let limits = Limits::default();
+        let state = Arc::new(ServiceState {
+            clients: Mutex::new(ClientTable::new(limits.clients_max as usize)),
+            turn: Turn::default(),
+            connections: Gauge::default(),
+            pending: Gauge::default(),
+            counters: ServiceCounters::default(),
+        });
+        Service {
+            name: name.into(),
+            listen: Vec::new(),
+            servers: Vec::new(),
+            modes: Modes::default(),
+            abuse: None,
+            emergency: None,
+            client_acl: 0,
+            dummy: false,
+            keepalive: false,
+            log: None,
+            source: None,
+            fast_close: FastClose::Off,
+            tcp_nodelay: true,
+            limits,
+            state,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            backlog: 500,
+            blacklist: 30,
+            clients_max: 2048,
+            conn_max: 500,
+            idle_timeout: 0,
+            multi_accept: 100,
+            pending_max: 100,
+            timeout: 5,
+            tracking: 0,
+        }
+    }
+}
+
+impl Limits {
+    /// How long a client without connections is remembered; `None`: for ever.
+    pub fn tracking(&self) -> Option<Duration> {
+        (self.tracking > 0).then(|| Duration::from_secs(self.tracking.into()))
+    }
+
+    /// When a connection in use at `since` is closed as idle; `None`: never.
+    pub fn idle_deadline(&self, since: Tick) -> Option<Tick> {
+        (self.idle_timeout > 0).then(|| since.plus_seconds(self.idle_timeout))
+    }
+}

@@ -1,0 +1,216 @@
+//! What the threads share: the published settings, the room that connections take, and the workers' mailboxes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+
+use crate::engine::gauge::Gauge;
+use crate::engine::ids::IdPool;
+use crate::engine::time::Tick;
+use crate::net::worker::Message;
+use crate::settings::{Service, ServiceState, Settings};
+
+/// Descriptors that a connection may need: one to the client, one to the server.
+pub const DESCRIPTORS_PER_CONNECTION: usize = 2;
+
+/// Shared by all threads of the process.
+#[derive(Debug)]
+pub struct Shared {
+    /// The settings in force.
+    pub settings: ArcSwap<Settings>,
+    /// One mailbox a worker.
+    pub mailboxes: Vec<Mailbox>,
+    clock: Clock,
+    /// The connection numbers, process-wide.
+    numbers: Mutex<IdPool>,
+    /// Descriptors that connections have taken, of so many that they may take.
+    descriptors: Gauge,
+    descriptor_limit: usize,
+}
+
+/// Where a worker gets its messages.
+#[derive(Debug)]
+pub struct Mailbox {
+    messages: Mutex<Vec<Message>>,
+    waker: mio::Waker,
+    waits_for_room: AtomicBool,
+}
+
+/// The process's clock: never goes back.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock(Instant);
+
+/// Room for one connection: its number, its share of `conn_max` and of the descriptors. Given back exactly once, on drop.
+#[derive(Debug)]
+pub struct Room {
+    shared: Arc<Shared>,
+    service: Arc<ServiceState>,
+    number: u32,
+}
+
+/// Room for one connect in progress, of `pending_max`. Given back exactly once, on drop.
+#[derive(Debug)]
+pub struct PendingRoom {
+    shared: Arc<Shared>,
+    service: Arc<ServiceState>,
+}
+
+impl Shared {
+    /// `wakers`: one a worker; `descriptor_limit`: what connections may use of them.
+    pub fn new(
+        settings: Arc<Settings>,
+        clock: Clock,
+        wakers: Vec<mio::Waker>,
+        descriptor_limit: usize,
+    ) -> Shared {
+        let numbers = IdPool::new(connection_numbers(&settings));
+        Shared {
+            settings: ArcSwap::new(settings),
+            mailboxes: wakers.into_iter().map(Mailbox::new).collect(),
+            clock,
+            numbers: Mutex::new(numbers),
+            descriptors: Gauge::default(),
+            descriptor_limit,
+        }
+    }
+
+    /// Puts new settings in force and tells the workers.
+    pub fn publish(&self, settings: Arc<Settings>) {
+        self.numbers.lock().grow(connection_numbers(&settings));
+        self.settings.store(settings);
+        for mailbox in &self.mailboxes {
+            mailbox.wake();
+        }
+    }
+
+    /// The time.
+    pub fn now(&self) -> Tick {
+        self.clock.now()
+    }
+
+    /// How many connection numbers there are.
+    pub fn connection_numbers(&self) -> usize {
+        self.numbers.lock().capacity()
+    }
+
+    /// How many connections the descriptors allow.
+    pub fn reachable_connections(&self) -> usize {
+        self.descriptor_limit / DESCRIPTORS_PER_CONNECTION
+    }
+
+    /// Connections of all services.
+    pub fn open_connections(&self) -> usize {
+        self.settings.load().services.iter().map(|service| service.state.connections.used()).sum()
+    }
+
+    /// Takes room for a connection of `service`; `None`: there is none now.
+    pub fn take_room(self: &Arc<Shared>, service: &Service) -> Option<Room> {
+        let state = &service.state;
+        if !state.connections.take(1, service.limits.conn_max as usize) {
+            return None;
+        }
+        if !self.descriptors.take(DESCRIPTORS_PER_CONNECTION, self.descriptor_limit) {
+            state.connections.give_back(1);
+            return None;
+        }
+        let Some(number) = self.numbers.lock().take() else {
+            self.descriptors.give_back(DESCRIPTORS_PER_CONNECTION);
+            state.connections.give_back(1);
+            return None;
+        };
+        Some(Room { shared: Arc::clone(self), service: Arc::clone(state), number })
+    }
+
+    /// Takes room for a connect in progress; `None`: there is none now.
+    pub fn take_pending_room(self: &Arc<Shared>, service: &Service) -> Option<PendingRoom> {
+        let state = &service.state;
+        state
+            .pending
+            .take(1, service.limits.pending_max as usize)
+            .then(|| PendingRoom { shared: Arc::clone(self), service: Arc::clone(state) })
+    }
+
+    /// There is room again: whoever waits for it is told, whatever thread it is.
+    fn room_was_freed(&self) {
+        for mailbox in &self.mailboxes {
+            if mailbox.waits_for_room.load(Ordering::SeqCst)
+                && mailbox.waits_for_room.swap(false, Ordering::SeqCst)
+            {
+                mailbox.wake();
+            }
+        }
+    }
+}
+
+/// Numbers are process-wide, so there are as many as all services may have connections.
+fn connection_numbers(settings: &Settings) -> usize {
+    settings.services.iter().map(|service| service.limits.conn_max as usize).sum()
+}
+
+impl Mailbox {
+    fn new(waker: mio::Waker) -> Mailbox {
+        Mailbox { messages: Mutex::default(), waker, waits_for_room: AtomicBool::new(false) }
+    }
+
+    /// Hands the worker a message.
+    pub fn send(&self, message: Message) {
+        self.messages.lock().push(message);
+        self.wake();
+    }
+
+    /// Takes all messages.
+    pub fn take(&self) -> Vec<Message> {
+        std::mem::take(&mut *self.messages.lock())
+    }
+
+    /// Asks for a wake-up when room is freed. Look for room once more after this, before sleeping.
+    pub fn wait_for_room(&self) {
+        self.waits_for_room.store(true, Ordering::SeqCst);
+    }
+
+    /// Ends the worker's wait for events.
+    pub fn wake(&self) {
+        if let Err(error) = self.waker.wake() {
+            log::error!("cannot wake a worker: {error}");
+        }
+    }
+}
+
+impl Clock {
+    /// Starts the clock.
+    pub fn start() -> Clock {
+        Clock(Instant::now())
+    }
+
+    /// The time since the start.
+    pub fn now(self) -> Tick {
+        // 2^64 milliseconds are beyond any uptime.
+        Tick(self.0.elapsed().as_millis() as u64)
+    }
+}
+
+impl Room {
+    /// The connection's number.
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.shared.numbers.lock().give_back(self.number);
+        self.shared.descriptors.give_back(DESCRIPTORS_PER_CONNECTION);
+        self.service.connections.give_back(1);
+        self.shared.room_was_freed();
+    }
+}
+
+impl Drop for PendingRoom {
+    fn drop(&mut self) {
+        self.service.pending.give_back(1);
+        self.shared.room_was_freed();
+    }
+}
