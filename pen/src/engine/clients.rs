@@ -1,15 +1,23 @@
-//! The clients that a service remembers.
+//! The clients that a service remembers: which server each used last, what it has done, and who is forgotten when.
+//! The table belongs behind a lock; every operation but `rows` costs the same however many clients there are.
 
+use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use common::client_addr::ClientAddr;
 
+use super::ids::IdPool;
 use super::servers::ServerId;
 use super::time::Tick;
 
-/// What a client has done so far: counted by its connections, read by the table.
+/// How many forgotten clients one `open` clears away: more than it can add, few enough to hold the lock but briefly.
+const FORGET_AT_ONCE: usize = 4;
+const NIL: u32 = u32::MAX;
+
+/// What a client has done so far. Its connections count here without asking the table.
 #[derive(Debug, Default)]
 pub struct ClientCounters {
     /// Connections that it opened.
@@ -20,21 +28,21 @@ pub struct ClientCounters {
     pub received: AtomicU64,
 }
 
-/// An entry of the table; it outlives the entry harmlessly.
+/// A client in the table; once the table has dropped it, this refers to nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientRef {
     /// The number that the user knows.
     pub index: u32,
-    /// Which of the successive clients with that number.
+    /// Counts the clients that had the number.
     pub generation: u32,
 }
 
 /// What the table knows of a client that has just connected.
 #[derive(Debug)]
 pub struct Opened {
-    /// Its entry.
+    /// Its place in the table.
     pub client: ClientRef,
-    /// Its counters.
+    /// Its counters; they outlive its place in the table.
     pub counters: Arc<ClientCounters>,
     /// The server that it used last.
     pub last_server: Option<ServerId>,
@@ -47,7 +55,7 @@ pub struct ClientRow {
     pub index: u32,
     /// Its address.
     pub addr: ClientAddr,
-    /// When its latest connection began or ended.
+    /// When a connection of it last began or ended.
     pub last_seen: Tick,
     /// The server that it used last.
     pub last_server: Option<ServerId>,
@@ -61,54 +69,264 @@ pub struct ClientRow {
     pub received: u64,
 }
 
-/// The clients of a service.
+/// The clients of a service, each with the lowest number that was free when it came.
 #[derive(Debug)]
-pub struct ClientTable {}
+pub struct ClientTable {
+    numbers: IdPool,
+    /// The hash is keyed, because who connects chooses the addresses.
+    by_addr: HashMap<ClientAddr, u32, RandomState>,
+    places: Vec<Place>,
+    /// Clients without connections, the one whose last connection ended first in front.
+    idle: Line,
+    /// Clients with connections, the least recently used in front.
+    busy: Line,
+}
+
+/// What a number stands for.
+#[derive(Debug)]
+struct Place {
+    generation: u32,
+    entry: Option<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    addr: ClientAddr,
+    open: u32,
+    last_seen: Tick,
+    last_server: Option<ServerId>,
+    counters: Arc<ClientCounters>,
+    /// Neighbours in the idle or the busy line.
+    previous: u32,
+    next: u32,
+}
+
+/// The ends of a list that runs through the entries.
+#[derive(Debug)]
+struct Line {
+    front: u32,
+    back: u32,
+}
 
 impl ClientTable {
-    /// An empty table for at most `capacity` clients (at least one).
-    pub fn new(_capacity: usize) -> ClientTable {
-        todo!()
+    /// An empty table for at most `capacity` clients (at least one). It takes memory only for those that come.
+    pub fn new(capacity: usize) -> ClientTable {
+        ClientTable {
+            numbers: IdPool::new(capacity.max(1)),
+            by_addr: HashMap::default(),
+            places: Vec::new(),
+            idle: Line::EMPTY,
+            busy: Line::EMPTY,
+        }
     }
 
     /// Raises the capacity; a lower one is ignored.
-    pub fn grow(&mut self, _capacity: usize) {
-        todo!()
+    pub fn grow(&mut self, capacity: usize) {
+        self.numbers.grow(capacity);
     }
 
     /// How many clients it can hold.
     pub fn capacity(&self) -> usize {
-        todo!()
+        self.numbers.capacity()
     }
 
-    /// How many it holds; some may be about to be forgotten.
+    /// How many it holds. Some may have been forgotten already, if nobody has connected since.
     pub fn len(&self) -> usize {
-        todo!()
+        self.numbers.len()
     }
 
-    /// Counts a new connection of the client; `tracking`: how long clients without connections are remembered.
-    pub fn open(&mut self, _addr: ClientAddr, _now: Tick, _tracking: Option<Duration>) -> Opened {
-        todo!()
+    /// Counts a new connection of the client. Clients without connections are forgotten after `tracking`; `None`: never.
+    ///
+    /// When the table is full, the least recently used client goes, those with connections last.
+    pub fn open(&mut self, addr: ClientAddr, now: Tick, tracking: Option<Duration>) -> Opened {
+        self.forget(now, tracking);
+        let index = match self.by_addr.get(&addr) {
+            Some(&index) if !self.is_forgotten(index, now, tracking) => index,
+            Some(&index) => {
+                self.remove(index);
+                self.insert(addr)
+            }
+            None => self.insert(addr),
+        };
+        self.unlink(index);
+        let place = &mut self.places[index as usize];
+        let entry = place.entry.as_mut().expect("looked up or inserted above");
+        entry.open += 1;
+        entry.last_seen = now;
+        entry.counters.connects.fetch_add(1, Ordering::Relaxed);
+        let opened = Opened {
+            client: ClientRef { index, generation: place.generation },
+            counters: Arc::clone(&entry.counters),
+            last_server: entry.last_server,
+        };
+        self.link(index);
+        opened
     }
 
-    /// Notes the server that the client uses now.
-    pub fn remember(&mut self, _client: ClientRef, _server: ServerId) {
-        todo!()
+    /// Notes the server that the client uses.
+    pub fn remember(&mut self, client: ClientRef, server: ServerId) {
+        if let Some(entry) = self.entry_mut(client) {
+            entry.last_server = Some(server);
+        }
     }
 
     /// Counts the end of a connection that `open` counted.
-    pub fn close(&mut self, _client: ClientRef, _now: Tick) {
-        todo!()
+    pub fn close(&mut self, client: ClientRef, now: Tick) {
+        if self.entry_mut(client).is_none_or(|entry| entry.open == 0) {
+            return;
+        }
+        self.unlink(client.index);
+        if let Some(entry) = self.entry_mut(client) {
+            entry.open -= 1;
+            entry.last_seen = now;
+        }
+        self.link(client.index);
     }
 
-    /// The clients among the `count` numbers from `from` on, and the number to go on with.
+    /// The clients among the `count` numbers from `from` on, without the forgotten ones, and the number to go on with.
+    ///
+    /// So a large table is read in slices, without the lock in between.
     pub fn rows(
         &self,
-        _from: u32,
-        _count: usize,
-        _now: Tick,
-        _tracking: Option<Duration>,
+        from: u32,
+        count: usize,
+        now: Tick,
+        tracking: Option<Duration>,
     ) -> (Vec<ClientRow>, Option<u32>) {
-        todo!()
+        let begin = self.places.len().min(from as usize);
+        let end = self.places.len().min(begin.saturating_add(count));
+        let rows = (from..)
+            .zip(&self.places[begin..end])
+            .filter_map(|(index, place)| Some((index, place.entry.as_ref()?)))
+            .filter(|(_, entry)| !entry.is_forgotten(now, tracking))
+            .map(|(index, entry)| entry.row(index))
+            .collect();
+        let next = u32::try_from(end).ok().filter(|_| end < self.places.len());
+        (rows, next)
+    }
+
+    /// Clears away some of those that are forgotten.
+    fn forget(&mut self, now: Tick, tracking: Option<Duration>) {
+        for _ in 0..FORGET_AT_ONCE {
+            if !self.is_forgotten(self.idle.front, now, tracking) {
+                break;
+            }
+            self.remove(self.idle.front);
+        }
+    }
+
+    fn is_forgotten(&self, index: u32, now: Tick, tracking: Option<Duration>) -> bool {
+        self.entry(index).is_some_and(|entry| entry.is_forgotten(now, tracking))
+    }
+
+    /// Adds a client, after making room for it.
+    fn insert(&mut self, addr: ClientAddr) -> u32 {
+        let index = loop {
+            match self.numbers.take() {
+                Some(index) => break index,
+                None if self.idle.front != NIL => self.remove(self.idle.front),
+                None => self.remove(self.busy.front),
+            }
+        };
+        if self.places.len() <= index as usize {
+            self.places.resize_with(index as usize + 1, || Place { generation: 0, entry: None });
+        }
+        self.places[index as usize].entry = Some(Entry::new(addr));
+        self.by_addr.insert(addr, index);
+        self.link(index);
+        index
+    }
+
+    fn remove(&mut self, index: u32) {
+        self.unlink(index);
+        let place = &mut self.places[index as usize];
+        place.generation = place.generation.wrapping_add(1);
+        if let Some(entry) = place.entry.take() {
+            self.by_addr.remove(&entry.addr);
+        }
+        self.numbers.give_back(index);
+    }
+
+    fn entry(&self, index: u32) -> Option<&Entry> {
+        self.places.get(index as usize)?.entry.as_ref()
+    }
+
+    fn entry_mut(&mut self, client: ClientRef) -> Option<&mut Entry> {
+        self.places
+            .get_mut(client.index as usize)
+            .filter(|place| place.generation == client.generation)?
+            .entry
+            .as_mut()
+    }
+
+    /// Puts the client at the back of the line that it belongs to.
+    fn link(&mut self, index: u32) {
+        let Some(entry) = self.places[index as usize].entry.as_mut() else { return };
+        let line = if entry.open == 0 { &mut self.idle } else { &mut self.busy };
+        let previous = std::mem::replace(&mut line.back, index);
+        (entry.previous, entry.next) = (previous, NIL);
+        match self.neighbour(previous) {
+            Some(entry) => entry.next = index,
+            None => self.line_of(index).front = index,
+        }
+    }
+
+    /// Takes the client out of its line. To be called before `open` changes, which says which line that is.
+    fn unlink(&mut self, index: u32) {
+        let Some(&Entry { previous, next, .. }) = self.entry(index) else { return };
+        match self.neighbour(previous) {
+            Some(entry) => entry.next = next,
+            None => self.line_of(index).front = next,
+        }
+        match self.neighbour(next) {
+            Some(entry) => entry.previous = previous,
+            None => self.line_of(index).back = previous,
+        }
+    }
+
+    fn neighbour(&mut self, index: u32) -> Option<&mut Entry> {
+        self.places.get_mut(index as usize)?.entry.as_mut()
+    }
+
+    fn line_of(&mut self, index: u32) -> &mut Line {
+        if self.entry(index).is_some_and(|entry| entry.open > 0) { &mut self.busy } else { &mut self.idle }
     }
 }
+
+impl Entry {
+    fn new(addr: ClientAddr) -> Entry {
+        Entry {
+            addr,
+            open: 0,
+            last_seen: Tick::default(),
+            last_server: None,
+            counters: Arc::default(),
+            previous: NIL,
+            next: NIL,
+        }
+    }
+
+    fn is_forgotten(&self, now: Tick, tracking: Option<Duration>) -> bool {
+        self.open == 0 && tracking.is_some_and(|tracking| now.since(self.last_seen) >= tracking)
+    }
+
+    fn row(&self, index: u32) -> ClientRow {
+        ClientRow {
+            index,
+            addr: self.addr,
+            last_seen: self.last_seen,
+            last_server: self.last_server,
+            open: self.open,
+            connects: self.counters.connects.load(Ordering::Relaxed),
+            sent: self.counters.sent.load(Ordering::Relaxed),
+            received: self.counters.received.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl Line {
+    const EMPTY: Line = Line { front: NIL, back: NIL };
+}
+
+#[cfg(test)]
+mod tests;

@@ -94,6 +94,11 @@ impl Server {
         }
     }
 
+    /// Whether it is not full for such a client. Only a reservation makes sure.
+    pub fn has_room(&self, standing: Standing) -> bool {
+        self.limit(standing).is_none_or(|limit| self.state.connections() < limit)
+    }
+
     /// The part of the rendezvous hash that depends on the server alone.
     pub fn hash_seed(&self) -> u64 {
         self.hash_seed
@@ -226,5 +231,89 @@ impl fmt::Display for ServerAddr {
             ServerAddr::Inet(address) => address.fmt(f),
             ServerAddr::Unix(path) => path.display().fmt(f),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: ServerId = ServerId { slot: 0, generation: 0 };
+
+    fn server(max: u32, hard: u32) -> Server {
+        let address = ServerAddr::Inet("192.0.2.1:80".parse().unwrap());
+        Server { max, hard, ..Server::new(address, ServerState::new(ID)) }
+    }
+
+    #[test]
+    fn the_hard_limit_is_for_clients_that_return() {
+        let limits = |max, hard| {
+            let server = server(max, hard);
+            (server.limit(Standing::New), server.limit(Standing::Returning))
+        };
+        assert_eq!(limits(0, 0), (None, None));
+        assert_eq!(limits(0, 5), (None, None));
+        assert_eq!(limits(10, 0), (Some(10), Some(10)));
+        assert_eq!(limits(10, 15), (Some(10), Some(15)));
+    }
+
+    #[test]
+    fn a_limit_is_never_exceeded_however_many_threads_try() {
+        const LIMIT: u32 = 10;
+        let state = ServerState::new(ID);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let mut held = Vec::new();
+                    for round in 0..20_000 {
+                        held.extend(state.reserve(Some(LIMIT)));
+                        assert!(held.len() <= LIMIT as usize);
+                        assert!(state.connections() <= LIMIT);
+                        if round % 7 == 0 {
+                            held.clear();
+                        }
+                    }
+                });
+            }
+        });
+        assert_eq!(state.connections(), 0);
+        let all: Vec<Reservation> = std::iter::from_fn(|| state.reserve(Some(LIMIT))).collect();
+        assert_eq!(all.len(), LIMIT as usize);
+    }
+
+    #[test]
+    fn a_success_clears_the_blacklist_of_a_failure() {
+        let state = ServerState::new(ID);
+        state.failed("connection refused");
+        state.blacklist(Tick(30_000));
+        assert_eq!(state.blacklisted(Tick(10_000)), Some(Duration::from_secs(20)));
+        assert_eq!(state.blacklisted(Tick(30_000)), None);
+        state.connected();
+        assert_eq!(state.blacklisted(Tick(10_000)), None);
+        assert_eq!(state.last_error().as_deref(), Some("connection refused"));
+        assert_eq!(state.failures.load(Ordering::Relaxed), 1);
+        assert_eq!(state.connects.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn a_blacklist_set_by_hand_ends_by_hand_or_in_time() {
+        let state = ServerState::new(ID);
+        state.blacklist_by_hand(Tick(60_000));
+        state.blacklist(Tick(90_000));
+        state.connected();
+        assert_eq!(state.blacklisted(Tick(0)), Some(Duration::from_secs(60)));
+        assert_eq!(state.blacklisted(Tick(60_000)), None);
+        state.clear();
+        assert_eq!(state.blacklisted(Tick(0)), None);
+    }
+
+    #[test]
+    fn a_changed_address_changes_the_hash() {
+        let mut server = server(0, 0);
+        let before = server.hash_seed();
+        server.set_address(ServerAddr::Unix(Path::new("/run/web.sock").into()));
+        assert_ne!(server.hash_seed(), before);
+        assert_eq!(server.address().to_string(), "/run/web.sock");
+        assert_eq!(server.clone().id(), ID);
     }
 }

@@ -1,24 +1,33 @@
-//! Which server a client gets, and which ones follow when that one fails.
+//! Which server a client gets, and which ones follow when that one fails. One file an algorithm; here is what they share.
+//!
+//! Emergency and abuse servers stand outside the slots and are not selected here.
 
 pub mod hash;
+mod prio;
+mod round_robin;
+mod slot_set;
+#[cfg(test)]
+mod tests;
+mod weight;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 
 use common::client_addr::ClientAddr;
 
 use super::acl::Acl;
-use super::servers::{Reservation, Server, ServerId};
+use super::servers::{Reservation, Server, ServerId, Standing};
 use super::time::Tick;
+pub use round_robin::Turn;
+use slot_set::SlotSet;
 
-/// How a service selects. None on: round robin with tracking.
+/// How a service selects. None on: in turn, with tracking.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Modes {
-    /// What a client used last does not count.
+    /// The server that a client used last does not count.
     pub roundrobin: bool,
-    /// By a hash of the client's address (in round-robin mode, of its port too).
+    /// By a hash of the client's address (in round-robin mode of its port too).
     pub hash: bool,
-    /// Always by the hash of the address; nothing else counts.
+    /// Always by the hash of the address; no other mode counts but `stubborn`, nor what the client used last.
     pub hash_only: bool,
     /// By weighted least connections.
     pub weight: bool,
@@ -28,13 +37,6 @@ pub struct Modes {
     pub stubborn: bool,
 }
 
-/// Whose turn it is: one a service, shared by all threads.
-#[derive(Debug, Default)]
-pub struct Turn {
-    /// The slot after the one chosen last.
-    next: AtomicU32,
-}
-
 /// Everything that a selection depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct Query<'a> {
@@ -42,7 +44,7 @@ pub struct Query<'a> {
     pub servers: &'a [Option<Arc<Server>>],
     /// How to select.
     pub modes: Modes,
-    /// The access lists that servers name by their numbers.
+    /// The access lists, which servers name by their numbers; one that is missing is as good as an empty one.
     pub acls: &'a [Arc<Acl>],
     /// The service's turn.
     pub turn: &'a Turn,
@@ -50,7 +52,7 @@ pub struct Query<'a> {
     pub client: ClientAddr,
     /// The client's port; 0 without one.
     pub port: u16,
-    /// The server that the client used last.
+    /// The server that the client used last. Whether it counts is decided here.
     pub known: Option<ServerId>,
     /// The time.
     pub now: Tick,
@@ -61,13 +63,17 @@ pub struct Query<'a> {
 pub struct Candidate {
     /// The server.
     pub server: Arc<Server>,
-    /// The place.
+    /// The place, given back when dropped.
     pub reservation: Reservation,
 }
 
 /// How far the selection for one connection has come.
 #[derive(Debug, Default)]
-pub struct Selection {}
+pub struct Selection {
+    tried: SlotSet,
+    /// The slot that was tried last; `None` before the first choice.
+    last: Option<usize>,
+}
 
 impl Selection {
     /// Before the first choice.
@@ -75,8 +81,93 @@ impl Selection {
         Selection::default()
     }
 
-    /// The next server to try, each at most once; `None`: no (further) server can take the client.
-    pub fn next(&mut self, _query: &Query<'_>) -> Option<Candidate> {
-        todo!()
+    /// The next server to try, each at most once; `None`: no further one can take the client.
+    ///
+    /// The first one is the choice, the others are for when that one's connect fails. Queries may differ in the time and
+    /// the settings from call to call.
+    pub fn next(&mut self, query: &Query<'_>) -> Option<Candidate> {
+        let is_first = self.last.is_none();
+        if query.modes.stubborn && !is_first {
+            return None;
+        }
+        if is_first && let Some(slot) = query.known_slot() {
+            let candidate = self.try_slot(slot, query, Standing::Returning);
+            if candidate.is_some() || query.modes.stubborn {
+                return candidate;
+            }
+        }
+        loop {
+            let slot = query.choose(self.last, &self.tried)?;
+            // Another thread may have taken the last place since.
+            if let Some(candidate) = self.try_slot(slot, query, Standing::New) {
+                return Some(candidate);
+            }
+        }
+    }
+
+    /// Reserves a place at the slot, if it can (still) take the client.
+    fn try_slot(&mut self, slot: usize, query: &Query<'_>, standing: Standing) -> Option<Candidate> {
+        self.tried.insert(slot);
+        self.last = Some(slot);
+        let server = query.servers.get(slot)?.as_ref().filter(|server| query.can_take(server, standing))?;
+        let reservation = server.state.reserve(server.limit(standing))?;
+        Some(Candidate { server: Arc::clone(server), reservation })
+    }
+}
+
+impl<'a> Query<'a> {
+    /// The slot of the server that the client used last, if that counts and is still the same server.
+    fn known_slot(&self) -> Option<usize> {
+        let known = self.known.filter(|_| !self.modes.roundrobin && !self.modes.hash_only)?;
+        let slot = usize::try_from(known.slot).ok()?;
+        self.servers.get(slot)?.as_ref().filter(|server| server.id() == known).map(|_| slot)
+    }
+
+    /// The best untried slot by the mode that is on; `last` is the one that was tried before.
+    fn choose(&self, last: Option<usize>, tried: &SlotSet) -> Option<usize> {
+        match self.modes {
+            Modes { hash_only: true, .. } => hash::choose(self, tried),
+            Modes { prio: true, .. } => prio::choose(self, tried),
+            Modes { weight: true, .. } => weight::choose(self, tried),
+            Modes { hash: true, .. } => hash::choose(self, tried),
+            _ => match last {
+                None => round_robin::choose(self, tried),
+                Some(slot) => round_robin::choose_after(slot, self, tried),
+            },
+        }
+    }
+
+    /// Whether the server can take the client.
+    fn can_take(&self, server: &Server, standing: Standing) -> bool {
+        server.has_room(standing)
+            && server.state.blacklisted(self.now).is_none()
+            && self.is_permitted_by(server)
+    }
+
+    fn is_permitted_by(&self, server: &Server) -> bool {
+        self.acls.get(usize::from(server.acl)).is_none_or(|acl| acl.permits(self.client))
+    }
+
+    /// The servers that there are, with their slots.
+    fn occupied(&self) -> impl Iterator<Item = (usize, &'a Server)> {
+        self.servers.iter().enumerate().filter_map(|(slot, server)| Some((slot, &**server.as_ref()?)))
+    }
+
+    /// Whether the server is untried and can take a client that is new to it.
+    fn is_available(&self, slot: usize, server: &Server, tried: &SlotSet) -> bool {
+        !tried.contains(slot) && self.can_take(server, Standing::New)
+    }
+
+    /// The available servers in the order of their slots.
+    fn available(&self, tried: &SlotSet) -> impl Iterator<Item = (usize, &'a Server)> {
+        self.occupied().filter(|&(slot, server)| self.is_available(slot, server, tried))
+    }
+
+    /// The same, beginning at a slot and wrapping.
+    fn available_from(&self, begin: usize, tried: &SlotSet) -> impl Iterator<Item = (usize, &'a Server)> {
+        let begin = if begin < self.servers.len() { begin } else { 0 };
+        let before = self.occupied().take_while(move |&(slot, _)| slot < begin);
+        let after = self.occupied().skip_while(move |&(slot, _)| slot < begin);
+        after.chain(before).filter(|&(slot, server)| self.is_available(slot, server, tried))
     }
 }

@@ -1,0 +1,48 @@
+//! Selection in turn.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::super::servers::Server;
+use super::{Query, SlotSet};
+
+/// Whose turn it is: one a service, shared by all threads. It begins with slot 0.
+#[derive(Debug, Default)]
+pub struct Turn {
+    /// The slot after the one whose turn was last.
+    next: AtomicU32,
+}
+
+impl Turn {
+    /// Before the first turn.
+    pub fn new() -> Turn {
+        Turn::default()
+    }
+
+    /// Lets `choose` pick a slot, given the one to begin with; the next turn begins after it. A thread that another one
+    /// overtakes meanwhile picks again.
+    pub(super) fn advance(&self, choose: impl Fn(usize) -> Option<usize>) -> Option<usize> {
+        let mut begin = self.next.load(Ordering::Relaxed);
+        loop {
+            let slot = choose(begin as usize)?;
+            let next = u32::try_from(slot).unwrap_or(u32::MAX).wrapping_add(1);
+            match self.next.compare_exchange_weak(begin, next, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return Some(slot),
+                Err(moved) => begin = moved,
+            }
+        }
+    }
+}
+
+/// The first slot in turn that can take the client.
+pub(super) fn choose(query: &Query<'_>, tried: &SlotSet) -> Option<usize> {
+    query.turn.advance(|begin| first(query.available_from(begin, tried)))
+}
+
+/// The first untried slot that can take the client after one that failed, wrapping.
+pub(super) fn choose_after(slot: usize, query: &Query<'_>, tried: &SlotSet) -> Option<usize> {
+    first(query.available_from(slot + 1, tried))
+}
+
+fn first<'a>(mut servers: impl Iterator<Item = (usize, &'a Server)>) -> Option<usize> {
+    servers.next().map(|(slot, _)| slot)
+}
