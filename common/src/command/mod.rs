@@ -1,268 +1,195 @@
 //! pen's language: every command is one row of one table, from which the parser and the help text come.
 //!
-//! What a command does is not here: pen matches [`Command`] exhaustively.
+//! What a command does is not here: pen matches [`Command`] exhaustively. To add a command, write its row in the
+//! file of its family, a variant of [`Command`] (or of one of its enums), and the arm in pen that the compiler asks for.
 
-use std::net::IpAddr;
-use std::path::PathBuf;
+use std::ops::RangeInclusive;
 
-use crate::addr::{Host, HostPort, ListenAddr, Port, ServerAddr};
+mod access;
+mod forwarding;
+mod help;
+mod inspect;
+mod later;
+mod limits;
+mod parse;
+mod process;
+mod selection;
+mod servers;
+mod typed;
+mod words;
 
-/// A command, checked and typed.
-///
-/// In every `Option` of a value that can be asked for, `None` asks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// Turns something on or off.
-    Switch(Switch, Toggle),
-    /// Asks for a number or sets it.
-    Number(Number, Option<u32>),
+pub use help::help;
+pub use parse::{CommandError, parse};
+pub use typed::*;
 
-    /// Empties an access list.
-    AclClear(AclNumber),
-    /// Asks or says which access list guards a door.
-    AclUse(AclUser, Option<AclNumber>),
+use words::{Problem, Words};
 
-    /// Changes or creates a server.
-    Server(Slot, ServerChanges),
-    /// Takes a server away.
-    NoServer(Slot),
-    /// Lists the servers.
-    Servers,
-    /// Names the server for clients that no regular server takes; `None` for none.
-    Fallback(Fallback, Option<ServerAddr>),
-    /// Sets the local address of connections to servers; `None` lets the kernel choose.
-    Source(Option<IpAddr>),
+/// One command of the language.
+#[derive(Debug)]
+pub struct Row {
+    /// Its first word.
+    pub name: &'static str,
+    /// What follows the name, as usage shows it.
+    pub args: &'static str,
+    /// How its words are read.
+    form: Form,
+    /// What it speaks of.
+    pub scope: Scope,
+    /// When it can be given.
+    pub effect: Effect,
+    /// What it does, on one line; the default value of a setting in parentheses.
+    pub about: &'static str,
+}
 
-    /// Asks for the listening addresses or replaces them.
-    Listen(Option<Vec<ListenAddr>>),
-    /// Which side's closing ends a connection at once.
-    TcpFastclose(FastClose),
+/// What a command speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// The whole process.
+    Process,
+    /// One service.
+    Service,
+}
 
-    /// Asks for or changes the destination of the request log.
-    Log(Setting<LogDestination>),
-    /// Asks for or changes the status file.
-    WebStats(Setting<PathBuf>),
-    /// Asks for or sets the number of data-plane threads.
-    Threads(Option<Threads>),
+/// When a command can be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// At any time.
+    Live,
+    /// Only on the command line and in the file that pen starts with.
+    AtStart,
+}
 
-    /// Ends a connection by its number.
-    Close(u32),
-    /// Tells about a connection by its number.
-    Connection(u32),
-    /// Lists the open connections.
-    Connections,
-    /// Which connection a descriptor belongs to.
-    Socket(u32),
-    /// Lists clients seen within so many seconds.
-    Recent(u32),
-    /// Tells the modes of selection.
-    Mode,
-    /// Tells everything.
-    Status(StatusFormat),
+/// Rows that belong together, under the title that they have in help and manual.
+#[derive(Debug)]
+pub struct Family {
+    /// The title.
+    pub title: &'static str,
+    /// The rows, sorted by name.
+    pub rows: &'static [Row],
+}
 
-    /// Tells the control address.
-    Control,
-    /// Tells the process id.
-    Pid,
-    /// Ends pen.
-    Exit,
-    /// Explains all commands, or the one of this name (always one of the table's).
-    Help(Option<&'static str>),
-    /// Runs a file of commands.
-    Include(PathBuf),
-    /// An old command that has nothing to do any more.
+/// The table.
+pub static FAMILIES: &[Family] = &[
+    Family { title: "Servers", rows: servers::ROWS },
+    Family { title: "Selecting a server", rows: selection::ROWS },
+    Family { title: "Forwarding", rows: forwarding::ROWS },
+    Family { title: "Times and limits", rows: limits::ROWS },
+    Family { title: "Who may do what", rows: access::ROWS },
+    Family { title: "Looking inside", rows: inspect::ROWS },
+    Family { title: "The process", rows: process::ROWS },
+    Family { title: "Accepted for old files, without effect", rows: process::IGNORED },
+];
+
+/// A year, the longest time that can be set.
+const LONGEST: u32 = 365 * 86_400;
+
+/// How the words after a command's name are read.
+#[derive(Clone, Debug)]
+enum Form {
+    /// `NAME` and `no NAME` turn something on and off.
+    Switch(Switch),
+    /// `NAME` asks, `NAME N` sets.
+    Number(Number, RangeInclusive<u32>),
+    /// `NAME …` only.
+    Plain(Parse),
+    /// `NAME …` and `no NAME …`.
+    Negatable {
+        parse: Parse,
+        no: Parse,
+        /// What follows `no NAME`, as usage shows it.
+        no_args: &'static str,
+    },
+    /// `NAME` and `no NAME` do nothing.
     Ignored,
 }
 
-/// What a command with a `no` form says about a switch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Toggle {
-    /// `NAME`
-    On,
-    /// `no NAME`
-    Off,
+type Parse = fn(&mut Words<'_>) -> Result<Command, Problem>;
+
+impl Row {
+    /// The row of this name.
+    pub fn find(name: &str) -> Option<&'static Row> {
+        FAMILIES.iter().flat_map(|family| family.rows).find(|row| row.name == name)
+    }
+
+    /// `NAME ARGS`.
+    pub fn usage(&self) -> String {
+        format!("{} {}", self.name, self.args).trim_end().to_owned()
+    }
+
+    /// `no NAME ARGS`, of a row that has this form.
+    pub fn negated_usage(&self) -> Option<String> {
+        let args = match self.form {
+            Form::Switch(_) | Form::Ignored => "",
+            Form::Negatable { no_args, .. } => no_args,
+            Form::Number(..) | Form::Plain(_) => return None,
+        };
+        Some(format!("no {} {args}", self.name).trim_end().to_owned())
+    }
 }
 
-/// What can be turned on and off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "the command table says what each one does")]
-pub enum Switch {
-    AbortOnError,
-    Ascii,
-    Dummy,
-    Hash,
-    HashOnly,
-    Keepalive,
-    Prio,
-    Roundrobin,
-    Stubborn,
-    TcpNodelay,
-    Weight,
+impl PartialEq for Row {
+    /// Names are unique in the table.
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
 }
 
-/// What is a plain number. The parser has checked the range.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "the command table says what each one does")]
-pub enum Number {
-    Backlog,
-    Blacklist,
-    ClientsMax,
-    ConnMax,
-    Debug,
-    IdleTimeout,
-    MultiAccept,
-    PendingMax,
-    ShutdownTimeout,
-    Timeout,
-    Tracking,
-}
+impl Eq for Row {}
 
-/// A value that can be asked for, set and removed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Setting<T> {
-    /// `NAME`
-    Show,
-    /// `NAME VALUE`
-    Set(T),
-    /// `no NAME`
-    Remove,
-}
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
 
-/// The number of an access list, 0 to 9.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct AclNumber(u8);
+    use super::*;
 
-/// A door that an access list guards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum AclUser {
-    /// Who may be balanced.
-    Client,
-    /// Who may use the control port.
-    Control,
-}
+    fn rows() -> impl Iterator<Item = &'static Row> {
+        FAMILIES.iter().flat_map(|family| family.rows)
+    }
 
-/// A server's place in the table, 0 to 9999.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Slot(u16);
+    #[test]
+    fn names_are_unique() {
+        let mut seen = BTreeSet::new();
+        for name in rows().map(|row| row.name).chain(later::LATER.iter().map(|(name, _)| *name)) {
+            assert!(seen.insert(name), "{name} stands twice in the table");
+        }
+    }
 
-/// What `server N …` changes; what is `None` stays.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ServerChanges {
-    /// A name for people.
-    pub name: Option<String>,
-    /// The access list that its clients must pass.
-    pub acl: Option<AclNumber>,
-    /// Where it is.
-    pub address: Option<ServerHost>,
-    /// Its port. Number 0 is what an empty slot shows: it goes with [`ServerHost::Nobody`] only.
-    pub port: Option<Port>,
-    /// Most connections for new clients; 0: no limit.
-    pub max: Option<u32>,
-    /// Most connections for its own clients; 0: the same as `max`.
-    pub hard: Option<u32>,
-    /// Seconds to leave it alone from now on; 0 clears.
-    pub blacklist: Option<u32>,
-    /// Share of the clients in weight mode.
-    pub weight: Option<u32>,
-    /// Priority in prio mode, lowest first.
-    pub prio: Option<u32>,
-}
+    #[test]
+    fn families_are_sorted_by_name() {
+        for family in FAMILIES {
+            assert!(family.rows.is_sorted_by_key(|row| row.name), "{}", family.title);
+        }
+        assert!(later::LATER.is_sorted());
+    }
 
-/// The address of `server N address A`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ServerHost {
-    /// `0.0.0.0`: the slot becomes empty.
-    Nobody,
-    /// A host.
-    Inet(Host),
-    /// A Unix socket.
-    Unix(PathBuf),
-}
+    #[test]
+    fn names_are_words_and_no_is_none_of_them() {
+        for row in rows() {
+            assert!(row.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{}", row.name);
+            assert_ne!(row.name, "no");
+        }
+    }
 
-/// A server outside the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Fallback {
-    /// For clients that `client_acl` refuses.
-    Abuse,
-    /// For clients that no regular server can take.
-    Emergency,
-}
+    #[test]
+    fn every_row_is_explained_on_one_line() {
+        for row in rows() {
+            let about = row.about;
+            assert!(!about.is_empty() && about.len() <= 90, "{}: {} bytes", row.name, about.len());
+            assert!(!about.contains('\n') && !about.ends_with('.') && about.trim() == about, "{}", row.name);
+        }
+    }
 
-/// Which side's closing ends a connection at once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum FastClose {
-    /// The server's.
-    Up,
-    /// The client's.
-    Down,
-    /// Either's.
-    Both,
-    /// Neither's.
-    #[default]
-    Off,
-}
-
-/// Where request-log records go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LogDestination {
-    /// A file.
-    File(PathBuf),
-    /// A penlogd, by UDP.
-    Penlogd(HostPort),
-}
-
-/// How many data-plane threads to run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Threads {
-    /// As many as there are cores that pen may use.
-    Auto,
-    /// So many, at least 1.
-    Exactly(u32),
-}
-
-/// How `status` is rendered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum StatusFormat {
-    /// A web page.
-    #[default]
-    Html,
-    /// For a terminal.
-    Text,
-}
-
-/// Why a line is not a command. Displays as the one-line answer on the control port.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CommandError {
-    /// No command has this name.
-    #[error("do_cmd: ignoring command starting with '{0}'")]
-    Unknown(String),
-    /// The command exists, its words are wrong.
-    #[error("error: {problem}; usage: {usage}")]
-    Usage {
-        /// What is wrong and what would be right.
-        problem: String,
-        /// The command's usage.
-        usage: String,
-    },
-    /// A later version of pen will have it.
-    #[error("error: '{name}' is not available in this version of pen: {what} will come later")]
-    Later {
-        /// The word that asked for it.
-        name: String,
-        /// The capability it belongs to.
-        what: &'static str,
-    },
-    /// The line is not plain text.
-    #[error("error: control character 0x{code:02x} at byte {position} of the line: a command is plain text")]
-    ControlCharacter {
-        /// The character.
-        code: u32,
-        /// Where it is, counted from 1.
-        position: usize,
-    },
-}
-
-/// Reads one line of the language, without its newline. `None` for an empty line or a comment.
-pub fn parse(_line: &str) -> Result<Option<Command>, CommandError> {
-    Ok(None)
+    #[test]
+    fn the_words_of_a_form_fit_its_usage() {
+        for row in rows() {
+            match row.form {
+                Form::Switch(_) | Form::Ignored => assert_eq!(row.args, "", "{}", row.name),
+                Form::Number(_, ref range) => {
+                    assert!(row.args == "[N]" || row.args == "[T]", "{}", row.name);
+                    assert!(!range.is_empty(), "{}", row.name);
+                }
+                Form::Plain(_) | Form::Negatable { .. } => {}
+            }
+        }
+    }
 }

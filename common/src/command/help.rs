@@ -1,0 +1,73 @@
+//! The help texts, rendered from the table.
+
+use std::fmt::Write;
+
+use super::{Effect, FAMILIES, Row, Scope};
+
+/// All commands, a line each, grouped by family.
+pub fn help() -> String {
+    let families = FAMILIES.iter().map(|family| {
+        let rows: String = family.rows.iter().map(summary).collect();
+        format!("{}:\n{rows}\n", family.title)
+    });
+    families.chain(["'help COMMAND' tells more about a command.\n".to_owned()]).collect()
+}
+
+impl Row {
+    /// The help text of this command: its forms, what it does, what it speaks of, when it can be given.
+    pub fn help(&self) -> String {
+        let forms = match self.negated_usage() {
+            Some(negated) => format!("{}\n{negated}", self.usage()),
+            None => self.usage(),
+        };
+        let scope = match self.scope {
+            Scope::Process => "the whole process",
+            Scope::Service => "one service",
+        };
+        let effect = match self.effect {
+            Effect::Live => "at any time",
+            Effect::AtStart => "only at start",
+        };
+        format!("{forms}\n    {}\n    (for {scope}, {effect})\n", self.about)
+    }
+}
+
+/// `usage  about` in two columns; a long usage has its line for itself.
+fn summary(row: &Row) -> String {
+    const COLUMN: usize = 30;
+    let mut usage = row.usage();
+    if let Some(negated) = row.negated_usage() {
+        write!(usage, ", {negated}").expect("a string takes all text");
+    }
+    if usage.len() < COLUMN {
+        format!("  {usage:COLUMN$}{}\n", row.about)
+    } else {
+        format!("  {usage}\n  {:COLUMN$}{}\n", "", row.about)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_names_every_command() {
+        let text = help();
+        for row in FAMILIES.iter().flat_map(|family| family.rows) {
+            assert!(text.contains(&format!("  {}", row.usage())), "{}", row.name);
+            assert!(text.contains(row.about), "{}", row.name);
+        }
+        assert!(text.lines().all(|line| line.trim_end() == line));
+    }
+
+    #[test]
+    fn help_on_a_command_shows_its_forms_and_what_it_does() {
+        let help = |name| Row::find(name).unwrap().help();
+        assert_eq!(
+            help("blacklist"),
+            "blacklist [T]\n    Seconds that a failed server is left alone (30)\n    (for one service, at any time)\n"
+        );
+        assert!(help("acl").starts_with("acl N permit|deny ADDR[/LEN] [MASK]\nno acl N\n    "));
+        assert!(help("threads").ends_with("(for the whole process, only at start)\n"));
+    }
+}

@@ -1,0 +1,89 @@
+//! What pen tells about itself, and connections one by one.
+
+use std::ops::RangeInclusive;
+
+use super::typed::StatusFormat;
+use super::words::{Problem, Words};
+use super::{Command, Effect, Form, LONGEST, Row, Scope};
+
+pub(super) static ROWS: &[Row] = &[
+    Row {
+        name: "close",
+        args: "N",
+        form: Form::Plain(|words| Ok(Command::Close(words.need_number("connection", &NUMBERS)?))),
+        scope: Scope::Process,
+        effect: Effect::Live,
+        about: "Ends connection N",
+    },
+    Row {
+        name: "connection",
+        args: "N",
+        form: Form::Plain(|words| Ok(Command::Connection(words.need_number("connection", &NUMBERS)?))),
+        scope: Scope::Process,
+        effect: Effect::Live,
+        about: "Tells the state of connection N",
+    },
+    Row {
+        name: "connections",
+        args: "",
+        form: Form::Plain(|_| Ok(Command::Connections)),
+        scope: Scope::Service,
+        effect: Effect::Live,
+        about: "Lists the open connections, a line each",
+    },
+    Row {
+        name: "control",
+        args: "",
+        form: Form::Plain(|_| Ok(Command::Control)),
+        scope: Scope::Process,
+        effect: Effect::Live,
+        about: "Tells the control address",
+    },
+    Row {
+        name: "pid",
+        args: "",
+        form: Form::Plain(|_| Ok(Command::Pid)),
+        scope: Scope::Process,
+        effect: Effect::Live,
+        about: "Tells the process id",
+    },
+    Row {
+        name: "recent",
+        args: "[T]",
+        form: Form::Plain(|words| Ok(Command::Recent(words.number("time", &(0..=LONGEST))?.unwrap_or(300)))),
+        scope: Scope::Service,
+        effect: Effect::Live,
+        about: "Lists the clients of the last T seconds, a line each (300)",
+    },
+    Row {
+        name: "socket",
+        args: "F",
+        form: Form::Plain(|words| Ok(Command::Socket(words.need_number("descriptor", &NUMBERS)?))),
+        scope: Scope::Process,
+        effect: Effect::Live,
+        about: "Tells which connection file descriptor F belongs to",
+    },
+    Row {
+        name: "status",
+        args: "[html|text]",
+        form: Form::Plain(status),
+        scope: Scope::Process,
+        effect: Effect::Live,
+        about: "Tells everything, as a web page or as text (html)",
+    },
+];
+
+/// The system counts descriptors, and pen connections, in 31 bits.
+const NUMBERS: RangeInclusive<u32> = 0..=0x7fff_ffff;
+
+fn status(words: &mut Words<'_>) -> Result<Command, Problem> {
+    Ok(Command::Status(match words.next() {
+        None | Some("html") => StatusFormat::Html,
+        Some("text") => StatusFormat::Text,
+        Some("json") => return Err(Problem::Later { words: "status json", capability: "JSON" }),
+        Some("prometheus") => {
+            return Err(Problem::Later { words: "status prometheus", capability: "Prometheus" });
+        }
+        Some(word) => return Err(Problem::Wrong(format!("bad format '{word}': html or text is expected"))),
+    }))
+}

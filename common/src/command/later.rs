@@ -1,0 +1,58 @@
+//! Commands of the language that this version of pen refuses, so that people learn why.
+
+/// Name and capability, sorted by name.
+pub(super) const LATER: &[(&str, &str)] = &[
+    ("drain", DRAINING),
+    ("dsr_if", "direct server return"),
+    ("geoip_db", GEOIP),
+    ("health", "health check"),
+    ("http", "HTTP header"),
+    ("idlers", "idle connection"),
+    ("maint", DRAINING),
+    ("peek", "first-frame routing"),
+    ("proxy_protocol", "PROXY protocol"),
+    ("require_client_cert", TLS),
+    ("resolve", "repeated name look-up"),
+    ("service", SERVICES),
+    ("services", SERVICES),
+    ("ssl_ciphers", TLS),
+    ("ssl_client_renegotiation_interval", TLS),
+    ("ssl_ocsp_response", TLS),
+    ("ssl_option", TLS),
+    ("ssl_sni_path", TLS),
+    ("tarpit_acl", "tarpit"),
+    ("tls_alpn", TLS),
+    ("tls_ca_dir", TLS),
+    ("tls_ca_file", TLS),
+    ("tls_cert", TLS),
+    ("tls_key", TLS),
+    ("tls_protocol", TLS),
+    ("transparent", "transparent proxying"),
+    ("udp", UDP),
+    ("udp_requests", UDP),
+    ("udp_responses", UDP),
+    ("udp_timeout", UDP),
+    ("web", WEB),
+    ("web_acl", WEB),
+    ("write", "configuration writing"),
+];
+
+/// Those that are switches, which are off in this version: files that pen 0.34 wrote say so.
+const SWITCHES: &[&str] = &["http", "transparent", "udp"];
+
+pub(super) const GEOIP: &str = "GeoIP";
+const DRAINING: &str = "draining";
+const SERVICES: &str = "multiple service";
+const TLS: &str = "TLS";
+const UDP: &str = "UDP";
+const WEB: &str = "web page";
+
+/// The capability that a command belongs to, if it comes later.
+pub(super) fn later(name: &str) -> Option<&'static str> {
+    LATER.iter().find(|(later, _)| *later == name).map(|&(_, capability)| capability)
+}
+
+/// Whether `no NAME` asks for what is the case anyway.
+pub(super) fn is_off_anyway(name: &str) -> bool {
+    SWITCHES.contains(&name)
+}

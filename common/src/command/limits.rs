@@ -1,0 +1,72 @@
+//! How long and how many.
+
+use super::typed::Number;
+use super::{Effect, Form, LONGEST, Row, Scope};
+use crate::addr::CONNECTIONS_MOST;
+
+pub(super) static ROWS: &[Row] = &[
+    Row {
+        name: "backlog",
+        args: "[N]",
+        form: Form::Number(Number::Backlog, 50..=65_535),
+        scope: Scope::Service,
+        effect: Effect::Live,
+        about: "Connections that may wait in the system's queue of a listener (500)",
+    },
+    Row {
+        name: "clients_max",
+        args: "[N]",
+        form: Form::Number(Number::ClientsMax, 1..=CONNECTIONS_MOST),
+        scope: Scope::Service,
+        effect: Effect::Live,
+        about: "Clients that are remembered; can only grow (2048)",
+    },
+    Row {
+        name: "conn_max",
+        args: "[N]",
+        form: Form::Number(Number::ConnMax, 1..=CONNECTIONS_MOST),
+        scope: Scope::Service,
+        effect: Effect::Live,
+        about: "Simultaneous connections; can only grow (500)",
+    },
+    Row {
+        name: "idle_timeout",
+        args: "[T]",
+        form: Form::Number(Number::IdleTimeout, 0..=LONGEST),
+        scope: Scope::Service,
+        effect: Effect::Live,
+        about: "Seconds of silence after which a connection is closed; 0: never (0)",
+    },
+    Row {
+        name: "multi_accept",
+        args: "[N]",
+        form: Form::Number(Number::MultiAccept, 1..=1_000_000),
+        scope: Scope::Service,
+        effect: Effect::Live,
+        about: "Most connections accepted at one go (100)",
+    },
+    Row {
+        name: "pending_max",
+        args: "[N]",
+        form: Form::Number(Number::PendingMax, 1..=CONNECTIONS_MOST),
+        scope: Scope::Service,
+        effect: Effect::Live,
+        about: "Connections to servers in the making at one time (100)",
+    },
+    Row {
+        name: "timeout",
+        args: "[T]",
+        form: Form::Number(Number::Timeout, 1..=LONGEST),
+        scope: Scope::Service,
+        effect: Effect::Live,
+        about: "Seconds that a server has to accept a connection (5)",
+    },
+    Row {
+        name: "tracking",
+        args: "[T]",
+        form: Form::Number(Number::Tracking, 0..=LONGEST),
+        scope: Scope::Service,
+        effect: Effect::Live,
+        about: "Seconds after which an absent client is forgotten; 0: never (0)",
+    },
+];

@@ -1,0 +1,111 @@
+//! From a line to a [`Command`].
+
+use super::later::{is_off_anyway, later};
+use super::typed::{Command, Toggle};
+use super::words::{Problem, Words};
+use super::{Form, Row};
+
+/// Why a line is not a command. Displays as the one-line answer on the control port.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// No command begins like this.
+    #[error("do_cmd: ignoring command starting with '{0}'")]
+    Unknown(String),
+    /// The command exists, its words are wrong.
+    #[error("error: {problem}; usage: {usage}")]
+    Usage {
+        /// What is wrong and what would be right.
+        problem: String,
+        /// The command's usage.
+        usage: String,
+    },
+    /// The words ask for a capability of a later version.
+    #[error("error: '{words}' is not available in this version of pen: {capability} support comes later")]
+    Later {
+        /// The words that ask for it.
+        words: String,
+        /// The capability.
+        capability: &'static str,
+    },
+    /// The line is not plain text.
+    #[error("error: control character 0x{code:02x} at byte {position} of the line: a command is plain text")]
+    ControlCharacter {
+        /// The character's code.
+        code: u32,
+        /// Where it is, counted from 1.
+        position: usize,
+    },
+}
+
+/// Reads one line of the language, without its newline. `None` for an empty line or a comment.
+pub fn parse(line: &str) -> Result<Option<Command>, CommandError> {
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    let mut words = Words::new(line);
+    let Some(first) = words.next().filter(|word| !word.starts_with('#')) else {
+        return Ok(None);
+    };
+    refuse_control_characters(line)?;
+    let (toggle, name) = match first {
+        "no" => (Toggle::Off, words.next().ok_or_else(|| CommandError::Unknown(first.to_owned()))?),
+        _ => (Toggle::On, first),
+    };
+    let Some(row) = Row::find(name) else {
+        if toggle == Toggle::Off && is_off_anyway(name) && words.next().is_none() {
+            return Ok(Some(Command::Ignored));
+        }
+        return Err(unknown(toggle, name));
+    };
+    command(row, toggle, &mut words).map(Some).map_err(|problem| explain(row, toggle, problem))
+}
+
+fn refuse_control_characters(line: &str) -> Result<(), CommandError> {
+    match line.char_indices().find(|&(_, character)| character.is_control() && character != '\t') {
+        None => Ok(()),
+        Some((at, character)) => {
+            Err(CommandError::ControlCharacter { code: character.into(), position: at + 1 })
+        }
+    }
+}
+
+fn command(row: &'static Row, toggle: Toggle, words: &mut Words<'_>) -> Result<Command, Problem> {
+    let command = match (&row.form, toggle) {
+        (Form::Switch(switch), _) => Command::Switch(*switch, toggle),
+        (Form::Number(number, range), Toggle::On) => Command::Number(*number, words.number(row.name, range)?),
+        (Form::Plain(parse) | Form::Negatable { parse, .. }, Toggle::On) => parse(words)?,
+        (Form::Negatable { no, .. }, Toggle::Off) => no(words)?,
+        (Form::Ignored, _) => Command::Ignored,
+        (Form::Number(..) | Form::Plain(_), Toggle::Off) => {
+            return Err(Problem::Wrong(format!("'{}' cannot be negated", row.name)));
+        }
+    };
+    words.end()?;
+    Ok(command)
+}
+
+fn unknown(toggle: Toggle, name: &str) -> CommandError {
+    let words = match toggle {
+        Toggle::On => name.to_owned(),
+        Toggle::Off => format!("no {name}"),
+    };
+    match later(name) {
+        Some(capability) => CommandError::Later { words, capability },
+        None => CommandError::Unknown(words),
+    }
+}
+
+fn explain(row: &Row, toggle: Toggle, problem: Problem) -> CommandError {
+    match problem {
+        Problem::Later { words, capability } => CommandError::Later { words: words.to_owned(), capability },
+        Problem::Wrong(problem) => {
+            let usage = match toggle {
+                Toggle::On => row.usage(),
+                Toggle::Off => row.negated_usage().unwrap_or_else(|| row.usage()),
+            };
+            CommandError::Usage { problem, usage }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "parse_tests.rs"]
+mod tests;

@@ -1,0 +1,152 @@
+//! The process as a whole: its files, diagnostics, life.
+
+use std::path::PathBuf;
+
+use super::later::later;
+use super::typed::{LogDestination, Number, Setting, Switch, Threads};
+use super::words::{Problem, Words, number, parsed};
+use super::{Command, Effect, Form, LONGEST, Row, Scope};
+
+pub(super) static ROWS: &[Row] = &[
+    Row {
+        name: "abort_on_error",
+        args: "",
+        form: Form::Switch(Switch::AbortOnError),
+        scope: Scope::Process,
+        effect: Effect::Live,
+        about: "Leaves a core dump on a fatal error (off)",
+    },
+    Row {
+        name: "ascii",
+        args: "",
+        form: Form::Switch(Switch::Ascii),
+        scope: Scope::Process,
+        effect: Effect::Live,
+        about: "Traffic dumps are text rather than hexadecimal (off)",
+    },
+    Row {
+        name: "debug",
+        args: "[N]",
+        form: Form::Number(Number::Debug, 0..=9),
+        scope: Scope::Process,
+        effect: Effect::Live,
+        about: "How much is told for diagnosis; from 3 on, traffic too (0)",
+    },
+    Row {
+        name: "exit",
+        args: "",
+        form: Form::Plain(|_| Ok(Command::Exit)),
+        scope: Scope::Process,
+        effect: Effect::Live,
+        about: "Ends pen; needs the option -X",
+    },
+    Row {
+        name: "help",
+        args: "[COMMAND]",
+        form: Form::Plain(help),
+        scope: Scope::Process,
+        effect: Effect::Live,
+        about: "Explains a command, or lists them all",
+    },
+    Row {
+        name: "include",
+        args: "FILE",
+        form: Form::Plain(|words| Ok(Command::Include(words.need_file()?))),
+        scope: Scope::Process,
+        effect: Effect::Live,
+        about: "Runs the commands of a file, all of them or none",
+    },
+    Row {
+        name: "log",
+        args: "[FILE|HOST:PORT]",
+        form: Form::Negatable { parse: log, no: |_| Ok(Command::Log(Setting::Remove)), no_args: "" },
+        scope: Scope::Service,
+        effect: Effect::Live,
+        about: "Where requests are logged: a file, or a penlogd (nowhere)",
+    },
+    Row {
+        name: "shutdown_timeout",
+        args: "[T]",
+        form: Form::Number(Number::ShutdownTimeout, 0..=LONGEST),
+        scope: Scope::Process,
+        effect: Effect::Live,
+        about: "Seconds that connections have to end when pen is told to (0)",
+    },
+    Row {
+        name: "threads",
+        args: "[N|auto]",
+        form: Form::Plain(threads),
+        scope: Scope::Process,
+        effect: Effect::AtStart,
+        about: "Threads that carry traffic; auto: as many as cores (auto)",
+    },
+    Row {
+        name: "web_stats",
+        args: "[FILE]",
+        form: Form::Negatable {
+            parse: |words| Ok(Command::WebStats(setting(words.rest().map(PathBuf::from)))),
+            no: |_| Ok(Command::WebStats(Setting::Remove)),
+            no_args: "",
+        },
+        scope: Scope::Process,
+        effect: Effect::Live,
+        about: "The file that status pages are written to (none)",
+    },
+];
+
+pub(super) static IGNORED: &[Row] = &[
+    ignored("block", "pen never waits for one connection alone"),
+    ignored("delayed_forward", "Bytes are always forwarded as soon as they can be"),
+    ignored("epoll", "pen always uses the system's best event notification"),
+    ignored("kqueue", "pen always uses the system's best event notification"),
+    ignored("poll", "pen always uses the system's best event notification"),
+    ignored("select", "pen always uses the system's best event notification"),
+];
+
+const fn ignored(name: &'static str, about: &'static str) -> Row {
+    Row { name, args: "", form: Form::Ignored, scope: Scope::Process, effect: Effect::Live, about }
+}
+
+fn help(words: &mut Words<'_>) -> Result<Command, Problem> {
+    let Some(word) = words.next() else {
+        return Ok(Command::Help(None));
+    };
+    if let Some(row) = Row::find(word) {
+        return Ok(Command::Help(Some(row)));
+    }
+    Err(Problem::Wrong(match later(word) {
+        Some(capability) => {
+            format!("'{word}' is not available in this version of pen: {capability} support comes later")
+        }
+        None => format!("unknown command '{word}': 'help' alone lists all"),
+    }))
+}
+
+fn log(words: &mut Words<'_>) -> Result<Command, Problem> {
+    let Some(text) = words.rest() else {
+        return Ok(Command::Log(Setting::Show));
+    };
+    if text.rsplit_once([' ', '\t']).is_some_and(|(_, last)| last == "connections") {
+        return Err(Problem::Later { words: "log ... connections", capability: "connection record" });
+    }
+    let is_file = text.contains('/') || !text.contains(':');
+    Ok(Command::Log(Setting::Set(if is_file {
+        LogDestination::File(text.into())
+    } else {
+        LogDestination::Penlogd(parsed(text)?)
+    })))
+}
+
+fn threads(words: &mut Words<'_>) -> Result<Command, Problem> {
+    Ok(Command::Threads(match words.next() {
+        None => None,
+        Some("auto") => Some(Threads::Auto),
+        Some(word) => Some(Threads::Exactly(number("threads", word, &(1..=1024)).map_err(|_| {
+            Problem::Wrong(format!("bad number '{word}': a number from 1 to 1024 or auto is expected"))
+        })?)),
+    }))
+}
+
+fn setting<T>(value: Option<T>) -> Setting<T> {
+    value.map_or(Setting::Show, Setting::Set)
+}

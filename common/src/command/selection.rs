@@ -1,0 +1,63 @@
+//! How a service chooses the server for a client.
+
+use super::typed::Switch;
+use super::{Command, Effect, Form, Row, Scope};
+
+pub(super) static ROWS: &[Row] = &[
+    Row {
+        name: "hash",
+        args: "",
+        form: Form::Switch(Switch::Hash),
+        scope: Scope::Service,
+        effect: Effect::Live,
+        about: "Chooses by a hash of the client's address (off)",
+    },
+    Row {
+        name: "hash_only",
+        args: "",
+        form: Form::Switch(Switch::HashOnly),
+        scope: Scope::Service,
+        effect: Effect::Live,
+        about: "Every connection goes by the hash of the address, nothing is remembered (off)",
+    },
+    Row {
+        name: "mode",
+        args: "",
+        form: Form::Plain(|_| Ok(Command::Mode)),
+        scope: Scope::Service,
+        effect: Effect::Live,
+        about: "Tells the modes of selection on one line",
+    },
+    Row {
+        name: "prio",
+        args: "",
+        form: Form::Switch(Switch::Prio),
+        scope: Scope::Service,
+        effect: Effect::Live,
+        about: "Chooses the server of the lowest prio number (off)",
+    },
+    Row {
+        name: "roundrobin",
+        args: "",
+        form: Form::Switch(Switch::Roundrobin),
+        scope: Scope::Service,
+        effect: Effect::Live,
+        about: "Chooses in turn for every connection, without regard to the client's last server (off)",
+    },
+    Row {
+        name: "stubborn",
+        args: "",
+        form: Form::Switch(Switch::Stubborn),
+        scope: Scope::Service,
+        effect: Effect::Live,
+        about: "Closes the connection when its first choice fails, without trying another server (off)",
+    },
+    Row {
+        name: "weight",
+        args: "",
+        form: Form::Switch(Switch::Weight),
+        scope: Scope::Service,
+        effect: Effect::Live,
+        about: "Chooses the server with the fewest connections for its weight (off)",
+    },
+];

@@ -1,0 +1,140 @@
+//! The servers of a service, and those outside its table.
+
+use super::typed::{Fallback, Number, ServerChanges, ServerHost, Slot};
+use super::words::{Problem, Words, acl_number, number, parsed};
+use super::{Command, Effect, Form, LONGEST, Row, Scope};
+use crate::addr::{CONNECTIONS_MOST, Port, WEIGHT_MOST, decimal, socket_path};
+
+pub(super) static ROWS: &[Row] = &[
+    Row {
+        name: "abuse",
+        args: "HOST[:PORT]",
+        form: Form::Negatable {
+            parse: |words| fallback(Fallback::Abuse, words),
+            no: |_| Ok(Command::Fallback(Fallback::Abuse, None)),
+            no_args: "",
+        },
+        scope: Scope::Service,
+        effect: Effect::Live,
+        about: "Server for clients that client_acl refuses (none: they are closed)",
+    },
+    Row {
+        name: "blacklist",
+        args: "[T]",
+        form: Form::Number(Number::Blacklist, 0..=LONGEST),
+        scope: Scope::Service,
+        effect: Effect::Live,
+        about: "Seconds that a failed server is left alone (30)",
+    },
+    Row {
+        name: "emergency",
+        args: "HOST[:PORT]",
+        form: Form::Negatable {
+            parse: |words| fallback(Fallback::Emergency, words),
+            no: |_| Ok(Command::Fallback(Fallback::Emergency, None)),
+            no_args: "",
+        },
+        scope: Scope::Service,
+        effect: Effect::Live,
+        about: "Server for clients that no regular server can take (none: they are closed)",
+    },
+    Row {
+        name: "server",
+        args: "N [name NAME] [acl A] [address A] [port P] [max M] [hard H] [blacklist T] [weight W] [prio P]",
+        form: Form::Negatable {
+            parse: change_server,
+            no: |words| Ok(Command::NoServer(slot(words)?)),
+            no_args: "N",
+        },
+        scope: Scope::Service,
+        effect: Effect::Live,
+        about: "Changes or creates the server in slot N; address 0.0.0.0 empties the slot",
+    },
+    Row {
+        name: "servers",
+        args: "",
+        form: Form::Plain(|_| Ok(Command::Servers)),
+        scope: Scope::Service,
+        effect: Effect::Live,
+        about: "Lists the servers, a line each",
+    },
+];
+
+fn fallback(fallback: Fallback, words: &mut Words<'_>) -> Result<Command, Problem> {
+    Ok(Command::Fallback(fallback, Some(words.need_parsed("address")?)))
+}
+
+fn slot(words: &mut Words<'_>) -> Result<Slot, Problem> {
+    let word = words.need("slot")?;
+    decimal(word)
+        .and_then(Slot::new)
+        .ok_or_else(|| Problem::Wrong(format!("bad slot '{word}': a number from 0 to 9999 is expected")))
+}
+
+fn change_server(words: &mut Words<'_>) -> Result<Command, Problem> {
+    let slot = slot(words)?;
+    let mut changes = ServerChanges::default();
+    change(words.need("attribute")?, words, &mut changes)?;
+    while let Some(attribute) = words.next() {
+        change(attribute, words, &mut changes)?;
+    }
+    let nowhere = changes.port == Some(Port::Number(0));
+    if nowhere && !matches!(changes.address, None | Some(ServerHost::Nobody)) {
+        return Err(Problem::Wrong(
+            "bad port '0': a number from 1 to 65535 or a service name is expected".into(),
+        ));
+    }
+    Ok(Command::Server(slot, changes))
+}
+
+fn change(attribute: &str, words: &mut Words<'_>, changes: &mut ServerChanges) -> Result<(), Problem> {
+    let connections = 0..=CONNECTIONS_MOST;
+    let weights = 0..=WEIGHT_MOST;
+    let limit = |word: &str, range| number(attribute, word, range);
+    match attribute {
+        "name" => once(&mut changes.name, attribute, words, server_name),
+        "acl" => once(&mut changes.acl, attribute, words, |word| acl_number("acl", word)),
+        "address" => once(&mut changes.address, attribute, words, server_host),
+        "port" => once(&mut changes.port, attribute, words, parsed),
+        "max" => once(&mut changes.max, attribute, words, |word| limit(word, &connections)),
+        "hard" => once(&mut changes.hard, attribute, words, |word| limit(word, &connections)),
+        "blacklist" => once(&mut changes.blacklist, attribute, words, |word| limit(word, &(0..=LONGEST))),
+        "weight" => once(&mut changes.weight, attribute, words, |word| limit(word, &weights)),
+        "prio" => once(&mut changes.prio, attribute, words, |word| limit(word, &weights)),
+        _ => Err(Problem::Wrong(format!(
+            "unknown attribute '{attribute}': name, acl, address, port, max, hard, blacklist, weight or prio is expected"
+        ))),
+    }
+}
+
+fn once<T>(
+    place: &mut Option<T>,
+    attribute: &str,
+    words: &mut Words<'_>,
+    read: impl FnOnce(&str) -> Result<T, Problem>,
+) -> Result<(), Problem> {
+    let word = words.need(&format!("value of '{attribute}'"))?;
+    match place.replace(read(word)?) {
+        None => Ok(()),
+        Some(_) => Err(Problem::Wrong(format!("'{attribute}' is given twice"))),
+    }
+}
+
+fn server_host(word: &str) -> Result<ServerHost, Problem> {
+    match word {
+        "0.0.0.0" => Ok(ServerHost::Nobody),
+        _ if word.starts_with('/') => {
+            socket_path(word).map(ServerHost::Unix).map_err(|error| Problem::Wrong(error.to_string()))
+        }
+        _ => parsed(word).map(ServerHost::Inet),
+    }
+}
+
+fn server_name(word: &str) -> Result<String, Problem> {
+    if word.len() <= 255 && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._*".contains(&byte)) {
+        return Ok(word.to_owned());
+    }
+    Err(Problem::Wrong(format!(
+        "bad name '{word}': at most 255 letters, digits, '-', '.', '_' and '*' are expected"
+    )))
+}

@@ -1,0 +1,276 @@
+//! Commands as typed values: what the parser makes and pen matches exhaustively.
+
+use std::fmt::{self, Display, Formatter};
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use super::Row;
+use crate::acl;
+use crate::addr::{Host, HostPort, ListenAddr, Port, ServerAddr};
+
+/// A command, checked and typed.
+///
+/// In every `Option` of a value that can be asked for, `None` asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Turns something on or off.
+    Switch(Switch, Toggle),
+    /// Asks for a number or sets it.
+    Number(Number, Option<u32>),
+
+    /// Appends an entry to an access list.
+    AclAppend(AclNumber, acl::Entry),
+    /// Empties an access list.
+    AclClear(AclNumber),
+    /// Asks or says which access list guards a door.
+    AclUse(AclUser, Option<AclNumber>),
+
+    /// Changes or creates a server.
+    Server(Slot, ServerChanges),
+    /// Takes a server away.
+    NoServer(Slot),
+    /// Lists the servers.
+    Servers,
+    /// Names the server for clients that no regular server takes; `None` for none.
+    Fallback(Fallback, Option<ServerAddr>),
+    /// Sets the local address of connections to servers; `None` lets the kernel choose.
+    Source(Option<IpAddr>),
+
+    /// Asks for the listening addresses or replaces them.
+    Listen(Option<Vec<ListenAddr>>),
+    /// Which side's closing ends a connection at once.
+    TcpFastclose(FastClose),
+
+    /// Asks for or changes the destination of the request log.
+    Log(Setting<LogDestination>),
+    /// Asks for or changes the status file.
+    WebStats(Setting<PathBuf>),
+    /// Asks for or sets the number of data-plane threads.
+    Threads(Option<Threads>),
+
+    /// Ends a connection by its number.
+    Close(u32),
+    /// Tells about a connection by its number.
+    Connection(u32),
+    /// Lists the open connections.
+    Connections,
+    /// Which connection a descriptor belongs to.
+    Socket(u32),
+    /// Lists clients seen within so many seconds.
+    Recent(u32),
+    /// Tells the modes of selection.
+    Mode,
+    /// Tells everything.
+    Status(StatusFormat),
+
+    /// Tells the control address.
+    Control,
+    /// Tells the process id.
+    Pid,
+    /// Ends pen.
+    Exit,
+    /// Explains all commands, or this one.
+    Help(Option<&'static Row>),
+    /// Runs a file of commands.
+    Include(PathBuf),
+    /// An old command that has nothing to do any more.
+    Ignored,
+}
+
+/// What a command with a `no` form says about a switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Toggle {
+    /// `NAME`
+    On,
+    /// `no NAME`
+    Off,
+}
+
+/// What can be turned on and off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "the command table says what each one does")]
+pub enum Switch {
+    AbortOnError,
+    Ascii,
+    Dummy,
+    Hash,
+    HashOnly,
+    Keepalive,
+    Prio,
+    Roundrobin,
+    Stubborn,
+    TcpNodelay,
+    Weight,
+}
+
+/// What is a plain number. The parser has checked the range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "the command table says what each one does")]
+pub enum Number {
+    Backlog,
+    Blacklist,
+    ClientsMax,
+    ConnMax,
+    Debug,
+    IdleTimeout,
+    MultiAccept,
+    PendingMax,
+    ShutdownTimeout,
+    Timeout,
+    Tracking,
+}
+
+/// A value that can be asked for, set and removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Setting<T> {
+    /// `NAME`
+    Show,
+    /// `NAME VALUE`
+    Set(T),
+    /// `no NAME`
+    Remove,
+}
+
+/// The number of an access list, 0 to 9.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AclNumber(u8);
+
+impl AclNumber {
+    /// How many lists there are.
+    pub const COUNT: usize = 10;
+
+    /// The list of this number, if there is one.
+    pub fn new(number: u32) -> Option<Self> {
+        u8::try_from(number).ok().filter(|&number| usize::from(number) < Self::COUNT).map(Self)
+    }
+
+    /// For indexing an array of [`AclNumber::COUNT`].
+    pub fn index(self) -> usize {
+        self.0.into()
+    }
+}
+
+impl Display for AclNumber {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A door that an access list guards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AclUser {
+    /// Who may be balanced.
+    Client,
+    /// Who may use the control port.
+    Control,
+}
+
+/// A server's place in the table, 0 to 9999.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Slot(u16);
+
+impl Slot {
+    /// How many slots there can be.
+    pub const COUNT: usize = 10_000;
+
+    /// The slot of this number, if there is one.
+    pub fn new(number: u32) -> Option<Self> {
+        u16::try_from(number).ok().filter(|&number| usize::from(number) < Self::COUNT).map(Self)
+    }
+
+    /// For indexing a table.
+    pub fn index(self) -> usize {
+        self.0.into()
+    }
+}
+
+impl Display for Slot {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What `server N …` changes; what is `None` stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServerChanges {
+    /// A name for people.
+    pub name: Option<String>,
+    /// The access list that its clients must pass.
+    pub acl: Option<AclNumber>,
+    /// Where it is.
+    pub address: Option<ServerHost>,
+    /// Its port. Number 0 is what an empty slot shows: it goes with [`ServerHost::Nobody`] only.
+    pub port: Option<Port>,
+    /// Most connections for new clients; 0: no limit.
+    pub max: Option<u32>,
+    /// Most connections for its own clients; 0: the same as `max`.
+    pub hard: Option<u32>,
+    /// Seconds to leave it alone from now on; 0 clears.
+    pub blacklist: Option<u32>,
+    /// Share of the clients in weight mode.
+    pub weight: Option<u32>,
+    /// Priority in prio mode, lowest first.
+    pub prio: Option<u32>,
+}
+
+/// The address of `server N address A`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServerHost {
+    /// `0.0.0.0`: the slot becomes empty.
+    Nobody,
+    /// A host.
+    Inet(Host),
+    /// A Unix socket.
+    Unix(PathBuf),
+}
+
+/// A server outside the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fallback {
+    /// For clients that `client_acl` refuses.
+    Abuse,
+    /// For clients that no regular server can take.
+    Emergency,
+}
+
+/// Which side's closing ends a connection at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum FastClose {
+    /// The server's.
+    Up,
+    /// The client's.
+    Down,
+    /// Either's.
+    Both,
+    /// Neither's.
+    #[default]
+    Off,
+}
+
+/// Where request-log records go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogDestination {
+    /// A file.
+    File(PathBuf),
+    /// A penlogd, by UDP.
+    Penlogd(HostPort),
+}
+
+/// How many data-plane threads to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Threads {
+    /// As many as there are cores that pen may use.
+    Auto,
+    /// So many, at least 1.
+    Exactly(u32),
+}
+
+/// How `status` is rendered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StatusFormat {
+    /// A web page.
+    #[default]
+    Html,
+    /// For a terminal.
+    Text,
+}
