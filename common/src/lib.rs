@@ -1,2 +1,5 @@
 //! What pen's programs share: addresses, the command table and its parser, the control protocol's wire format.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+
+pub mod acl;
+pub mod client_addr;

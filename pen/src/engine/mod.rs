@@ -1,4 +1,10 @@
 //! The decisions: pure, without sockets, clocks, files or threads. Time and randomness come in as arguments.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod acl;
+pub mod clients;
+pub mod ids;
+pub mod select;
+pub mod servers;
 pub mod time;
+pub mod timer;

@@ -1,0 +1,230 @@
+//! The servers of a service: what is configured of each, and what its connections tell about it while they live.
+//! Which server a client gets is `select`'s matter; looking names up and connecting are the shells'.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::ops::Deref;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::select::hash;
+use super::time::Tick;
+
+/// Which server: a slot, and which of its successive occupants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ServerId {
+    /// The number that the user knows.
+    pub slot: u32,
+    /// Counts the occupants of the slot, so that what concerns an old one never touches the new one.
+    pub generation: u32,
+}
+
+/// Where a server listens.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ServerAddr {
+    /// An IP address and a port.
+    Inet(SocketAddr),
+    /// A Unix socket.
+    Unix(Arc<Path>),
+}
+
+/// The settings of a slot's occupant, and the state that it keeps when they change.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// What the user calls it, if anything.
+    pub name: Option<String>,
+    /// The access list (0 to 9) that says which clients it takes.
+    pub acl: u8,
+    /// How many connections it takes from clients that are new to it; 0: no limit.
+    pub max: u32,
+    /// How many connections it takes from clients whose last server it was; 0: the same as `max`.
+    pub hard: u32,
+    /// Its share in weighted selection; 0: not selected.
+    pub weight: u32,
+    /// Its rank in selection by priority, lowest first.
+    pub prio: u32,
+    /// Shared by all successive settings of the same occupant.
+    pub state: Arc<ServerState>,
+    address: ServerAddr,
+    hash_seed: u64,
+}
+
+/// What a client is to a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It did not use this server last.
+    New,
+    /// This was its last server.
+    Returning,
+}
+
+impl Server {
+    /// A server without name, list, limits, weight or priority (list 0, the others 0).
+    pub fn new(address: ServerAddr, state: Arc<ServerState>) -> Server {
+        let hash_seed = hash::server_seed(&address);
+        Server { name: None, acl: 0, max: 0, hard: 0, weight: 0, prio: 0, state, address, hash_seed }
+    }
+
+    /// Which server this is.
+    pub fn id(&self) -> ServerId {
+        self.state.id
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> &ServerAddr {
+        &self.address
+    }
+
+    /// Moves it to another address; everything else stays.
+    pub fn set_address(&mut self, address: ServerAddr) {
+        self.hash_seed = hash::server_seed(&address);
+        self.address = address;
+    }
+
+    /// How many connections it may have when such a client is let in; `None`: any number.
+    pub fn limit(&self, standing: Standing) -> Option<u32> {
+        match (self.max, self.hard, standing) {
+            (0, _, _) => None,
+            (max, 0, _) | (max, _, Standing::New) => Some(max),
+            (_, hard, Standing::Returning) => Some(hard),
+        }
+    }
+
+    /// The part of the rendezvous hash that depends on the server alone.
+    pub fn hash_seed(&self) -> u64 {
+        self.hash_seed
+    }
+}
+
+/// What happens at one server: counters that every thread writes, and the blacklist.
+#[derive(Debug)]
+pub struct ServerState {
+    /// Which server this is.
+    pub id: ServerId,
+    /// Bytes sent to the server.
+    pub sent: AtomicU64,
+    /// Bytes received from the server.
+    pub received: AtomicU64,
+    /// Connections that came about.
+    pub connects: AtomicU64,
+    /// Connections that were tried and failed.
+    pub failures: AtomicU64,
+    /// Reservations alive: connections, and attempts to connect.
+    connections: AtomicU32,
+    failed_until: AtomicU64,
+    banned_until: AtomicU64,
+    last_error: Mutex<Option<Arc<str>>>,
+}
+
+impl ServerState {
+    /// The state of a new occupant of a slot.
+    pub fn new(id: ServerId) -> Arc<ServerState> {
+        Arc::new(ServerState {
+            id,
+            sent: AtomicU64::new(0),
+            received: AtomicU64::new(0),
+            connects: AtomicU64::new(0),
+            failures: AtomicU64::new(0),
+            connections: AtomicU32::new(0),
+            failed_until: AtomicU64::new(0),
+            banned_until: AtomicU64::new(0),
+            last_error: Mutex::new(None),
+        })
+    }
+
+    /// How many connections it has, attempts included.
+    pub fn connections(&self) -> u32 {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    /// Takes one of `limit` places (`None`: any number), until the reservation is dropped. `None`: all are taken.
+    pub fn reserve(self: &Arc<ServerState>, limit: Option<u32>) -> Option<Reservation> {
+        let limit = limit.unwrap_or(u32::MAX);
+        self.connections
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |taken| (taken < limit).then(|| taken + 1))
+            .ok()?;
+        Some(Reservation { state: Arc::clone(self) })
+    }
+
+    /// Counts a connection that came about. It clears the blacklist, unless that was set by hand.
+    pub fn connected(&self) {
+        self.connects.fetch_add(1, Ordering::Relaxed);
+        if self.failed_until.load(Ordering::Relaxed) != 0 {
+            self.failed_until.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts a connection that failed, and keeps why.
+    pub fn failed(&self, error: &str) {
+        self.failures.fetch_add(1, Ordering::Relaxed);
+        *self.last_error.lock() = Some(error.into());
+    }
+
+    /// Why the latest failure was one.
+    pub fn last_error(&self) -> Option<Arc<str>> {
+        self.last_error.lock().clone()
+    }
+
+    /// Leaves the server alone until that moment, or until a connection to it succeeds.
+    pub fn blacklist(&self, until: Tick) {
+        self.failed_until.store(until.0, Ordering::Relaxed);
+    }
+
+    /// Leaves the server alone until that moment, whatever succeeds meanwhile.
+    pub fn blacklist_by_hand(&self, until: Tick) {
+        self.banned_until.store(until.0, Ordering::Relaxed);
+    }
+
+    /// Ends the blacklist, whoever set it.
+    pub fn clear(&self) {
+        self.failed_until.store(0, Ordering::Relaxed);
+        self.banned_until.store(0, Ordering::Relaxed);
+    }
+
+    /// How long the server is still left alone; `None`: it is not.
+    pub fn blacklisted(&self, now: Tick) -> Option<Duration> {
+        let until =
+            Tick(self.failed_until.load(Ordering::Relaxed).max(self.banned_until.load(Ordering::Relaxed)));
+        (until > now).then(|| until.since(now))
+    }
+}
+
+/// A place at a server, given back when dropped.
+#[derive(Debug)]
+pub struct Reservation {
+    state: Arc<ServerState>,
+}
+
+impl Reservation {
+    /// The server's state.
+    pub fn state(&self) -> &Arc<ServerState> {
+        &self.state
+    }
+}
+
+impl Deref for Reservation {
+    type Target = ServerState;
+
+    fn deref(&self) -> &ServerState {
+        &self.state
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.state.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl fmt::Display for ServerAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ServerAddr::Inet(address) => address.fmt(f),
+            ServerAddr::Unix(path) => path.display().fmt(f),
+        }
+    }
+}
