@@ -1,0 +1,114 @@
+//! Where messages end up: stderr, or syslog's socket in the form of RFC 3164. (The syslog crate neither connects again
+//! after a restart of syslogd nor knows the local time once there are threads.)
+
+use std::io::{self, Write};
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use log::Level;
+
+use super::Message;
+use crate::os::local_time::LocalTime;
+
+/// Where the messages of pen go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// Lines on standard error.
+    Stderr,
+    /// The system's log, facility `daemon`.
+    Syslog,
+}
+
+const SYSLOG_SOCKET: &str = "/dev/log";
+
+/// The number of `daemon` among syslog's facilities.
+const DAEMON: u8 = 3;
+
+/// How long a syslogd that reads nothing is waited for.
+const SYSLOG_LIMIT: Duration = Duration::from_secs(1);
+
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/// A destination in use.
+pub(super) enum Sink {
+    Lines(Box<dyn Write + Send>),
+    Syslog(Syslog),
+}
+
+impl Sink {
+    pub(super) fn open(destination: Destination) -> Sink {
+        match destination {
+            Destination::Stderr => Sink::Lines(Box::new(io::stderr())),
+            Destination::Syslog => {
+                let mut syslog = Syslog::new(Path::new(SYSLOG_SOCKET));
+                if let Err(error) = syslog.connect() {
+                    eprintln!(
+                        "pen: cannot reach syslog at {SYSLOG_SOCKET}: {error}; messages are lost until it is there"
+                    );
+                }
+                Sink::Syslog(syslog)
+            }
+        }
+    }
+
+    pub(super) fn write(&mut self, message: &Message) -> io::Result<()> {
+        match self {
+            Sink::Lines(lines) => lines.write_all(line(message).as_bytes()),
+            Sink::Syslog(syslog) => syslog.send(packet(message).as_bytes()),
+        }
+    }
+}
+
+/// A message as a line for people: `2026-11-20 11:02:05: text`.
+fn line(message: &Message) -> String {
+    let LocalTime { year, month, day, hour, minute, second } = LocalTime::at(message.time);
+    format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}: {}\n", message.text)
+}
+
+/// A message as syslogd wants it: `<30>Nov 20 11:02:05 pen[123]: text`.
+fn packet(message: &Message) -> String {
+    let LocalTime { month, day, hour, minute, second, .. } = LocalTime::at(message.time);
+    let severity = match message.level {
+        Level::Error => 3,
+        Level::Warn => 4,
+        Level::Info => 6,
+        Level::Debug | Level::Trace => 7,
+    };
+    let priority = DAEMON * 8 + severity;
+    let month = MONTHS[(month as usize - 1) % MONTHS.len()];
+    let pid = std::process::id();
+    format!("<{priority}>{month} {day:2} {hour:02}:{minute:02}:{second:02} pen[{pid}]: {}", message.text)
+}
+
+/// A connection to syslogd that outlives the syslogd.
+pub(super) struct Syslog {
+    path: PathBuf,
+    connected: Option<UnixDatagram>,
+}
+
+impl Syslog {
+    pub(super) fn new(path: &Path) -> Syslog {
+        Syslog { path: path.to_owned(), connected: None }
+    }
+
+    fn connect(&mut self) -> io::Result<&UnixDatagram> {
+        let socket = UnixDatagram::unbound()?;
+        socket.set_write_timeout(Some(SYSLOG_LIMIT))?;
+        socket.connect(&self.path)?;
+        Ok(self.connected.insert(socket))
+    }
+
+    fn send(&mut self, packet: &[u8]) -> io::Result<()> {
+        if let Some(socket) = &self.connected {
+            match socket.send(packet) {
+                Ok(_) => return Ok(()),
+                // It is there but reads nothing: a new connection would change nothing.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
+                Err(_) => self.connected = None,
+            }
+        }
+        self.connect()?.send(packet).map(|_| ())
+    }
+}
