@@ -1,0 +1,287 @@
+//! What each command does: to a draft, or (for those that only ask) what is to be looked up.
+
+use common::addr::{ListenAddr, ListenPlace, Port};
+use common::command::{
+    self, AclUser, Command, LogDestination, Number, Setting, StatusFormat, Switch, Threads, Toggle,
+};
+
+use super::draft::{Draft, Stage};
+use super::servers;
+use super::{LogTarget, ListenOn, Place};
+
+/// What a command comes to.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The draft was changed, or nothing was to do; there is nothing to say.
+    Done,
+    /// This is the answer; the draft may have been changed.
+    Answer(String),
+    /// The answer has to be collected from the running connections, servers and clients.
+    Question(Question),
+    /// Something happens that is not a setting.
+    Action(Action),
+}
+
+/// What can be asked about the running state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// `servers`
+    Servers,
+    /// `connections`
+    Connections,
+    /// `connection N`
+    Connection(u32),
+    /// `socket F`
+    Socket(u32),
+    /// `recent SECONDS`
+    Recent(u32),
+    /// `status FORMAT`
+    Status(StatusFormat),
+}
+
+/// What can be done besides changing settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// `close N`
+    Close(u32),
+    /// `exit`
+    Exit,
+    /// `include FILE`
+    Include(std::path::PathBuf),
+}
+
+/// Applies a command to the draft. The error is one line that says what was wrong; the draft is then to be dropped.
+pub fn apply(command: Command, draft: &mut Draft<'_>) -> Result<Outcome, String> {
+    Ok(match command {
+        Command::Switch(switch, toggle) => {
+            set_switch(draft, switch, toggle == Toggle::On);
+            Outcome::Done
+        }
+        Command::Number(number, None) => Outcome::Answer(number_text(draft, number)),
+        Command::Number(number, Some(value)) => {
+            set_number(draft, number, value);
+            if answers_when_set(number) { Outcome::Answer(number_text(draft, number)) } else { Outcome::Done }
+        }
+        Command::AclAppend(number, entry) => {
+            draft.append_acl(number, entry);
+            Outcome::Done
+        }
+        Command::AclClear(number) => {
+            draft.clear_acl(number);
+            Outcome::Done
+        }
+        Command::AclUse(user, number) => {
+            let list = match user {
+                AclUser::Client => &mut draft.service_mut().client_acl,
+                AclUser::Control => &mut draft.settings.process.control_acl,
+            };
+            if let Some(number) = number {
+                *list = number.number();
+            }
+            Outcome::Answer(list.to_string())
+        }
+        Command::Server(slot, changes) => {
+            servers::change(draft, slot, changes)?;
+            Outcome::Done
+        }
+        Command::NoServer(slot) => {
+            servers::remove(draft, slot)?;
+            Outcome::Done
+        }
+        Command::Fallback(which, address) => {
+            servers::set_fallback(draft, which, address)?;
+            Outcome::Done
+        }
+        Command::Source(address) => {
+            draft.service_mut().source = address;
+            Outcome::Done
+        }
+        Command::Listen(addresses) => Outcome::Answer(listen(draft, addresses)?),
+        Command::TcpFastclose(sides) => {
+            draft.service_mut().fast_close = sides;
+            Outcome::Done
+        }
+        Command::Log(setting) => log(draft, setting)?,
+        Command::WebStats(setting) => web_stats(draft, setting),
+        Command::Threads(threads) => Outcome::Answer(set_threads(draft, threads)?),
+        Command::Mode => Outcome::Answer(mode(draft)),
+        Command::Control => Outcome::Answer(draft.environment.control.clone().unwrap_or_default()),
+        Command::Pid => Outcome::Answer(std::process::id().to_string()),
+        Command::Help(row) => Outcome::Answer(command::help(row)),
+        Command::Ignored => Outcome::Done,
+        Command::Servers => Outcome::Question(Question::Servers),
+        Command::Connections => Outcome::Question(Question::Connections),
+        Command::Connection(number) => Outcome::Question(Question::Connection(number)),
+        Command::Socket(descriptor) => Outcome::Question(Question::Socket(descriptor)),
+        Command::Recent(seconds) => Outcome::Question(Question::Recent(seconds)),
+        Command::Status(format) => Outcome::Question(Question::Status(format)),
+        Command::Close(number) => Outcome::Action(Action::Close(number)),
+        Command::Include(file) => Outcome::Action(Action::Include(file)),
+        Command::Exit if draft.environment.exit_enabled => Outcome::Action(Action::Exit),
+        Command::Exit => Outcome::Answer("Exit is not enabled; restart with -X flag".to_owned()),
+    })
+}
+
+fn set_switch(draft: &mut Draft<'_>, switch: Switch, on: bool) {
+    match switch {
+        Switch::AbortOnError => draft.settings.process.abort_on_error = on,
+        Switch::Ascii => draft.settings.process.ascii = on,
+        Switch::Dummy => draft.service_mut().dummy = on,
+        Switch::Hash => draft.service_mut().modes.hash = on,
+        Switch::HashOnly => draft.service_mut().modes.hash_only = on,
+        Switch::Keepalive => draft.service_mut().keepalive = on,
+        Switch::Prio => draft.service_mut().modes.prio = on,
+        Switch::Roundrobin => draft.service_mut().modes.roundrobin = on,
+        Switch::Stubborn => draft.service_mut().modes.stubborn = on,
+        Switch::TcpNodelay => draft.service_mut().tcp_nodelay = on,
+        Switch::Weight => draft.service_mut().modes.weight = on,
+    }
+}
+
+fn set_number(draft: &mut Draft<'_>, number: Number, value: u32) {
+    let live = draft.stage == Stage::Live;
+    // A running table is never cut down: its entries are in use.
+    let grown = |current: u32| if live { current.max(value) } else { value };
+    let process = &mut draft.settings.process;
+    match number {
+        Number::Debug => process.debug = value,
+        Number::ShutdownTimeout => process.shutdown_timeout = value,
+        Number::Backlog => draft.service_mut().limits.backlog = value,
+        Number::Blacklist => draft.service_mut().limits.blacklist = value,
+        Number::ClientsMax => {
+            let limits = &mut draft.service_mut().limits;
+            limits.clients_max = grown(limits.clients_max);
+        }
+        Number::ConnMax => {
+            let limits = &mut draft.service_mut().limits;
+            limits.conn_max = grown(limits.conn_max);
+        }
+        Number::IdleTimeout => draft.service_mut().limits.idle_timeout = value,
+        Number::MultiAccept => draft.service_mut().limits.multi_accept = value,
+        Number::PendingMax => draft.service_mut().limits.pending_max = value,
+        Number::Timeout => draft.service_mut().limits.timeout = value,
+        Number::Tracking => draft.service_mut().limits.tracking = value,
+    }
+}
+
+fn number_text(draft: &Draft<'_>, number: Number) -> String {
+    let (process, limits) = (&draft.settings.process, &draft.service().limits);
+    match number {
+        Number::Debug => process.debug.to_string(),
+        Number::ShutdownTimeout => process.shutdown_timeout.to_string(),
+        Number::Backlog => limits.backlog.to_string(),
+        Number::Blacklist => limits.blacklist.to_string(),
+        Number::ClientsMax => limits.clients_max.to_string(),
+        Number::ConnMax => limits.conn_max.to_string(),
+        Number::IdleTimeout => format!("Idle timeout: {} seconds", limits.idle_timeout),
+        Number::MultiAccept => limits.multi_accept.to_string(),
+        Number::PendingMax => limits.pending_max.to_string(),
+        Number::Timeout => limits.timeout.to_string(),
+        Number::Tracking => limits.tracking.to_string(),
+    }
+}
+
+/// Whether setting the number answers it, as 0.34 did.
+fn answers_when_set(number: Number) -> bool {
+    match number {
+        Number::Backlog | Number::MultiAccept | Number::PendingMax | Number::ShutdownTimeout => false,
+        Number::Blacklist
+        | Number::ClientsMax
+        | Number::ConnMax
+        | Number::Debug
+        | Number::IdleTimeout
+        | Number::Timeout
+        | Number::Tracking => true,
+    }
+}
+
+fn listen(draft: &mut Draft<'_>, addresses: Option<Vec<ListenAddr>>) -> Result<String, String> {
+    if let Some(addresses) = addresses {
+        let listen = addresses.iter().map(|address| resolve_listen(draft, address)).collect::<Result<_, _>>()?;
+        draft.service_mut().listen = listen;
+    }
+    let texts: Vec<&str> = draft.service().listen.iter().map(|address| address.text.as_str()).collect();
+    Ok(texts.join(" "))
+}
+
+fn resolve_listen(draft: &Draft<'_>, address: &ListenAddr) -> Result<ListenOn, String> {
+    let resolver = &draft.environment.resolver;
+    let place = match address.place() {
+        ListenPlace::Unix(path) => Place::Unix(path.clone()),
+        ListenPlace::Inet { host: Some(host), port } => Place::Inet(resolver.resolve(host, port)?),
+        ListenPlace::Inet { host: None, port } => {
+            Place::Inet((std::net::Ipv4Addr::UNSPECIFIED, resolver.port(port)?).into())
+        }
+    };
+    Ok(ListenOn { asked: place, text: address.as_str().to_owned() })
+}
+
+fn log(draft: &mut Draft<'_>, setting: Setting<LogDestination>) -> Result<Outcome, String> {
+    match setting {
+        Setting::Show => {
+            let target = draft.service().log.as_ref();
+            return Ok(target.map_or(Outcome::Done, |target| Outcome::Answer(target.path.display().to_string())));
+        }
+        Setting::Remove => draft.service_mut().log = None,
+        Setting::Set(LogDestination::Penlogd(address)) => {
+            return Err(format!("log {address}: this version of pen logs to files only, penlogd support comes later"));
+        }
+        Setting::Set(LogDestination::File(path)) => {
+            let answer = path.display().to_string();
+            let service = draft.service_mut();
+            if service.log.as_ref().is_none_or(|target| target.path != path) {
+                service.log = Some(LogTarget { path, log: None });
+            }
+            return Ok(Outcome::Answer(answer));
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+fn web_stats(draft: &mut Draft<'_>, setting: Setting<std::path::PathBuf>) -> Outcome {
+    let file = &mut draft.settings.process.web_stats;
+    match setting {
+        Setting::Show => {}
+        Setting::Set(path) => *file = Some(path),
+        Setting::Remove => {
+            *file = None;
+            return Outcome::Done;
+        }
+    }
+    file.as_ref().map_or(Outcome::Done, |path| Outcome::Answer(path.display().to_string()))
+}
+
+fn set_threads(draft: &mut Draft<'_>, threads: Option<Threads>) -> Result<String, String> {
+    let current = &mut draft.settings.process.threads;
+    if let Some(threads) = threads {
+        if draft.stage == Stage::Live && threads != *current {
+            return Err("threads can only be set at start: write it into the -F file and restart pen".to_owned());
+        }
+        *current = threads;
+    }
+    Ok(match *current {
+        Threads::Auto => "auto".to_owned(),
+        Threads::Exactly(count) => count.to_string(),
+    })
+}
+
+fn mode(draft: &Draft<'_>) -> String {
+    let modes = draft.service().modes;
+    let word = |name: &str, on: bool| if on { name.to_owned() } else { format!("no {name}") };
+    [
+        word("hash", modes.hash),
+        word("roundrobin", modes.roundrobin),
+        word("stubborn", modes.stubborn),
+        word("weight", modes.weight),
+        word("prio", modes.prio),
+    ]
+    .join(" ")
+}
+
+/// The port that servers without one have: the first one that the service listens on.
+pub fn listening_port(draft: &Draft<'_>) -> Option<Port> {
+    draft.service().listen.iter().find_map(|address| match &address.asked {
+        Place::Inet(address) if address.port() != 0 => Some(Port::Number(address.port())),
+        _ => None,
+    })
+}

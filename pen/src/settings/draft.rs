@@ -1,0 +1,129 @@
+//! Settings in the making: commands change a draft, and nothing else. A draft is published as a whole, or dropped.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use common::acl::Entry;
+use common::command::AclNumber;
+
+use super::resolve::Resolver;
+use super::{ACL_COUNT, DEFAULT_SERVICE, Service, Settings};
+use crate::engine::acl::Acl;
+use crate::engine::servers::{ServerId, ServerState};
+
+/// What commands may need to know beyond the settings.
+pub struct Environment {
+    /// Looks names up.
+    pub resolver: Box<dyn Resolver>,
+    /// The control address, as given.
+    pub control: Option<String>,
+    /// `-X`: the `exit` command is allowed.
+    pub exit_enabled: bool,
+    /// Counts the occupants of all slots.
+    pub generations: AtomicU32,
+}
+
+/// When a command is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// On the command line or in the file that pen starts with.
+    Start,
+    /// While pen runs.
+    Live,
+}
+
+/// Settings in the making.
+pub struct Draft<'a> {
+    /// The settings as they would be.
+    pub settings: Settings,
+    /// When this is.
+    pub stage: Stage,
+    /// What else there is to know.
+    pub environment: &'a Environment,
+    effects: Vec<Effect>,
+    acl_entries: [Option<Vec<Entry>>; ACL_COUNT],
+    /// The lists that the file being read has begun anew; `None` outside files.
+    begun_anew: Option<[bool; ACL_COUNT]>,
+}
+
+/// What happens to running state when a draft is published.
+#[derive(Debug)]
+pub enum Effect {
+    /// Leave this server alone for so many seconds; 0 clears.
+    Blacklist(Arc<ServerState>, u32),
+}
+
+impl<'a> Draft<'a> {
+    /// A draft that so far equals `settings`.
+    pub fn new(settings: Settings, stage: Stage, environment: &'a Environment) -> Draft<'a> {
+        Draft {
+            settings,
+            stage,
+            environment,
+            effects: Vec::new(),
+            acl_entries: [const { None }; ACL_COUNT],
+            begun_anew: None,
+        }
+    }
+
+    /// The service that commands speak of.
+    pub fn service(&self) -> &Service {
+        self.settings.service(DEFAULT_SERVICE)
+    }
+
+    /// The service that commands speak of, to be changed.
+    pub fn service_mut(&mut self) -> &mut Service {
+        Arc::make_mut(&mut self.settings.services[usize::from(DEFAULT_SERVICE.0)])
+    }
+
+    /// Reads a file: within it the first entry of an access list begins that list anew, so that reading the file again does
+    /// not double the entries.
+    pub fn within_file<T>(&mut self, read: impl FnOnce(&mut Draft<'a>) -> T) -> T {
+        let outermost = self.begun_anew.is_none();
+        if outermost {
+            self.begun_anew = Some([false; ACL_COUNT]);
+        }
+        let result = read(self);
+        if outermost {
+            self.begun_anew = None;
+        }
+        result
+    }
+
+    /// Appends an entry to an access list.
+    pub fn append_acl(&mut self, number: AclNumber, entry: Entry) {
+        if let Some(begun_anew) = &mut self.begun_anew
+            && !std::mem::replace(&mut begun_anew[number.index()], true)
+        {
+            self.clear_acl(number);
+        }
+        let list = &self.settings.acls[number.index()];
+        self.acl_entries[number.index()].get_or_insert_with(|| list.entries().to_vec()).push(entry);
+    }
+
+    /// Empties an access list.
+    pub fn clear_acl(&mut self, number: AclNumber) {
+        self.acl_entries[number.index()] = Some(Vec::new());
+    }
+
+    /// The state of a new occupant of a slot.
+    pub fn new_server_state(&self, slot: u32) -> Arc<ServerState> {
+        let generation = self.environment.generations.fetch_add(1, Ordering::Relaxed);
+        ServerState::new(ServerId { slot, generation })
+    }
+
+    /// Adds an effect.
+    pub fn on_publication(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    /// The settings to publish, and what happens then.
+    pub fn finish(mut self) -> (Settings, Vec<Effect>) {
+        for (list, entries) in self.settings.acls.iter_mut().zip(&mut self.acl_entries) {
+            if let Some(entries) = entries.take() {
+                *list = Arc::new(Acl::new(entries));
+            }
+        }
+        (self.settings, self.effects)
+    }
+}

@@ -1,0 +1,169 @@
+//! The commands that change servers: slots, and the emergency and abuse servers outside them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use common::addr::{self, Host, Port, ServerSpec};
+use common::command::{Fallback, ServerChanges, ServerHost, Slot};
+
+use super::apply::listening_port;
+use super::draft::{Draft, Effect};
+use crate::engine::servers::{Server, ServerAddr, ServerState};
+
+/// The slot number of servers outside the slots.
+const NO_SLOT: u32 = u32::MAX;
+
+/// `server N …`: changes the slot, or fills it.
+pub fn change(draft: &mut Draft<'_>, slot: Slot, changes: ServerChanges) -> Result<(), String> {
+    let current = draft.service().servers.get(slot.index()).cloned().flatten();
+    let address = new_address(draft, slot, current.as_deref(), &changes)?;
+    let Some(address) = address else {
+        put(draft, slot, None);
+        return Ok(());
+    };
+    let mut server = match current {
+        Some(current) if *current.address() == address => Server::clone(&current),
+        // Another address is another server: what is known of the old one says nothing about it.
+        Some(current) => {
+            let mut server = Server::clone(&current);
+            server.state = draft.new_server_state(slot.number());
+            server.set_address(address);
+            server
+        }
+        None => Server::new(address, draft.new_server_state(slot.number())),
+    };
+    if changes.name.is_some() {
+        server.name = changes.name;
+    }
+    if let Some(acl) = changes.acl {
+        server.acl = acl.number();
+    }
+    server.max = changes.max.unwrap_or(server.max);
+    server.hard = changes.hard.unwrap_or(server.hard);
+    server.weight = changes.weight.unwrap_or(server.weight);
+    server.prio = changes.prio.unwrap_or(server.prio);
+    if let Some(seconds) = changes.blacklist {
+        draft.on_publication(Effect::Blacklist(Arc::clone(&server.state), seconds));
+    }
+    put(draft, slot, Some(server));
+    Ok(())
+}
+
+/// `no server N`
+pub fn remove(draft: &mut Draft<'_>, slot: Slot) -> Result<(), String> {
+    let servers = &mut draft.service_mut().servers;
+    match servers.get_mut(slot.index()) {
+        Some(occupant) => {
+            *occupant = None;
+            Ok(())
+        }
+        None => Err(format!("there is no server {slot}: the slots are 0 to {}", servers.len().saturating_sub(1))),
+    }
+}
+
+/// `abuse ADDR`, `emergency ADDR` and their `no` forms.
+pub fn set_fallback(draft: &mut Draft<'_>, which: Fallback, address: Option<addr::ServerAddr>) -> Result<(), String> {
+    let address = address.map(|address| resolve(draft, &address)).transpose()?;
+    let state = draft.new_server_state(NO_SLOT);
+    let service = draft.service_mut();
+    let server = match which {
+        Fallback::Abuse => &mut service.abuse,
+        Fallback::Emergency => &mut service.emergency,
+    };
+    let unchanged = server.as_ref().map(|server| server.address()) == address.as_ref();
+    if !unchanged {
+        *server = address.map(|address| Arc::new(Server::new(address, state)));
+    }
+    Ok(())
+}
+
+/// A server of the command line, for the next slot.
+pub fn append(draft: &mut Draft<'_>, spec: &ServerSpec) -> Result<(), String> {
+    let address = resolve(draft, &spec.addr)?;
+    let number = draft.service().servers.len();
+    let slot = u32::try_from(number).ok().and_then(Slot::new).ok_or("too many servers: 10000 are the most")?;
+    let mut server = Server::new(address, draft.new_server_state(slot.number()));
+    (server.max, server.hard, server.weight, server.prio) = (spec.max, spec.hard, spec.weight, spec.prio);
+    put(draft, slot, Some(server));
+    Ok(())
+}
+
+/// Where the server will be after the changes; `None`: the slot becomes empty.
+fn new_address(
+    draft: &Draft<'_>,
+    slot: Slot,
+    current: Option<&Server>,
+    changes: &ServerChanges,
+) -> Result<Option<ServerAddr>, String> {
+    let port = || changes.port.clone().or_else(|| current.and_then(port_of)).or_else(|| listening_port(draft));
+    match (&changes.address, current) {
+        (Some(ServerHost::Nobody), _) => Ok(None),
+        (Some(ServerHost::Unix(_)), _) if changes.port.is_some() => {
+            Err("a Unix socket has no port: leave 'port' out".to_owned())
+        }
+        (Some(ServerHost::Unix(path)), _) => Ok(Some(unix(path))),
+        (Some(ServerHost::Inet(host)), _) => inet(draft, host, port()).map(Some),
+        (None, None) => Err(format!("slot {slot} is empty: 'server {slot} address ADDRESS' fills it")),
+        (None, Some(server)) => match (server.address(), &changes.port) {
+            (address, None) => Ok(Some(address.clone())),
+            (ServerAddr::Inet(address), Some(port)) => {
+                let port = checked_port(draft, port)?;
+                Ok(Some(ServerAddr::Inet((address.ip(), port).into())))
+            }
+            (ServerAddr::Unix(path), Some(_)) => {
+                Err(format!("server {slot} is the Unix socket {}, which has no port", path.display()))
+            }
+        },
+    }
+}
+
+/// Looks up where a server outside `server N …` is.
+fn resolve(draft: &Draft<'_>, address: &addr::ServerAddr) -> Result<ServerAddr, String> {
+    match address {
+        addr::ServerAddr::Unix(path) => Ok(unix(path)),
+        addr::ServerAddr::Inet { host, port } => inet(draft, host, port.clone().or_else(|| listening_port(draft))),
+    }
+}
+
+fn inet(draft: &Draft<'_>, host: &Host, port: Option<Port>) -> Result<ServerAddr, String> {
+    let port = port.ok_or_else(|| {
+        format!("server '{host}' needs a port: pen itself listens on no fixed port that could be taken for it")
+    })?;
+    checked_port(draft, &port)?;
+    draft.environment.resolver.resolve(host, &port).map(ServerAddr::Inet)
+}
+
+fn checked_port(draft: &Draft<'_>, port: &Port) -> Result<u16, String> {
+    match draft.environment.resolver.port(port)? {
+        0 => Err("bad port '0': a server's port is from 1 to 65535".to_owned()),
+        number => Ok(number),
+    }
+}
+
+fn unix(path: &Path) -> ServerAddr {
+    ServerAddr::Unix(path.into())
+}
+
+fn port_of(server: &Server) -> Option<Port> {
+    match server.address() {
+        ServerAddr::Inet(address) => Some(Port::Number(address.port())),
+        ServerAddr::Unix(_) => None,
+    }
+}
+
+/// Puts a server into its slot; slots that come into being before it are empty.
+fn put(draft: &mut Draft<'_>, slot: Slot, server: Option<Server>) {
+    let servers = &mut draft.service_mut().servers;
+    if servers.len() <= slot.index() {
+        servers.resize(slot.index() + 1, None);
+    }
+    servers[slot.index()] = server.map(Arc::new);
+}
+
+/// Applies what `server N blacklist T` asked for.
+pub fn blacklist_by_hand(state: &ServerState, seconds: u32, now: crate::engine::time::Tick) {
+    match seconds {
+        0 => state.clear(),
+        seconds => state.blacklist_by_hand(now.plus_seconds(seconds)),
+    }
+}
