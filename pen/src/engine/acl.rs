@@ -1,5 +1,5 @@
-//! Access lists: which clients a list lets in. Which list is asked when is the matter of `select` and the shells; how
-//! entries are written is in `common::acl`.
+//! Access lists: which clients a list lets in. Which list is asked when is the matter of `select` and the shells;
+//! how entries are written is in `common::acl`.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
@@ -7,7 +7,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use common::acl::{Action, Entry, Network};
 use common::client_addr::ClientAddr;
 
-/// An access list, made once and then only asked: logarithmic in its entries, linear in those whose masks have holes.
+/// An access list, made once and then only asked: logarithmic in the entries, linear in those whose masks have
+/// holes.
 #[derive(Clone, Debug, Default)]
 pub struct Acl {
     entries: Vec<Entry>,
@@ -48,8 +49,8 @@ impl Acl {
                 }
             }
         }
-        let v4 = Ranges::new(v4, |last| last.checked_add(1));
-        let v6 = Ranges::new(v6, |last| last.checked_add(1));
+        let v4 = Ranges::new(&v4, |last| last.checked_add(1));
+        let v6 = Ranges::new(&v6, |last| last.checked_add(1));
         Acl { entries, v4, v6, scattered }
     }
 
@@ -111,9 +112,9 @@ struct Ranges<A> {
 
 impl<A: Copy + Ord> Ranges<A> {
     /// `successor` is the address after the given one, if there is one.
-    fn new(ranges: Vec<Range<A>>, successor: impl Fn(A) -> Option<A>) -> Ranges<A> {
+    fn new(ranges: &[Range<A>], successor: impl Fn(A) -> Option<A>) -> Ranges<A> {
         let mut edges: Vec<(A, u32)> = Vec::with_capacity(2 * ranges.len());
-        for range in &ranges {
+        for range in ranges {
             edges.push((range.first, range.entry));
             edges.extend(successor(range.last).map(|after| (after, range.entry)));
         }
@@ -290,11 +291,11 @@ mod tests {
         probes
     }
 
-    fn check_against_naive(entries: Vec<Entry>, random: &[u32]) -> Result<(), TestCaseError> {
-        let acl = Acl::new(entries.clone());
+    fn check_against_naive(entries: &[Entry], random: &[u32]) -> Result<(), TestCaseError> {
+        let acl = Acl::new(entries.to_vec());
         let random = random.iter().map(|&bits| IpAddr::V4(bits.into()).into());
-        for client in probes(&entries).into_iter().take(600).chain(random) {
-            prop_assert_eq!(acl.permits(client), naive_permits(&entries, client), "{}", client);
+        for client in probes(entries).into_iter().take(600).chain(random) {
+            prop_assert_eq!(acl.permits(client), naive_permits(entries, client), "{}", client);
         }
         Ok(())
     }
@@ -305,7 +306,7 @@ mod tests {
             entries in prop::collection::vec(any_entry(), 0..40),
             random in prop::collection::vec(bits(), 20),
         ) {
-            check_against_naive(entries, &random)?;
+            check_against_naive(&entries, &random)?;
         }
     }
 
@@ -316,7 +317,7 @@ mod tests {
             entries in prop::collection::vec(any_entry(), 2000..4000),
             random in prop::collection::vec(any::<u32>(), 50),
         ) {
-            check_against_naive(entries, &random)?;
+            check_against_naive(&entries, &random)?;
         }
     }
 }

@@ -135,7 +135,8 @@ impl ClientTable {
         self.numbers.len()
     }
 
-    /// Counts a new connection of the client. Clients without connections are forgotten after `tracking`; `None`: never.
+    /// Counts a new connection of the client. Clients without connections are forgotten after `tracking` (`None`:
+    /// never).
     ///
     /// When the table is full, the least recently used client goes, those with connections last.
     pub fn open(&mut self, addr: ClientAddr, now: Tick, tracking: Option<Duration>) -> Opened {
@@ -183,7 +184,8 @@ impl ClientTable {
         self.link(client.index);
     }
 
-    /// The clients among the `count` numbers from `from` on, without the forgotten ones, and the number to go on with.
+    /// The clients among the `count` numbers from `from` on, without the forgotten ones, and the number to go on
+    /// with.
     ///
     /// So a large table is read in slices, without the lock in between.
     pub fn rows(

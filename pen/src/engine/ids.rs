@@ -10,8 +10,8 @@ pub struct IdPool {
     taken: u32,
     /// Numbers from here on were never taken.
     fresh: u32,
-    /// The numbers below `fresh` that are free. A set bit of a level says that the word below it has one; the last level is
-    /// a single word.
+    /// The numbers below `fresh` that are free, a bit each; in the next level a bit for each word that has one, and
+    /// so on up to a single word.
     free: [Vec<u64>; LEVELS],
 }
 

@@ -301,7 +301,7 @@ mod tests {
         state.blacklist_by_hand(Tick(60_000));
         state.blacklist(Tick(90_000));
         state.connected();
-        assert_eq!(state.blacklisted(Tick(0)), Some(Duration::from_secs(60)));
+        assert_eq!(state.blacklisted(Tick(0)), Some(Duration::from_mins(1)));
         assert_eq!(state.blacklisted(Tick(60_000)), None);
         state.clear();
         assert_eq!(state.blacklisted(Tick(0)), None);

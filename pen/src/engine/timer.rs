@@ -1,10 +1,10 @@
-//! Deadlines of connections, kept in a hierarchical timing wheel: arming, cancelling and firing cost the same however many
-//! are armed. What a deadline means is its user's matter.
+//! Deadlines of connections, kept in a hierarchical timing wheel: arming, cancelling and firing cost the same
+//! however many are armed. What a deadline means is its user's matter.
 //!
-//! Time is counted in units of 16 ms. Level 0 has a slot for each of the 64 units around now, level 1 one for each
-//! 64 units, and so on; ten levels hold every moment that there is. A deadline stands in the level of the highest
-//! six-bit digit in which it differs from now, so all of a level come before all of the next, and a level's slots never wrap.
-//! When now reaches a slot of a higher level, its deadlines move down.
+//! Time is counted in units of 16 ms. Level 0 has a slot for each of the 64 units around now, level 1 one for
+//! each 64 units, and so on; ten levels hold every moment that there is. A deadline stands in the level of the
+//! highest six-bit digit in which it differs from now, so all of a level come before all of the next, and a
+//! level's slots never wrap. When now reaches a slot of a higher level, its deadlines move down.
 
 use super::time::Tick;
 
@@ -46,7 +46,7 @@ impl TimerWheel {
         TimerWheel { now: 0, levels: 0, slots: [0; LEVELS], heads: [[NIL; SLOTS]; LEVELS], nodes: Vec::new() }
     }
 
-    /// Sets the key's deadline, in place of an earlier one. It fires never early, and at most two units (32 ms) late.
+    /// Sets the key's deadline, in place of an earlier one. It fires never early, and at most 32 ms late.
     pub fn arm(&mut self, key: u32, deadline: Tick) {
         self.cancel(key);
         let index = key as usize;
@@ -104,9 +104,8 @@ impl TimerWheel {
         self.now = self.now.max(now);
     }
 
-    /// When to call `expire` next: nothing is due before, though perhaps nothing then either. `None`: nothing is armed.
-    ///
-    /// After `expire(now)` it lies after `now`, so waiting for it never spins.
+    /// When to call `expire` next: nothing is due before, though perhaps nothing then either; `None`: nothing is
+    /// armed. After `expire(now)` it lies after `now`, so waiting for it never spins.
     pub fn next_deadline(&self) -> Option<Tick> {
         self.earliest_slot().map(|(_, _, start)| Tick(start * UNIT_MS))
     }
@@ -136,6 +135,7 @@ impl TimerWheel {
     }
 
     /// Level and slot of a unit. They stay the same while `now` moves, until it enters the slot.
+    #[allow(clippy::cast_possible_truncation, reason = "a digit has six bits")]
     fn place(&self, due: u64) -> (usize, usize) {
         let highest_difference = (due ^ self.now).checked_ilog2().unwrap_or(0);
         let level = highest_difference / DIGIT_BITS;
@@ -253,7 +253,7 @@ mod tests {
         assert!(wake_ups <= LEVELS, "{wake_ups}");
     }
 
-    #[derive(Clone, Debug)]
+    #[derive(Clone, Copy, Debug)]
     enum Step {
         Arm { key: u32, after: u64 },
         Cancel(u32),

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const MINUTE: Option<Duration> = Some(Duration::from_secs(60));
+const MINUTE: Option<Duration> = Some(Duration::from_mins(1));
 
 impl ClientTable {
     /// Checks that the parts of the table agree with each other.
@@ -197,7 +197,7 @@ fn an_entry_costs_little_and_an_empty_table_nothing() {
     assert_eq!((table.places.capacity(), table.by_addr.capacity()), (0, 0));
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Step {
     Open { number: u8, remember: Option<u32> },
     Close(prop::sample::Index),
@@ -219,12 +219,11 @@ fn step() -> impl Strategy<Value = Step> {
 struct Known {
     row: ClientRow,
     client: ClientRef,
-    /// When it was used, as a number that tells moments of one second apart.
+    /// The step that used it last, which tells apart what happens in one second.
     used: usize,
 }
 
-/// The obvious way: a list of clients, searched from end to end. It forgets at once, the table a little later, which
-/// shows only in numbers and in who makes room; so the model clears away in the same order as the table.
+/// The obvious way: a list of clients, searched from end to end.
 struct Model {
     table: ClientTable,
     capacity: usize,
@@ -294,7 +293,8 @@ impl Model {
             let index = goes.row.index;
             self.clients.retain(|known| known.row.index != index);
         }
-        let index = (0..).find(|&index| self.clients.iter().all(|known| known.row.index != index)).unwrap();
+        let index =
+            (0..100).find(|&index| self.clients.iter().all(|known| known.row.index != index)).unwrap();
         let row = ClientRow {
             index,
             addr,

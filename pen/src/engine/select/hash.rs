@@ -1,8 +1,9 @@
-//! Selection by hash: each client has its own ranking of the servers, the same in every pen that has the same servers.
+//! Selection by hash: each client has its own ranking of the servers, the same in every pen that has the same
+//! servers.
 //!
-//! Rendezvous hashing: the server whose identity (its address, never its slot) mixes with the client's into the highest
-//! number is first. Removing a server so moves that server's clients alone, and it is without effect in which slots servers
-//! stand. The numbers are a promise: pens of any version and on any machine that share clients make the same choice.
+//! Rendezvous hashing: the server whose identity (its address, never its slot) mixes with the client's into the
+//! highest number is first. So removing a server moves that server's clients alone, and it does not matter which
+//! slots servers stand in. The numbers are a promise: pens of any version, on any machine, make the same choice.
 
 use std::cmp::Reverse;
 use std::net::IpAddr;
@@ -109,7 +110,7 @@ mod tests {
         let mut clients = [0u32; 8];
         for number in 0..8000u32 {
             let key = client_key(ClientAddr::Ip(IpAddr::V4((0x0a01_0000 + number).into())), 0);
-            let (best, _) = seeds.iter().enumerate().max_by_key(|&(_, &seed)| rank(key, seed)).unwrap();
+            let best = (0..8).max_by_key(|&server| rank(key, seeds[server])).unwrap();
             clients[best] += 1;
         }
         // Six standard deviations (30 each) around the mean.

@@ -1,6 +1,5 @@
-//! Which server a client gets, and which ones follow when that one fails. One file an algorithm; here is what they share.
-//!
-//! Emergency and abuse servers stand outside the slots and are not selected here.
+//! Which server a client gets, and which ones follow when that one fails. Each algorithm has its file; here is
+//! what they share. Emergency and abuse servers stand outside the slots and are not selected here.
 
 pub mod hash;
 mod prio;
