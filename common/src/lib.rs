@@ -5,3 +5,4 @@ pub mod acl;
 pub mod addr;
 pub mod client_addr;
 pub mod command;
+pub mod wire;

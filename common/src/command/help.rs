@@ -1,7 +1,5 @@
 //! The help texts, rendered from the table.
 
-use std::fmt::Write;
-
 use super::{Effect, FAMILIES, Row, Scope};
 
 /// All commands, a line each, grouped by family.
@@ -32,18 +30,20 @@ impl Row {
     }
 }
 
-/// `usage  about` in two columns; a long usage has its line for itself.
+/// `usage  about` in two columns; of several forms, each has a line, and so has one that is too long.
 fn summary(row: &Row) -> String {
     const COLUMN: usize = 30;
-    let mut usage = row.usage();
-    if let Some(negated) = row.negated_usage() {
-        write!(usage, ", {negated}").expect("a string takes all text");
-    }
-    if usage.len() < COLUMN {
-        format!("  {usage:COLUMN$}{}\n", row.about)
-    } else {
-        format!("  {usage}\n  {:COLUMN$}{}\n", "", row.about)
-    }
+    let usage = match row.negated_usage() {
+        None => row.usage(),
+        Some(negated) if negated == format!("no {}", row.usage()) => format!("[no] {}", row.usage()),
+        Some(negated) => format!("{}\n  {negated}", row.usage()),
+    };
+    let last = usage.lines().next_back().unwrap_or_default().trim_start();
+    let gap = match last.len() {
+        ..COLUMN => " ".repeat(COLUMN - last.len()),
+        COLUMN.. => format!("\n  {}", " ".repeat(COLUMN)),
+    };
+    format!("  {usage}{gap}{}\n", row.about)
 }
 
 #[cfg(test)]
@@ -54,7 +54,7 @@ mod tests {
     fn help_names_every_command() {
         let text = help();
         for row in FAMILIES.iter().flat_map(|family| family.rows) {
-            assert!(text.contains(&format!("  {}", row.usage())), "{}", row.name);
+            assert!(text.contains(&format!(" {}", row.usage())), "{}", row.name);
             assert!(text.contains(row.about), "{}", row.name);
         }
         assert!(text.lines().all(|line| line.trim_end() == line));

@@ -1,0 +1,235 @@
+//! One command and its answer, passed on as it comes.
+
+use std::io::{self, ErrorKind, Read, Write};
+
+/// What pen thought of the command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It was done.
+    Done,
+    /// It was refused.
+    Refused,
+}
+
+/// Why there is no complete answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// pen is there but says nothing.
+    #[error("no answer in time")]
+    Silent,
+    /// The connection broke.
+    #[error("the connection broke: {0}")]
+    Broken(io::Error),
+    /// The answer could not be passed on.
+    #[error("cannot write the answer: {0}")]
+    Output(io::Error),
+}
+
+/// How refusals begin; the second is what pen has always said about commands that it does not know.
+const ERROR: &[u8] = b"error: ";
+const UNKNOWN: &[u8] = b"do_cmd: ignoring command ";
+
+/// Sends `command` and copies the answer to `output`, or to `errors` if it is an `error: `.
+pub fn ask(
+    pen: &mut (impl Read + Write),
+    command: &str,
+    output: &mut impl Write,
+    errors: &mut impl Write,
+) -> Result<Verdict, Failure> {
+    // A pen that closes early may have said why: its answer goes before the failure to write.
+    let sent = pen.write_all(format!("{command}\n").as_bytes());
+    let mut beginning = Vec::new();
+    let received = receive_beginning(pen, &mut beginning);
+    if let (true, Err(error)) = (beginning.is_empty(), sent) {
+        return Err(broken(error));
+    }
+    let (verdict, sink): (_, &mut dyn Write) = if beginning.starts_with(ERROR) {
+        (Verdict::Refused, errors)
+    } else if beginning == UNKNOWN {
+        (Verdict::Refused, output)
+    } else {
+        (Verdict::Done, output)
+    };
+    let shown = sink.write_all(&beginning).map_err(Failure::Output);
+    match shown.and(received).and_then(|()| copy(pen, sink)) {
+        // Who reads only the first lines has what they want.
+        Err(Failure::Output(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(verdict),
+        result => result.map(|()| verdict),
+    }
+}
+
+/// Reads as much as tells a refusal from other answers, or all of a short answer.
+fn receive_beginning(pen: &mut impl Read, beginning: &mut Vec<u8>) -> Result<(), Failure> {
+    let mut buffer = [0; UNKNOWN.len()];
+    while beginning.len() < UNKNOWN.len() {
+        match read(pen, &mut buffer[beginning.len()..])? {
+            0 => break,
+            length => {
+                let start = beginning.len();
+                beginning.extend_from_slice(&buffer[start..start + length]);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn copy(pen: &mut impl Read, sink: &mut dyn Write) -> Result<(), Failure> {
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        match read(pen, &mut buffer)? {
+            0 => return sink.flush().map_err(Failure::Output),
+            length => sink.write_all(&buffer[..length]).map_err(Failure::Output)?,
+        }
+    }
+}
+
+fn read(pen: &mut impl Read, buffer: &mut [u8]) -> Result<usize, Failure> {
+    loop {
+        match pen.read(buffer) {
+            Ok(length) => return Ok(length),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(broken(error)),
+        }
+    }
+}
+
+fn broken(error: io::Error) -> Failure {
+    match error.kind() {
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => Failure::Silent,
+        _ => Failure::Broken(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A pen that answers in pieces, and at the end closes or fails.
+    struct Pen {
+        pieces: Vec<io::Result<&'static str>>,
+        accepts: bool,
+        received: Vec<u8>,
+    }
+
+    fn pen(pieces: impl IntoIterator<Item = io::Result<&'static str>>) -> Pen {
+        let mut pieces: Vec<_> = pieces.into_iter().collect();
+        pieces.reverse();
+        Pen { pieces, accepts: true, received: Vec::new() }
+    }
+
+    impl Read for Pen {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let piece = self.pieces.pop().unwrap_or(Ok(""))?;
+            let length = piece.len().min(buffer.len());
+            buffer[..length].copy_from_slice(&piece.as_bytes()[..length]);
+            if length < piece.len() {
+                self.pieces.push(Ok(&piece[length..]));
+            }
+            Ok(length)
+        }
+    }
+
+    impl Write for Pen {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if !self.accepts {
+                return Err(ErrorKind::BrokenPipe.into());
+            }
+            self.received.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn asked(pen: &mut Pen) -> (Result<Verdict, Failure>, String, String) {
+        let (mut output, mut errors) = (Vec::new(), Vec::new());
+        let result = ask(pen, "mode", &mut output, &mut errors);
+        (result, String::from_utf8(output).unwrap(), String::from_utf8(errors).unwrap())
+    }
+
+    #[track_caller]
+    fn assert_answer(pieces: &[&'static str], verdict: Verdict, output: &str, errors: &str) {
+        let mut pen = pen(pieces.iter().copied().map(Ok));
+        let (result, out, err) = asked(&mut pen);
+        assert_eq!((result.unwrap(), out.as_str(), err.as_str()), (verdict, output, errors));
+        assert_eq!(pen.received, b"mode\n");
+    }
+
+    #[test]
+    fn an_answer_goes_to_the_output() {
+        assert_answer(&[], Verdict::Done, "", "");
+        assert_answer(&["5\n"], Verdict::Done, "5\n", "");
+        assert_answer(
+            &["no hash no roundrobin no stubborn ", "no weight\n"],
+            Verdict::Done,
+            "no hash no roundrobin no stubborn no weight\n",
+            "",
+        );
+    }
+
+    #[test]
+    fn a_refusal_goes_to_the_errors() {
+        assert_answer(&["error: bad\n"], Verdict::Refused, "", "error: bad\n");
+        assert_answer(&["err", "or", ": ", "bad"], Verdict::Refused, "", "error: bad");
+        assert_answer(&["error"], Verdict::Done, "error", "");
+    }
+
+    #[test]
+    fn an_unknown_command_goes_to_the_output_and_is_a_refusal() {
+        let answer = "do_cmd: ignoring command starting with 'x'\n";
+        assert_answer(&[answer], Verdict::Refused, answer, "");
+        assert_answer(&[&answer[..5], &answer[5..30], &answer[30..]], Verdict::Refused, answer, "");
+    }
+
+    #[test]
+    fn what_a_pen_said_before_it_closed_early_is_shown() {
+        let mut early = pen([Ok("error: only this host may\n")]);
+        early.accepts = false;
+        let (result, _, errors) = asked(&mut early);
+        assert_eq!((result.unwrap(), errors.as_str()), (Verdict::Refused, "error: only this host may\n"));
+    }
+
+    #[test]
+    fn a_pen_that_closes_early_without_a_word_is_a_failure() {
+        let mut early = pen([]);
+        early.accepts = false;
+        assert!(matches!(asked(&mut early).0, Err(Failure::Broken(_))));
+    }
+
+    #[test]
+    fn silence_and_a_reset_are_failures_after_what_came_before() {
+        let (result, output, _) = asked(&mut pen([
+            Ok("a long beginning of an answer"),
+            Err(ErrorKind::Interrupted.into()),
+            Err(ErrorKind::WouldBlock.into()),
+        ]));
+        assert!(matches!(result, Err(Failure::Silent)));
+        assert_eq!(output, "a long beginning of an answer");
+        let (result, output, _) = asked(&mut pen([Ok("30\n"), Err(ErrorKind::WouldBlock.into())]));
+        assert!(matches!(result, Err(Failure::Silent)));
+        assert_eq!(output, "30\n");
+        let (result, ..) = asked(&mut pen([Err(ErrorKind::ConnectionReset.into())]));
+        assert!(matches!(result, Err(Failure::Broken(_))));
+    }
+
+    /// An output that fails in its own way.
+    struct Failing(ErrorKind);
+
+    impl Write for Failing {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_who_left_is_no_failure_but_a_full_disk_is() {
+        let ask = |kind| ask(&mut pen([Ok("5\n")]), "mode", &mut Failing(kind), &mut Vec::new());
+        assert!(matches!(ask(ErrorKind::BrokenPipe), Ok(Verdict::Done)));
+        assert!(matches!(ask(ErrorKind::StorageFull), Err(Failure::Output(_))));
+    }
+}
