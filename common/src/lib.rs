@@ -3,3 +3,4 @@
 
 pub mod acl;
 pub mod client_addr;
+pub mod log_record;

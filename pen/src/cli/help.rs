@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::table::{GROUPS, OptionRow};
 
 /// Where the second column of `--help` begins.
-const COLUMN: usize = 34;
+const COLUMN: usize = 36;
 
 /// What `pen` alone prints.
 pub fn usage() -> String {
