@@ -63,7 +63,6 @@ pub struct Step {
 
 /// A command line that cannot be followed. Each text names the word at fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[expect(missing_docs, reason = "the texts say it")]
 pub enum UsageError {
     #[error("unknown option '{0}': pen --help lists the options")]
     UnknownOption(String),

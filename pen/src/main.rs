@@ -5,5 +5,6 @@ mod cli;
 mod diagnostics;
 mod engine;
 mod os;
+mod request_log;
 
 fn main() {}

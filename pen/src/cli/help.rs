@@ -2,37 +2,43 @@
 
 use std::fmt::Write as _;
 
-use super::table::{GROUPS, OptionRow};
+use super::table::{GROUPS, Kind, OptionRow};
 
 /// Where the second column of `--help` begins.
-const COLUMN: usize = 34;
+const COLUMN: usize = 36;
+
+const SYNOPSIS: &str = "\
+usage: pen [options] [host:]port|/path/to/socket server [server ...]
+       pen [options] -F file
+
+A server is host[:port[:max[:hard[:weight[:prio]]]]], [v6addr]:port:... or /path/to/socket.
+";
+
+const EXAMPLE: &str = "
+For example: pen 80 www1:8000:10 www2:80:10 www3
+
+pen --help explains the options.
+";
+
+const SERVERS: &str = "\
+max is how many connections it takes, hard how many when they are from clients that it knows;
+weight and prio say what it gets in the modes of these names.
+";
 
 /// What `pen` alone prints.
 pub fn usage() -> String {
-    "usage: pen [options] [host:]port|/path/to/socket server [server ...]\n\
-     \x20      pen [options] -F file\n\
-     \n\
-     A server is host[:port[:max[:hard[:weight[:prio]]]]], [v6addr]:port:... or /path/to/socket.\n\
-     \n\
-     For example: pen 80 www1:8000:10 www2:80:10 www3\n"
-        .to_owned()
-        + "\npen --help explains the options.\n"
+    [SYNOPSIS, EXAMPLE].concat()
 }
 
 /// What `pen --help` prints.
 pub fn help() -> String {
-    let mut text = "usage: pen [options] [host:]port|/path/to/socket server [server ...]\n\
-                    \x20      pen [options] -F file\n\
-                    \n\
-                    pen takes connections and passes each on to one of several servers.\n\
-                    \n\
-                    A server is host[:port[:max[:hard[:weight[:prio]]]]], [v6addr]:port:... or /path/to/socket: max is\n\
-                    how many connections it takes, hard how many of clients that it knows; of lower prio is better.\n"
-        .to_owned();
+    let mut text = [SYNOPSIS, SERVERS].concat();
     for group in GROUPS {
+        // Writing to a string cannot fail.
         let _ = write!(text, "\n{}:\n", group.title);
         for row in group.rows {
-            let _ = writeln!(text, "{:COLUMN$}{}", spelling(row), row.about);
+            let later = if matches!(row.kind, Kind::Later(_)) { " (not yet)" } else { "" };
+            let _ = writeln!(text, "{:COLUMN$}{}{later}", spelling(row), row.about);
         }
     }
     text

@@ -44,7 +44,6 @@ pub enum Kind {
 
 /// The options that have no command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the rows of the table say it")]
 pub enum Own {
     Control,
     Config,

@@ -102,3 +102,16 @@ fn wait_for(child: Pid, mut word: File) -> io::Result<Outcome> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_childs_word_is_a_success() {
+        assert_eq!(Outcome::Up.exit_code(), 0);
+        assert_eq!(Outcome::Exited(2).exit_code(), 2);
+        assert_eq!(Outcome::Exited(0).exit_code(), 1);
+        assert_eq!(Outcome::Killed(Signal::SIGKILL).exit_code(), 137);
+    }
+}

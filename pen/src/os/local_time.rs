@@ -55,3 +55,29 @@ impl LocalTime {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use chrono::{DateTime, Datelike, Local, Timelike};
+
+    use super::*;
+
+    #[test]
+    fn the_clock_agrees_with_chronos_in_winter_and_summer() {
+        for seconds in [0, 951_782_399, 1_479_638_525, 1_750_000_000, 4_102_444_800] {
+            let moment = UNIX_EPOCH + Duration::from_secs(seconds);
+            let expected = DateTime::<Local>::from(moment);
+            let expected = LocalTime {
+                year: expected.year().into(),
+                month: expected.month(),
+                day: expected.day(),
+                hour: expected.hour(),
+                minute: expected.minute(),
+                second: expected.second(),
+            };
+            assert_eq!(LocalTime::at(moment), expected);
+        }
+    }
+}

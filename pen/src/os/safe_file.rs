@@ -220,3 +220,6 @@ fn look_up(dir: &OwnedFd, name: &OsStr) -> io::Result<Found> {
 fn open_dir(path: &Path) -> io::Result<OwnedFd> {
     Ok(openat(AT_FDCWD, path, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,205 @@
+//! The request log: a queue that workers put records into without ever waiting, and a thread that writes them out.
+//! What a record says is in `common::log_record`, when there is one is the relay's decision.
+
+mod file;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::log_record::Record;
+use parking_lot::{Condvar, Mutex};
+
+use self::file::FileSink;
+
+/// So many records may wait for a slow disk.
+const QUEUE: usize = 8192;
+
+/// Records are in the file after so long at the latest, also when they never stop coming.
+const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A pause after each batch: it makes batches of what comes one by one, and spares the workers waking the thread.
+const BATCH_PAUSE: Duration = Duration::from_millis(5);
+
+/// A failing disk is complained about so often.
+const COMPLAINT_INTERVAL: Duration = Duration::from_mins(1);
+
+/// Where records go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// To the end of this file, a line each.
+    File(PathBuf),
+}
+
+/// A handle to the log, to be cloned for each worker. When the last one is dropped, what is queued is still written.
+#[derive(Clone, Debug)]
+pub struct RequestLog {
+    queue: SyncSender<Message>,
+    shared: Arc<Shared>,
+}
+
+enum Message {
+    Record(Record),
+    /// Look at the flags in [`Shared`].
+    Wake,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    queued: AtomicU64,
+    lost: AtomicU64,
+    reopen: AtomicBool,
+    /// How many of the queued records are written or lost.
+    done: Mutex<u64>,
+    progress: Condvar,
+}
+
+impl RequestLog {
+    /// Opens the destination and starts the thread.
+    ///
+    /// # Errors
+    /// Those of opening the file, without its name.
+    pub fn open(destination: Destination) -> io::Result<RequestLog> {
+        let Destination::File(path) = destination;
+        RequestLog::start(FileSink::open(path)?)
+    }
+
+    fn start(sink: FileSink) -> io::Result<RequestLog> {
+        let (sender, receiver) = sync_channel(QUEUE);
+        let shared = Arc::new(Shared::default());
+        let writer = Writer::new(sink, Arc::clone(&shared));
+        thread::Builder::new().name("request log".to_owned()).spawn(move || writer.run(&receiver))?;
+        Ok(RequestLog { queue: sender, shared })
+    }
+
+    /// Queues a record. Never waits: with a full queue the record is lost, and counted.
+    pub fn record(&self, record: Record) {
+        // Counted before it can be written, so that a drain never sees more done than queued.
+        self.shared.queued.fetch_add(1, Ordering::SeqCst);
+        if self.queue.try_send(Message::Record(record)).is_err() {
+            self.shared.lose(1);
+            self.shared.finish(1);
+        }
+    }
+
+    /// How many records were lost so far: to a full queue, or to a disk that did not take them.
+    pub fn lost(&self) -> u64 {
+        self.shared.lost.load(Ordering::Relaxed)
+    }
+
+    /// Opens the file anew, soon, by its name: for log rotation. If that fails, the old file stays in use.
+    pub fn reopen(&self) {
+        self.shared.reopen.store(true, Ordering::SeqCst);
+        // A full queue wakes the writer as well.
+        let _ = self.queue.try_send(Message::Wake);
+    }
+
+    /// Waits until every record so far is written or lost, but not longer than `limit`; says whether that came true.
+    pub fn drain(&self, limit: Duration) -> bool {
+        let queued = self.shared.queued.load(Ordering::SeqCst);
+        let deadline = Instant::now() + limit;
+        let mut done = self.shared.done.lock();
+        while *done < queued {
+            if self.shared.progress.wait_until(&mut done, deadline).timed_out() {
+                return *done >= queued;
+            }
+        }
+        true
+    }
+}
+
+impl Shared {
+    fn lose(&self, records: u64) {
+        self.lost.fetch_add(records, Ordering::Relaxed);
+    }
+
+    fn finish(&self, records: u64) {
+        if records > 0 {
+            *self.done.lock() += records;
+            self.progress.notify_all();
+        }
+    }
+}
+
+/// The thread's side.
+struct Writer {
+    sink: FileSink,
+    shared: Arc<Shared>,
+    flushed: Instant,
+    complained: Option<Instant>,
+}
+
+impl Writer {
+    fn new(sink: FileSink, shared: Arc<Shared>) -> Writer {
+        Writer { sink, shared, flushed: Instant::now(), complained: None }
+    }
+
+    fn run(mut self, queue: &Receiver<Message>) {
+        while let Ok(first) = queue.recv() {
+            self.take(&first);
+            let ended = self.take_batch(queue);
+            self.flush();
+            if ended {
+                return;
+            }
+            thread::sleep(BATCH_PAUSE);
+        }
+    }
+
+    /// Takes all that is queued; says whether that was the last.
+    fn take_batch(&mut self, queue: &Receiver<Message>) -> bool {
+        loop {
+            match queue.try_recv() {
+                Ok(message) => self.take(&message),
+                Err(TryRecvError::Empty) => return false,
+                Err(TryRecvError::Disconnected) => return true,
+            }
+            if self.sink.is_full() || self.flushed.elapsed() >= FLUSH_INTERVAL {
+                self.flush();
+            }
+        }
+    }
+
+    fn take(&mut self, message: &Message) {
+        if self.shared.reopen.swap(false, Ordering::SeqCst) {
+            self.reopen();
+        }
+        if let Message::Record(record) = message {
+            self.sink.append(record);
+        }
+    }
+
+    fn flush(&mut self) {
+        let records = self.sink.pending();
+        if let Err(failure) = self.sink.flush() {
+            self.shared.lose(failure.lost);
+            self.complain(&failure.error);
+        }
+        self.flushed = Instant::now();
+        self.shared.finish(records);
+    }
+
+    fn reopen(&mut self) {
+        self.flush();
+        if let Err(error) = self.sink.reopen() {
+            let path = self.sink.path().display();
+            log::error!("cannot reopen the request log {path}: {error}; the old file stays in use");
+        }
+    }
+
+    fn complain(&mut self, error: &io::Error) {
+        if self.complained.is_none_or(|last| last.elapsed() >= COMPLAINT_INTERVAL) {
+            self.complained = Some(Instant::now());
+            let path = self.sink.path().display();
+            let lost = self.shared.lost.load(Ordering::Relaxed);
+            log::error!("cannot write the request log {path}: {error}; {lost} records lost so far");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
