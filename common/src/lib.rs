@@ -4,9 +4,6 @@
 pub mod acl;
 pub mod addr;
 pub mod client_addr;
-<<<<<<< HEAD
 pub mod command;
-pub mod wire;
-=======
 pub mod log_record;
->>>>>>> daemon
+pub mod wire;
