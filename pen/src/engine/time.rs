@@ -12,6 +12,11 @@ impl Tick {
         Tick(self.0.saturating_add(u64::from(seconds) * 1000))
     }
 
+    /// This moment plus `duration`, in whole milliseconds.
+    pub fn plus(self, duration: Duration) -> Tick {
+        Tick(self.0.saturating_add(duration.as_millis().try_into().unwrap_or(u64::MAX)))
+    }
+
     /// How long ago `earlier` was; zero if it lies ahead.
     pub fn since(self, earlier: Tick) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))

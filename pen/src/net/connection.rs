@@ -5,27 +5,30 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use common::client_addr::ClientAddr;
-use common::command::FastClose;
 use mio::event::Event;
 
 use super::dummy;
 use super::end::{End, LARGEST_READ};
 use super::relay::{self, Observer, Standing};
 use super::request_tap::RequestTap;
-use super::stream::Stream;
+use super::listener::Accepted;
 use super::token::{Side, Token};
 use super::upstream::Attempt;
 use super::worker::Turn;
 use crate::engine::clients::{ClientCounters, ClientRef, Opened};
-use crate::engine::servers::{Reservation, Server, ServerState};
+use crate::engine::servers::{Reservation, Server, ServerId, ServerState};
 use crate::engine::time::Tick;
 use crate::settings::{Service, ServiceIndex};
 use crate::shared::{PendingRoom, Room};
 
 /// How often a dying connection looks whether its last bytes have arrived.
 const DELIVERY_CHECK_MILLISECONDS: u64 = 50;
+
+/// The debug level from which on traffic is dumped.
+const TRAFFIC_DUMPS: u32 = 3;
 
 /// A connection. Fields are dropped in order: the sockets close before their room is given to others.
 #[derive(Debug)]
@@ -113,13 +116,13 @@ pub enum Next {
 
 impl Connection {
     /// Takes in an accepted socket and begins with the search for a server (or the abuse server, or none: SPEC 3).
-    pub fn accept(stream: Stream, peer: Peer, place: Place, pending: PendingRoom, turn: &mut Turn<'_>) -> Connection {
+    pub fn accept(accepted: Accepted, place: Place, pending: PendingRoom, turn: &mut Turn<'_>) -> Connection {
         let mut connection = Connection {
-            down: End::accepted(stream),
+            down: End::accepted(accepted.stream),
             up: None,
-            phase: Phase::Ended,
+            phase: Phase::Dummy,
             service: place.service,
-            peer,
+            peer: accepted.peer,
             slot: place.slot,
             generation: place.generation,
             client: None,
@@ -132,12 +135,11 @@ impl Connection {
         let service = turn.settings.service(place.service);
         service.state.counters.accepted.count();
         if service.dummy {
-            connection.phase = Phase::Dummy;
             return connection;
         }
         let known = connection.track(service, turn.now);
-        connection.request_tap = service.log.is_some().then(Box::default);
-        let refused = !turn.settings.acls[usize::from(service.client_acl)].permits(peer.address);
+        connection.request_tap = service.request_log().map(|_| Box::default());
+        let refused = !turn.settings.acls[usize::from(service.client_acl)].permits(accepted.peer.address);
         connection.phase = Phase::Connecting(Box::new(Attempt::new(known, refused, pending)));
         connection
     }
@@ -148,10 +150,12 @@ impl Connection {
         if let Err(error) = self.down.stream.register(turn.registry, token) {
             return self.shortage(&error, turn);
         }
-        match self.phase {
-            Phase::Connecting(_) => self.try_next_server(turn),
-            _ => Next::Wait,
+        if let Phase::Connecting(_) = self.phase {
+            return self.try_next_server(turn);
         }
+        let limits = &turn.settings.service(self.service).limits;
+        turn.timers.arm(self.slot, turn.now.plus_seconds(limits.timeout));
+        Next::Wait
     }
 
     /// An event on one side.
@@ -187,7 +191,8 @@ impl Connection {
     pub fn timer(&mut self, turn: &mut Turn<'_>) -> Next {
         match self.phase {
             Phase::Connecting(_) => self.connect_timed_out(turn),
-            Phase::Relaying | Phase::Dummy => self.check_idle(turn),
+            Phase::Relaying => self.check_idle(turn),
+            Phase::Dummy => Next::End,
             Phase::Failing(_) => self.relay(turn),
             Phase::Ended => Next::Wait,
         }
@@ -195,7 +200,7 @@ impl Connection {
 
     /// The settings have changed: the idle timeout may have.
     pub fn settings_changed(&mut self, turn: &mut Turn<'_>) {
-        if matches!(self.phase, Phase::Relaying | Phase::Dummy) {
+        if matches!(self.phase, Phase::Relaying) {
             self.arm_idle_timer(turn);
         }
     }
@@ -231,7 +236,7 @@ impl Connection {
         turn.timers.cancel(self.slot);
         self.phase = Phase::Ended;
         let service = turn.settings.service(self.service);
-        if let (Some(tap), Some(chosen), Some(log)) = (&mut self.request_tap, &self.server, &service.log) {
+        if let (Some(tap), Some(chosen), Some(log)) = (&mut self.request_tap, &self.server, service.request_log()) {
             tap.finish(&self.peer, &chosen.server, log);
         }
         if let Some(tracked) = self.client.take() {
@@ -240,7 +245,7 @@ impl Connection {
     }
 
     /// Enters the client into the table, and tells which server it had last.
-    fn track(&mut self, service: &Service, now: Tick) -> Option<crate::engine::servers::ServerId> {
+    fn track(&mut self, service: &Service, now: Tick) -> Option<ServerId> {
         if service.modes.hash_only {
             return None;
         }
@@ -261,7 +266,7 @@ impl Connection {
             tap: self.request_tap.as_deref_mut(),
             service,
             ascii: turn.settings.process.ascii,
-            dump: log::log_enabled!(log::Level::Trace),
+            dump: turn.settings.process.debug >= TRAFFIC_DUMPS,
             moved: false,
         };
         let standing = relay::turn(&mut self.down, up, &mut turn.scratch[..LARGEST_READ], service.fast_close, &mut tally);
@@ -366,7 +371,6 @@ impl Tally<'_> {
 
 impl Observer for Tally<'_> {
     fn read(&mut self, side: Side, data: &[u8]) {
-        use std::sync::atomic::Ordering::Relaxed;
         self.moved = true;
         match side {
             Side::Down => {
@@ -378,7 +382,7 @@ impl Observer for Tally<'_> {
                 self.server().received.fetch_add(data.len() as u64, Relaxed);
             }
         }
-        if let (Some(tap), Some(log)) = (&mut self.tap, &self.service.log) {
+        if let (Some(tap), Some(log)) = (&mut self.tap, self.service.request_log()) {
             match side {
                 Side::Down => tap.client_spoke(data, self.peer, &self.chosen.server, log),
                 Side::Up => tap.server_spoke(self.peer, &self.chosen.server, log),
@@ -391,7 +395,6 @@ impl Observer for Tally<'_> {
     }
 
     fn written(&mut self, side: Side, count: usize) {
-        use std::sync::atomic::Ordering::Relaxed;
         if count == 0 {
             return;
         }
@@ -406,15 +409,5 @@ impl Observer for Tally<'_> {
                 self.server().sent.fetch_add(count as u64, Relaxed);
             }
         }
-    }
-}
-
-/// Which sides' closing ends a connection at once.
-pub fn ends_at_close(fast_close: FastClose, side: Side) -> bool {
-    match fast_close {
-        FastClose::Both => true,
-        FastClose::Up => side == Side::Up,
-        FastClose::Down => side == Side::Down,
-        FastClose::Off => false,
     }
 }

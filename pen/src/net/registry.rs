@@ -3,7 +3,6 @@
 //! Changes are planned first, which opens what is new, and then carried out as a whole or not at all. What stays is never
 //! reopened. What goes gets no new clients, and is closed a moment later, when those that had begun to connect are in.
 
-use std::fmt::{self, Display, Formatter};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -13,20 +12,11 @@ use std::time::Duration;
 use super::listener::{ListenSocket, ListenerId, TcpOptions};
 use super::worker::Message;
 use crate::engine::time::Tick;
-use crate::settings::ServiceIndex;
+use crate::settings::{Place, ServiceIndex};
 use crate::shared::Shared;
 
 /// How long a listener that goes waits for handshakes that are under way: a round trip and some more.
 const FAREWELL: Duration = Duration::from_secs(1);
-
-/// Where to listen.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Place {
-    /// TCP; port 0 takes a free one.
-    Inet(SocketAddr),
-    /// A Unix socket.
-    Unix(PathBuf),
-}
 
 /// What a service wants to listen on.
 #[derive(Clone, Debug)]
@@ -249,15 +239,6 @@ impl Drop for SocketFile {
         if super::listener::is_socket(&self.0) {
             // After a chroot or a change of user it may be out of our reach; the next pen there replaces it.
             let _ = std::fs::remove_file(&self.0);
-        }
-    }
-}
-
-impl Display for Place {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            Place::Inet(address) => address.fmt(f),
-            Place::Unix(path) => path.display().fmt(f),
         }
     }
 }

@@ -10,15 +10,6 @@ use common::command::FastClose;
 /// Reads in one direction before the other connections get their turn.
 const READS_PER_TURN: usize = 4;
 
-/// The two ends of an established connection.
-#[derive(Debug)]
-pub struct Relay {
-    /// The client's end.
-    pub down: End,
-    /// The server's end.
-    pub up: End,
-}
-
 /// Where a connection stands after a turn.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Standing {
@@ -42,51 +33,52 @@ pub trait Observer {
     fn written(&mut self, side: Side, count: usize);
 }
 
-impl Relay {
-    /// Moves what can be moved, both ways.
-    pub fn turn(&mut self, scratch: &mut [u8], fast_close: FastClose, observer: &mut impl Observer) -> Standing {
-        let more_to_server = pump(&mut self.down, &mut self.up, Side::Down, scratch, observer);
-        let more_to_client = pump(&mut self.up, &mut self.down, Side::Up, scratch, observer);
-        let standing = self.standing(fast_close);
-        if matches!(standing, Standing::Waiting | Standing::Failing) && (more_to_server || more_to_client) {
-            return Standing::Unfinished;
-        }
-        if standing == Standing::Waiting {
-            pass_on_end(&self.down, &mut self.up);
-            pass_on_end(&self.up, &mut self.down);
-        }
-        standing
+/// Moves what can be moved, both ways.
+pub fn turn(
+    down: &mut End,
+    up: &mut End,
+    scratch: &mut [u8],
+    fast_close: FastClose,
+    observer: &mut impl Observer,
+) -> Standing {
+    let more_to_server = pump(down, up, Side::Down, scratch, observer);
+    let more_to_client = pump(up, down, Side::Up, scratch, observer);
+    let standing = standing(down, up, fast_close);
+    if matches!(standing, Standing::Waiting | Standing::Failing) && (more_to_server || more_to_client) {
+        return Standing::Unfinished;
     }
+    if standing == Standing::Waiting {
+        pass_on_end(down, up);
+        pass_on_end(up, down);
+    }
+    standing
+}
 
-    /// Bytes that wait to be written, to both sides.
-    pub fn pending(&self) -> usize {
-        self.down.pending() + self.up.pending()
+fn standing(down: &End, up: &End, fast_close: FastClose) -> Standing {
+    if down.broken || up.broken {
+        return match (down.broken, up.broken) {
+            (true, true) => Standing::Finished,
+            (true, false) if down.ended && up.pending() == 0 => Standing::Reset(Side::Up),
+            (false, true) if up.ended && down.pending() == 0 => Standing::Reset(Side::Down),
+            _ => Standing::Failing,
+        };
     }
-
-    fn standing(&self, fast_close: FastClose) -> Standing {
-        let (down, up) = (&self.down, &self.up);
-        if down.broken || up.broken {
-            return match (down.broken, up.broken) {
-                (true, true) => Standing::Finished,
-                (true, false) if down.ended && up.pending() == 0 => Standing::Reset(Side::Up),
-                (false, true) if up.ended && down.pending() == 0 => Standing::Reset(Side::Down),
-                _ => Standing::Failing,
-            };
-        }
-        let down_done = down.ended && up.pending() == 0;
-        let up_done = up.ended && down.pending() == 0;
-        if (down_done && up_done)
-            || (down_done && fast_close.includes_down())
-            || (up_done && fast_close.includes_up())
-        {
-            return Standing::Finished;
-        }
-        if down.failed() && !down.ended || up.failed() && !up.ended {
-            // The error stands behind data that the other side is too slow to take.
-            return Standing::Failing;
-        }
-        Standing::Waiting
+    let down_done = down.ended && up.pending() == 0;
+    let up_done = up.ended && down.pending() == 0;
+    let cut_short = match fast_close {
+        FastClose::Off => false,
+        FastClose::Down => down_done,
+        FastClose::Up => up_done,
+        FastClose::Both => down_done || up_done,
+    };
+    if cut_short || (down_done && up_done) {
+        return Standing::Finished;
     }
+    if (down.failed() && !down.ended) || (up.failed() && !up.ended) {
+        // The error stands behind data that the other side is too slow to take.
+        return Standing::Failing;
+    }
+    Standing::Waiting
 }
 
 /// Moves bytes one way until one of the ends has to be waited for; true when it stopped only to let others have their turn.

@@ -55,9 +55,9 @@ impl Stream {
         }
     }
 
-    /// Closes so that the peer sees a reset, not an end of file. Unix sockets have no reset: they just close.
-    pub fn reset(self) {
-        if let Stream::Tcp(tcp) = &self {
+    /// Makes the close that follows a reset for the peer, not an end of file. Unix sockets have no reset: they just close.
+    pub fn reset(&self) {
+        if let Stream::Tcp(tcp) = self {
             // A failure leaves an ordinary close, which is all that a dead socket can do anyway.
             let _ = SockRef::from(tcp).set_linger(Some(Duration::ZERO));
         }

@@ -22,6 +22,7 @@ use crate::shared::PendingRoom;
 /// How far the search for a server has come.
 #[derive(Debug)]
 pub struct Attempt {
+    refused: bool,
     stage: Stage,
     known: Option<ServerId>,
     selection: Selection,
@@ -56,7 +57,7 @@ impl Attempt {
     /// Before the first server. `known`: the client's last server; `refused`: by `client_acl`.
     pub fn new(known: Option<ServerId>, refused: bool, pending: PendingRoom) -> Attempt {
         let stage = if refused { Stage::Refused } else { Stage::Regular };
-        Attempt { stage, known, selection: Selection::new(), _pending: pending }
+        Attempt { refused, stage, known, selection: Selection::new(), _pending: pending }
     }
 }
 
@@ -158,7 +159,7 @@ impl Connection {
 
     /// Nobody can take the client.
     fn give_up(&mut self, service: &Service) -> Next {
-        let refused = !matches!(&self.phase, Phase::Connecting(attempt) if attempt.stage != Stage::Exhausted);
+        let refused = matches!(&self.phase, Phase::Connecting(attempt) if attempt.refused);
         let counters = &service.state.counters;
         if refused { counters.refused.count() } else { counters.unserved.count() }
         log::debug!("closing a connection from {}: no server can take it", self.peer.address);

@@ -12,11 +12,12 @@ use slab::Slab;
 use super::connection::{Connection, Next, Phase, Place};
 use super::end::LARGEST_READ;
 use super::listener::{AcceptTrouble, Accepted, ListenSocket, ListenerId, Listening};
-use super::report::{self, ConnectionReport};
+use super::report;
 use super::token::{GENERATION_MASK, Token};
 use crate::engine::time::Tick;
 use crate::engine::timer::TimerWheel;
 use crate::settings::{ServiceIndex, Settings};
+use crate::status::snapshot::ConnectionStatus;
 use crate::shared::{Mailbox, PendingRoom, Room, Shared};
 
 /// Events taken from the poll at once.
@@ -34,7 +35,7 @@ pub enum Message {
     /// End the connection of this number, if it is one of yours.
     EndConnection(u32),
     /// Tell about your connections.
-    Report(Sender<Vec<ConnectionReport>>),
+    Report(Sender<Vec<ConnectionStatus>>),
     /// End all connections, and yourself.
     Stop,
 }

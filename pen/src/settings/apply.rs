@@ -76,7 +76,7 @@ pub fn apply(command: Command, draft: &mut Draft<'_>) -> Result<Outcome, String>
                 AclUser::Control => &mut draft.settings.process.control_acl,
             };
             if let Some(number) = number {
-                *list = number.number();
+                *list = number.index() as u8;
             }
             Outcome::Answer(list.to_string())
         }
@@ -107,7 +107,7 @@ pub fn apply(command: Command, draft: &mut Draft<'_>) -> Result<Outcome, String>
         Command::Mode => Outcome::Answer(mode(draft)),
         Command::Control => Outcome::Answer(draft.environment.control.clone().unwrap_or_default()),
         Command::Pid => Outcome::Answer(std::process::id().to_string()),
-        Command::Help(row) => Outcome::Answer(command::help(row)),
+        Command::Help(row) => Outcome::Answer(row.map_or_else(command::help, command::Row::help)),
         Command::Ignored => Outcome::Done,
         Command::Servers => Outcome::Question(Question::Servers),
         Command::Connections => Outcome::Question(Question::Connections),

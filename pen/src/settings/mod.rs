@@ -5,13 +5,15 @@
 
 pub mod apply;
 pub mod draft;
+pub mod resolve;
+mod servers;
 
-use std::net::IpAddr;
+use std::fmt::{self, Display, Formatter};
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::addr::ListenAddr;
 use common::command::{FastClose, Threads};
 use parking_lot::Mutex;
 
@@ -68,8 +70,8 @@ pub struct Process {
 pub struct Service {
     /// What the user calls it.
     pub name: Arc<str>,
-    /// Where it listens, as the user wrote it; a port 0 has become the one that was free.
-    pub listen: Vec<ListenAddr>,
+    /// Where it listens.
+    pub listen: Vec<ListenOn>,
     /// The slots.
     pub servers: Vec<Option<Arc<Server>>>,
     /// How a server is selected.
@@ -85,7 +87,7 @@ pub struct Service {
     /// `keepalive`
     pub keepalive: bool,
     /// `log`
-    pub log: Option<Arc<RequestLog>>,
+    pub log: Option<LogTarget>,
     /// `source`
     pub source: Option<IpAddr>,
     /// `tcp_fastclose`
@@ -96,6 +98,33 @@ pub struct Service {
     pub limits: Limits,
     /// What is counted while it runs.
     pub state: Arc<ServiceState>,
+}
+
+/// A listening address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenOn {
+    /// What was asked for, looked up; port 0 takes a free one.
+    pub asked: Place,
+    /// As the user wrote it; once it is open, with the port that it got instead of a 0.
+    pub text: String,
+}
+
+/// Where to listen.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// TCP.
+    Inet(SocketAddr),
+    /// A Unix socket.
+    Unix(PathBuf),
+}
+
+/// Where request-log records go.
+#[derive(Clone, Debug)]
+pub struct LogTarget {
+    /// The file, as the user wrote it.
+    pub path: PathBuf,
+    /// The log, once it is open: that takes pen's final rights, so not before they are settled.
+    pub log: Option<RequestLog>,
 }
 
 /// A service's numbers; times in seconds.
@@ -208,6 +237,22 @@ impl Service {
             tcp_nodelay: true,
             limits,
             state,
+        }
+    }
+}
+
+impl Service {
+    /// The open request log, if records are wanted.
+    pub fn request_log(&self) -> Option<&RequestLog> {
+        self.log.as_ref()?.log.as_ref()
+    }
+}
+
+impl Display for Place {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Inet(address) => address.fmt(f),
+            Place::Unix(path) => path.display().fmt(f),
         }
     }
 }

@@ -26,17 +26,17 @@ pub fn change(draft: &mut Draft<'_>, slot: Slot, changes: ServerChanges) -> Resu
         // Another address is another server: what is known of the old one says nothing about it.
         Some(current) => {
             let mut server = Server::clone(&current);
-            server.state = draft.new_server_state(slot.number());
+            server.state = draft.new_server_state(slot.index() as u32);
             server.set_address(address);
             server
         }
-        None => Server::new(address, draft.new_server_state(slot.number())),
+        None => Server::new(address, draft.new_server_state(slot.index() as u32)),
     };
     if changes.name.is_some() {
         server.name = changes.name;
     }
     if let Some(acl) = changes.acl {
-        server.acl = acl.number();
+        server.acl = acl.index() as u8;
     }
     server.max = changes.max.unwrap_or(server.max);
     server.hard = changes.hard.unwrap_or(server.hard);
@@ -82,7 +82,7 @@ pub fn append(draft: &mut Draft<'_>, spec: &ServerSpec) -> Result<(), String> {
     let address = resolve(draft, &spec.addr)?;
     let number = draft.service().servers.len();
     let slot = u32::try_from(number).ok().and_then(Slot::new).ok_or("too many servers: 10000 are the most")?;
-    let mut server = Server::new(address, draft.new_server_state(slot.number()));
+    let mut server = Server::new(address, draft.new_server_state(slot.index() as u32));
     (server.max, server.hard, server.weight, server.prio) = (spec.max, spec.hard, spec.weight, spec.prio);
     put(draft, slot, Some(server));
     Ok(())

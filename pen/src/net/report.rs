@@ -1,0 +1,39 @@
+//! What a worker tells about its connections.
+
+use slab::Slab;
+
+use super::connection::{Connection, Phase};
+use crate::engine::time::Tick;
+use crate::settings::ServiceIndex;
+use crate::status::snapshot::{ConnectionState, ConnectionStatus};
+
+/// A row for each open connection.
+pub fn connections(connections: &Slab<Connection>, now: Tick) -> Vec<ConnectionStatus> {
+    connections.iter().map(|(_, connection)| row(connection, now)).collect()
+}
+
+fn row(connection: &Connection, now: Tick) -> ConnectionStatus {
+    let Connection { down, up, .. } = connection;
+    let ServiceIndex(service) = connection.service;
+    ConnectionStatus {
+        number: connection.number(),
+        service: service.into(),
+        down_fd: down.stream.fd(),
+        up_fd: up.as_ref().map_or(-1, |up| up.stream.fd()),
+        state: ConnectionState {
+            connecting: matches!(connection.phase, Phase::Connecting(_)),
+            client_closed: down.ended || down.broken,
+            server_closed: up.as_ref().is_some_and(|up| up.ended || up.broken),
+        },
+        pending_down: down.pending(),
+        pending_up: up.as_ref().map_or(0, super::end::End::pending),
+        client_address: connection.peer.address.to_string(),
+        client: connection.client.as_ref().map(|tracked| tracked.entry.index),
+        server: connection
+            .server
+            .as_ref()
+            .filter(|chosen| chosen.regular)
+            .map(|chosen| chosen.reservation.state().id.slot),
+        age: now.since(connection.opened).as_secs(),
+    }
+}
