@@ -164,7 +164,6 @@ impl<'a> Query<'a> {
 
     /// The same, beginning at a slot and wrapping.
     fn available_from(&self, begin: usize, tried: &SlotSet) -> impl Iterator<Item = (usize, &'a Server)> {
-        let begin = if begin < self.servers.len() { begin } else { 0 };
         let before = self.occupied().take_while(move |&(slot, _)| slot < begin);
         let after = self.occupied().skip_while(move |&(slot, _)| slot < begin);
         after.chain(before).filter(|&(slot, server)| self.is_available(slot, server, tried))
