@@ -2,9 +2,69 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod cli;
+mod control;
 mod diagnostics;
 mod engine;
+mod net;
 mod os;
+mod publish;
 mod request_log;
+mod settings;
+mod shared;
+mod startup;
+mod status;
 
-fn main() {}
+use std::process::ExitCode;
+
+use cli::Request;
+use diagnostics::Destination;
+use os::daemon::{self, Side};
+use shared::Clock;
+use startup::Failure;
+
+#[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
+compile_error!("pen is for 64-bit Linux: it packs connections into the 64 bits of an epoll event");
+
+fn main() -> ExitCode {
+    match cli::parse(std::env::args_os().skip(1)) {
+        Ok(Request::Run(invocation)) => run(invocation).unwrap_or_else(|failure| fail(&failure)),
+        Ok(Request::Print(text)) => {
+            print!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(&Failure::Usage(error.to_string())),
+    }
+}
+
+fn run(invocation: cli::Invocation) -> Result<ExitCode, Failure> {
+    for note in &invocation.notes {
+        eprintln!("pen: {note}");
+    }
+    let clock = Clock::start();
+    let (foreground, check) = (invocation.foreground, invocation.check);
+    let prepared = startup::prepare(invocation)?;
+    if check {
+        println!("ok");
+        return Ok(ExitCode::SUCCESS);
+    }
+    if foreground {
+        diagnostics::init(Destination::Stderr);
+        prepared.run(clock, None)?;
+    } else {
+        match daemon::background().map_err(|error| format!("cannot go to the background: {error}"))? {
+            Side::Parent(outcome) => return Ok(ExitCode::from(outcome.exit_code())),
+            Side::Child(ready) => {
+                diagnostics::init(Destination::Syslog);
+                prepared.run(clock, Some(ready))?;
+            }
+        }
+    }
+    diagnostics::flush();
+    Ok(ExitCode::SUCCESS)
+}
+
+fn fail(failure: &Failure) -> ExitCode {
+    diagnostics::flush();
+    eprintln!("pen: {failure}");
+    ExitCode::from(failure.exit_code())
+}

@@ -1,7 +1,7 @@
 //! What the threads share: the published settings, the room that connections take, and the workers' mailboxes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
@@ -28,7 +28,7 @@ pub struct Shared {
     numbers: Mutex<IdPool>,
     /// Descriptors that connections have taken, of so many that they may take.
     descriptors: Gauge,
-    descriptor_limit: usize,
+    descriptor_limit: AtomicUsize,
 }
 
 /// Where a worker gets its messages.
@@ -59,13 +59,8 @@ pub struct PendingRoom {
 }
 
 impl Shared {
-    /// `wakers`: one a worker; `descriptor_limit`: what connections may use of them.
-    pub fn new(
-        settings: Arc<Settings>,
-        clock: Clock,
-        wakers: Vec<mio::Waker>,
-        descriptor_limit: usize,
-    ) -> Shared {
+    /// `wakers`: one a worker. Connections get no descriptors before [`Shared::allow_descriptors`].
+    pub fn new(settings: Arc<Settings>, clock: Clock, wakers: Vec<mio::Waker>) -> Shared {
         let numbers = IdPool::new(connection_numbers(&settings));
         Shared {
             settings: ArcSwap::new(settings),
@@ -73,8 +68,13 @@ impl Shared {
             clock,
             numbers: Mutex::new(numbers),
             descriptors: Gauge::default(),
-            descriptor_limit,
+            descriptor_limit: AtomicUsize::new(0),
         }
+    }
+
+    /// Says how many descriptors connections may use.
+    pub fn allow_descriptors(&self, limit: usize) {
+        self.descriptor_limit.store(limit, Ordering::Relaxed);
     }
 
     /// Puts new settings in force and tells the workers.
@@ -98,7 +98,7 @@ impl Shared {
 
     /// How many connections the descriptors allow.
     pub fn reachable_connections(&self) -> usize {
-        self.descriptor_limit / DESCRIPTORS_PER_CONNECTION
+        self.descriptor_limit.load(Ordering::Relaxed) / DESCRIPTORS_PER_CONNECTION
     }
 
     /// Connections of all services.
@@ -112,7 +112,7 @@ impl Shared {
         if !state.connections.take(1, service.limits.conn_max as usize) {
             return None;
         }
-        if !self.descriptors.take(DESCRIPTORS_PER_CONNECTION, self.descriptor_limit) {
+        if !self.descriptors.take(DESCRIPTORS_PER_CONNECTION, self.descriptor_limit.load(Ordering::Relaxed)) {
             state.connections.give_back(1);
             return None;
         }

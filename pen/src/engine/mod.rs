@@ -3,6 +3,7 @@
 
 pub mod acl;
 pub mod clients;
+pub mod gauge;
 pub mod ids;
 pub mod select;
 pub mod servers;

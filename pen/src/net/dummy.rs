@@ -17,7 +17,7 @@ pub fn serve(down: &mut End, scratch: &mut [u8], service: &Service) -> Next {
 }
 
 fn answer(service: &Service, head_only: bool) -> Vec<u8> {
-    let listeners: Vec<&str> = service.listen.iter().map(|address| address.as_str()).collect();
+    let listeners: Vec<&str> = service.listen.iter().map(|address| address.text.as_str()).collect();
     let text = format!("This is pen, listening on {}.\n", listeners.join(" "));
     let body = if head_only { "" } else { &text };
     format!(

@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use common::client_addr::ClientAddr;
@@ -68,21 +68,21 @@ pub struct Accepted {
 }
 
 impl ListenSocket {
-    /// One socket of a TCP listener, alone on its address or (`shared`) one of a group.
-    pub fn tcp(address: SocketAddr, options: TcpOptions, shared: bool) -> io::Result<ListenSocket> {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking().cloexec(), None)?;
-        if options.only_v6 && address.is_ipv6() {
-            socket.set_only_v6(true)?;
-        }
-        socket.set_reuse_address(true)?;
-        socket.set_reuse_port(shared)?;
-        socket.bind(&address.into())?;
-        socket.listen(options.backlog.try_into().unwrap_or(i32::MAX))?;
+    /// One of a TCP listener's group of sockets.
+    pub fn tcp(address: SocketAddr, options: TcpOptions) -> io::Result<ListenSocket> {
+        let socket = bind_tcp(address, options.only_v6, true)?;
         let listener = TcpListener::from_std(socket.into());
         let name = listener.local_addr()?.to_string();
         let socket = ListenSocket { kind: Kind::Tcp(listener), name };
-        socket.pass_on(options.inherited)?;
+        // This also begins to listen.
+        socket.set_options(options)?;
         Ok(socket)
+    }
+
+    /// Whether a TCP address can be had, for us alone; tells the address, with the port that was free for a 0.
+    pub fn probe(address: SocketAddr, options: TcpOptions) -> io::Result<SocketAddr> {
+        let bound = bind_tcp(address, options.only_v6, false)?.local_addr()?;
+        Ok(bound.as_socket().unwrap_or(address))
     }
 
     /// A Unix listener. A file that a dead process left is replaced; one that a live process answers on is an error.
@@ -127,12 +127,13 @@ impl ListenSocket {
         let _ = SourceFd(&self.fd()).deregister(registry);
     }
 
-    /// Sets what accepted connections inherit.
-    pub fn pass_on(&self, inherited: Inherited) -> io::Result<()> {
+    /// Sets what can be set while it listens: the length of the queue, and what accepted connections inherit.
+    pub fn set_options(&self, options: TcpOptions) -> io::Result<()> {
         if let Kind::Tcp(listener) = &self.kind {
             let socket = SockRef::from(listener);
-            socket.set_keepalive(inherited.keepalive)?;
-            socket.set_tcp_nodelay(inherited.nodelay)?;
+            socket.set_keepalive(options.inherited.keepalive)?;
+            socket.set_tcp_nodelay(options.inherited.nodelay)?;
+            socket.listen(options.backlog.try_into().unwrap_or(i32::MAX))?;
         }
         Ok(())
     }
@@ -175,6 +176,18 @@ impl Display for ListenSocket {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)
     }
+}
+
+/// `shared`: as one of a `SO_REUSEPORT` group, which no process of another user can join.
+fn bind_tcp(address: SocketAddr, only_v6: bool, shared: bool) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking().cloexec(), None)?;
+    if only_v6 {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(shared)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
 }
 
 /// Whether the file is a Unix socket.

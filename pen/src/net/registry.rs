@@ -37,6 +37,13 @@ pub struct ListenError {
     error: io::Error,
 }
 
+impl ListenError {
+    /// For a listener at `place`.
+    pub fn new(place: Place, error: io::Error) -> ListenError {
+        ListenError { place, error }
+    }
+}
+
 /// The listeners of the process.
 #[derive(Debug)]
 pub struct Registry {
@@ -49,7 +56,7 @@ pub struct Registry {
 #[derive(Debug)]
 pub struct Plan {
     opened: Vec<Entry>,
-    kept: Vec<ListenerId>,
+    kept: Vec<(ListenerId, TcpOptions)>,
 }
 
 #[derive(Debug)]
@@ -60,6 +67,7 @@ struct Entry {
     asked: Place,
     /// With the port that it got.
     bound: Place,
+    options: TcpOptions,
     sockets: Vec<Arc<ListenSocket>>,
     state: State,
     /// The file of a Unix socket, taken away with the entry.
@@ -88,9 +96,9 @@ impl Registry {
         let mut plan = Plan { opened: Vec::new(), kept: Vec::new() };
         for one in wanted {
             if let Some(entry) = self.entries.iter().find(|entry| entry.satisfies(one)) {
-                plan.kept.push(entry.id);
+                plan.kept.push((entry.id, one.options));
             } else {
-                let entry = self.open(one).map_err(|error| ListenError { place: one.place.clone(), error })?;
+                let entry = self.open(one).map_err(|error| ListenError::new(one.place.clone(), error))?;
                 plan.opened.push(entry);
             }
         }
@@ -100,7 +108,10 @@ impl Registry {
     /// Does what was planned: the new ones accept, those that are not wanted any more say farewell.
     pub fn carry_out(&mut self, plan: Plan) {
         for entry in &mut self.entries {
-            if plan.kept.contains(&entry.id) { entry.stay() } else { entry.leave(self.shared.now().plus(FAREWELL)) }
+            match plan.kept.iter().find(|(id, _)| *id == entry.id) {
+                Some((_, options)) => entry.stay(*options),
+                None => entry.leave(self.shared.now().plus(FAREWELL)),
+            }
         }
         for entry in plan.opened {
             for (index, mailbox) in self.shared.mailboxes.iter().enumerate() {
@@ -109,15 +120,6 @@ impl Registry {
                 mailbox.send(Message::Listen(entry.id, entry.service, Arc::clone(socket)));
             }
             self.entries.push(entry);
-        }
-    }
-
-    /// Sets what connections inherit from the service's listeners.
-    pub fn pass_on(&self, service: ServiceIndex, options: TcpOptions) {
-        for socket in self.entries.iter().filter(|entry| entry.service == service).flat_map(|entry| &entry.sockets) {
-            if let Err(error) = socket.pass_on(options.inherited) {
-                log::warn!("cannot set options of the listener on {socket}: {error}");
-            }
         }
     }
 
@@ -167,6 +169,7 @@ impl Registry {
             service: wanted.service,
             asked: wanted.place.clone(),
             bound,
+            options: wanted.options,
             sockets: sockets.into_iter().map(Arc::new).collect(),
             state: State::Open,
             _file: file,
@@ -177,10 +180,9 @@ impl Registry {
     /// ordinary bind looks first whether the address is free (unless it overlaps one of our own).
     fn open_group(&self, mut address: SocketAddr, options: TcpOptions) -> io::Result<Vec<ListenSocket>> {
         if !self.entries.iter().any(|entry| entry.overlaps(address)) {
-            let probe = ListenSocket::tcp(address, options, false)?;
-            address = probe.local_address().unwrap_or(address);
+            address = ListenSocket::probe(address, options)?;
         }
-        self.shared.mailboxes.iter().map(|_| ListenSocket::tcp(address, options, true)).collect()
+        self.shared.mailboxes.iter().map(|_| ListenSocket::tcp(address, options)).collect()
     }
 }
 
@@ -218,7 +220,11 @@ impl Entry {
         }
     }
 
-    fn stay(&mut self) {
+    fn stay(&mut self, options: TcpOptions) {
+        if self.options != options {
+            self.options = options;
+            self.each_socket(|socket| socket.set_options(options));
+        }
         if self.state != State::Open {
             self.state = State::Open;
             self.each_socket(ListenSocket::welcome);

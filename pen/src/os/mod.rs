@@ -8,3 +8,4 @@ pub mod pid_file;
 pub mod privileges;
 pub mod safe_file;
 pub mod signals;
+pub mod socket;

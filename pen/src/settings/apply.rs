@@ -16,6 +16,8 @@ pub enum Outcome {
     Done,
     /// This is the answer; the draft may have been changed.
     Answer(String),
+    /// The answer is where the service listens, once the draft is published: a port may have to be found yet.
+    ListeningAddresses,
     /// The answer has to be collected from the running connections, servers and clients.
     Question(Question),
     /// Something happens that is not a setting.
@@ -51,7 +53,7 @@ pub enum Action {
 }
 
 /// Applies a command to the draft. The error is one line that says what was wrong; the draft is then to be dropped.
-pub fn apply(command: Command, draft: &mut Draft<'_>) -> Result<Outcome, String> {
+pub fn apply(command: Command, draft: &mut Draft) -> Result<Outcome, String> {
     Ok(match command {
         Command::Switch(switch, toggle) => {
             set_switch(draft, switch, toggle == Toggle::On);
@@ -71,14 +73,16 @@ pub fn apply(command: Command, draft: &mut Draft<'_>) -> Result<Outcome, String>
             Outcome::Done
         }
         Command::AclUse(user, number) => {
-            let list = match user {
-                AclUser::Client => &mut draft.service_mut().client_acl,
-                AclUser::Control => &mut draft.settings.process.control_acl,
-            };
             if let Some(number) = number {
-                *list = number.index() as u8;
+                match user {
+                    AclUser::Client => draft.service_mut().client_acl = number.index() as u8,
+                    AclUser::Control => draft.process_mut().control_acl = number.index() as u8,
+                }
             }
-            Outcome::Answer(list.to_string())
+            Outcome::Answer(match user {
+                AclUser::Client => draft.service().client_acl.to_string(),
+                AclUser::Control => draft.settings().process.control_acl.to_string(),
+            })
         }
         Command::Server(slot, changes) => {
             servers::change(draft, slot, changes)?;
@@ -96,7 +100,11 @@ pub fn apply(command: Command, draft: &mut Draft<'_>) -> Result<Outcome, String>
             draft.service_mut().source = address;
             Outcome::Done
         }
-        Command::Listen(addresses) => Outcome::Answer(listen(draft, addresses)?),
+        Command::Listen(None) => Outcome::ListeningAddresses,
+        Command::Listen(Some(addresses)) => {
+            listen(draft, &addresses)?;
+            Outcome::ListeningAddresses
+        }
         Command::TcpFastclose(sides) => {
             draft.service_mut().fast_close = sides;
             Outcome::Done
@@ -105,7 +113,7 @@ pub fn apply(command: Command, draft: &mut Draft<'_>) -> Result<Outcome, String>
         Command::WebStats(setting) => web_stats(draft, setting),
         Command::Threads(threads) => Outcome::Answer(set_threads(draft, threads)?),
         Command::Mode => Outcome::Answer(mode(draft)),
-        Command::Control => Outcome::Answer(draft.environment.control.clone().unwrap_or_default()),
+        Command::Control => Outcome::Answer(draft.environment.control.get().cloned().unwrap_or_default()),
         Command::Pid => Outcome::Answer(std::process::id().to_string()),
         Command::Help(row) => Outcome::Answer(row.map_or_else(command::help, command::Row::help)),
         Command::Ignored => Outcome::Done,
@@ -122,10 +130,10 @@ pub fn apply(command: Command, draft: &mut Draft<'_>) -> Result<Outcome, String>
     })
 }
 
-fn set_switch(draft: &mut Draft<'_>, switch: Switch, on: bool) {
+fn set_switch(draft: &mut Draft, switch: Switch, on: bool) {
     match switch {
-        Switch::AbortOnError => draft.settings.process.abort_on_error = on,
-        Switch::Ascii => draft.settings.process.ascii = on,
+        Switch::AbortOnError => draft.process_mut().abort_on_error = on,
+        Switch::Ascii => draft.process_mut().ascii = on,
         Switch::Dummy => draft.service_mut().dummy = on,
         Switch::Hash => draft.service_mut().modes.hash = on,
         Switch::HashOnly => draft.service_mut().modes.hash_only = on,
@@ -138,14 +146,13 @@ fn set_switch(draft: &mut Draft<'_>, switch: Switch, on: bool) {
     }
 }
 
-fn set_number(draft: &mut Draft<'_>, number: Number, value: u32) {
+fn set_number(draft: &mut Draft, number: Number, value: u32) {
     let live = draft.stage == Stage::Live;
     // A running table is never cut down: its entries are in use.
     let grown = |current: u32| if live { current.max(value) } else { value };
-    let process = &mut draft.settings.process;
     match number {
-        Number::Debug => process.debug = value,
-        Number::ShutdownTimeout => process.shutdown_timeout = value,
+        Number::Debug => draft.process_mut().debug = value,
+        Number::ShutdownTimeout => draft.process_mut().shutdown_timeout = value,
         Number::Backlog => draft.service_mut().limits.backlog = value,
         Number::Blacklist => draft.service_mut().limits.blacklist = value,
         Number::ClientsMax => {
@@ -164,8 +171,8 @@ fn set_number(draft: &mut Draft<'_>, number: Number, value: u32) {
     }
 }
 
-fn number_text(draft: &Draft<'_>, number: Number) -> String {
-    let (process, limits) = (&draft.settings.process, &draft.service().limits);
+fn number_text(draft: &Draft, number: Number) -> String {
+    let (process, limits) = (&draft.settings().process, &draft.service().limits);
     match number {
         Number::Debug => process.debug.to_string(),
         Number::ShutdownTimeout => process.shutdown_timeout.to_string(),
@@ -195,16 +202,14 @@ fn answers_when_set(number: Number) -> bool {
     }
 }
 
-fn listen(draft: &mut Draft<'_>, addresses: Option<Vec<ListenAddr>>) -> Result<String, String> {
-    if let Some(addresses) = addresses {
-        let listen = addresses.iter().map(|address| resolve_listen(draft, address)).collect::<Result<_, _>>()?;
-        draft.service_mut().listen = listen;
-    }
-    let texts: Vec<&str> = draft.service().listen.iter().map(|address| address.text.as_str()).collect();
-    Ok(texts.join(" "))
+/// Sets where the service listens.
+pub fn listen(draft: &mut Draft, addresses: &[ListenAddr]) -> Result<(), String> {
+    let listen = addresses.iter().map(|address| resolve_listen(draft, address)).collect::<Result<_, _>>()?;
+    draft.service_mut().listen = listen;
+    Ok(())
 }
 
-fn resolve_listen(draft: &Draft<'_>, address: &ListenAddr) -> Result<ListenOn, String> {
+fn resolve_listen(draft: &Draft, address: &ListenAddr) -> Result<ListenOn, String> {
     let resolver = &draft.environment.resolver;
     let place = match address.place() {
         ListenPlace::Unix(path) => Place::Unix(path.clone()),
@@ -216,7 +221,7 @@ fn resolve_listen(draft: &Draft<'_>, address: &ListenAddr) -> Result<ListenOn, S
     Ok(ListenOn { asked: place, text: address.as_str().to_owned() })
 }
 
-fn log(draft: &mut Draft<'_>, setting: Setting<LogDestination>) -> Result<Outcome, String> {
+fn log(draft: &mut Draft, setting: Setting<LogDestination>) -> Result<Outcome, String> {
     match setting {
         Setting::Show => {
             let target = draft.service().log.as_ref();
@@ -238,34 +243,34 @@ fn log(draft: &mut Draft<'_>, setting: Setting<LogDestination>) -> Result<Outcom
     Ok(Outcome::Done)
 }
 
-fn web_stats(draft: &mut Draft<'_>, setting: Setting<std::path::PathBuf>) -> Outcome {
-    let file = &mut draft.settings.process.web_stats;
+fn web_stats(draft: &mut Draft, setting: Setting<std::path::PathBuf>) -> Outcome {
     match setting {
         Setting::Show => {}
-        Setting::Set(path) => *file = Some(path),
+        Setting::Set(path) => draft.process_mut().web_stats = Some(path),
         Setting::Remove => {
-            *file = None;
+            draft.process_mut().web_stats = None;
             return Outcome::Done;
         }
     }
+    let file = &draft.settings().process.web_stats;
     file.as_ref().map_or(Outcome::Done, |path| Outcome::Answer(path.display().to_string()))
 }
 
-fn set_threads(draft: &mut Draft<'_>, threads: Option<Threads>) -> Result<String, String> {
-    let current = &mut draft.settings.process.threads;
-    if let Some(threads) = threads {
-        if draft.stage == Stage::Live && threads != *current {
+fn set_threads(draft: &mut Draft, threads: Option<Threads>) -> Result<String, String> {
+    let current = draft.settings().process.threads;
+    if let Some(threads) = threads.filter(|threads| *threads != current) {
+        if draft.stage == Stage::Live {
             return Err("threads can only be set at start: write it into the -F file and restart pen".to_owned());
         }
-        *current = threads;
+        draft.process_mut().threads = threads;
     }
-    Ok(match *current {
+    Ok(match draft.settings().process.threads {
         Threads::Auto => "auto".to_owned(),
         Threads::Exactly(count) => count.to_string(),
     })
 }
 
-fn mode(draft: &Draft<'_>) -> String {
+fn mode(draft: &Draft) -> String {
     let modes = draft.service().modes;
     let word = |name: &str, on: bool| if on { name.to_owned() } else { format!("no {name}") };
     [
@@ -279,7 +284,7 @@ fn mode(draft: &Draft<'_>) -> String {
 }
 
 /// The port that servers without one have: the first one that the service listens on.
-pub fn listening_port(draft: &Draft<'_>) -> Option<Port> {
+pub fn listening_port(draft: &Draft) -> Option<Port> {
     draft.service().listen.iter().find_map(|address| match &address.asked {
         Place::Inet(address) if address.port() != 0 => Some(Port::Number(address.port())),
         _ => None,

@@ -1,13 +1,13 @@
 //! Settings in the making: commands change a draft, and nothing else. A draft is published as a whole, or dropped.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use common::acl::Entry;
 use common::command::AclNumber;
 
 use super::resolve::Resolver;
-use super::{ACL_COUNT, DEFAULT_SERVICE, Service, Settings};
+use super::{ACL_COUNT, DEFAULT_SERVICE, Process, Service, Settings};
 use crate::engine::acl::Acl;
 use crate::engine::servers::{ServerId, ServerState};
 
@@ -15,8 +15,8 @@ use crate::engine::servers::{ServerId, ServerState};
 pub struct Environment {
     /// Looks names up.
     pub resolver: Box<dyn Resolver>,
-    /// The control address, as given.
-    pub control: Option<String>,
+    /// The control address, as given, once it is open.
+    pub control: OnceLock<String>,
     /// `-X`: the `exit` command is allowed.
     pub exit_enabled: bool,
     /// Counts the occupants of all slots.
@@ -33,13 +33,13 @@ pub enum Stage {
 }
 
 /// Settings in the making.
-pub struct Draft<'a> {
-    /// The settings as they would be.
-    pub settings: Settings,
+pub struct Draft {
+    settings: Settings,
+    changed: bool,
     /// When this is.
     pub stage: Stage,
     /// What else there is to know.
-    pub environment: &'a Environment,
+    pub environment: Arc<Environment>,
     effects: Vec<Effect>,
     acl_entries: [Option<Vec<Entry>>; ACL_COUNT],
     /// The lists that the file being read has begun anew; `None` outside files.
@@ -53,17 +53,29 @@ pub enum Effect {
     Blacklist(Arc<ServerState>, u32),
 }
 
-impl<'a> Draft<'a> {
+impl Draft {
     /// A draft that so far equals `settings`.
-    pub fn new(settings: Settings, stage: Stage, environment: &'a Environment) -> Draft<'a> {
+    pub fn new(settings: Settings, stage: Stage, environment: Arc<Environment>) -> Draft {
         Draft {
             settings,
+            changed: false,
             stage,
             environment,
             effects: Vec::new(),
             acl_entries: [const { None }; ACL_COUNT],
             begun_anew: None,
         }
+    }
+
+    /// The settings as they would be (but for the access lists, which `finish` puts in).
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// What concerns the process, to be changed.
+    pub fn process_mut(&mut self) -> &mut Process {
+        self.changed = true;
+        &mut self.settings.process
     }
 
     /// The service that commands speak of.
@@ -73,12 +85,13 @@ impl<'a> Draft<'a> {
 
     /// The service that commands speak of, to be changed.
     pub fn service_mut(&mut self) -> &mut Service {
+        self.changed = true;
         Arc::make_mut(&mut self.settings.services[usize::from(DEFAULT_SERVICE.0)])
     }
 
     /// Reads a file: within it the first entry of an access list begins that list anew, so that reading the file again does
     /// not double the entries.
-    pub fn within_file<T>(&mut self, read: impl FnOnce(&mut Draft<'a>) -> T) -> T {
+    pub fn within_file<T>(&mut self, read: impl FnOnce(&mut Draft) -> T) -> T {
         let outermost = self.begun_anew.is_none();
         if outermost {
             self.begun_anew = Some([false; ACL_COUNT]);
@@ -97,12 +110,14 @@ impl<'a> Draft<'a> {
         {
             self.clear_acl(number);
         }
+        self.changed = true;
         let list = &self.settings.acls[number.index()];
         self.acl_entries[number.index()].get_or_insert_with(|| list.entries().to_vec()).push(entry);
     }
 
     /// Empties an access list.
     pub fn clear_acl(&mut self, number: AclNumber) {
+        self.changed = true;
         self.acl_entries[number.index()] = Some(Vec::new());
     }
 
@@ -114,16 +129,20 @@ impl<'a> Draft<'a> {
 
     /// Adds an effect.
     pub fn on_publication(&mut self, effect: Effect) {
+        self.changed = true;
         self.effects.push(effect);
     }
 
-    /// The settings to publish, and what happens then.
-    pub fn finish(mut self) -> (Settings, Vec<Effect>) {
+    /// The settings to publish, and what happens then; `None`: nothing was changed.
+    pub fn finish(mut self) -> Option<(Settings, Vec<Effect>)> {
+        if !self.changed {
+            return None;
+        }
         for (list, entries) in self.settings.acls.iter_mut().zip(&mut self.acl_entries) {
             if let Some(entries) = entries.take() {
                 *list = Arc::new(Acl::new(entries));
             }
         }
-        (self.settings, self.effects)
+        Some((self.settings, self.effects))
     }
 }

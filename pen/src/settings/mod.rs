@@ -5,8 +5,9 @@
 
 pub mod apply;
 pub mod draft;
+pub mod file;
 pub mod resolve;
-mod servers;
+pub mod servers;
 
 use std::fmt::{self, Display, Formatter};
 use std::net::{IpAddr, SocketAddr};

@@ -14,7 +14,7 @@ use crate::engine::servers::{Server, ServerAddr, ServerState};
 const NO_SLOT: u32 = u32::MAX;
 
 /// `server N …`: changes the slot, or fills it.
-pub fn change(draft: &mut Draft<'_>, slot: Slot, changes: ServerChanges) -> Result<(), String> {
+pub fn change(draft: &mut Draft, slot: Slot, changes: ServerChanges) -> Result<(), String> {
     let current = draft.service().servers.get(slot.index()).cloned().flatten();
     let address = new_address(draft, slot, current.as_deref(), &changes)?;
     let Some(address) = address else {
@@ -50,7 +50,7 @@ pub fn change(draft: &mut Draft<'_>, slot: Slot, changes: ServerChanges) -> Resu
 }
 
 /// `no server N`
-pub fn remove(draft: &mut Draft<'_>, slot: Slot) -> Result<(), String> {
+pub fn remove(draft: &mut Draft, slot: Slot) -> Result<(), String> {
     let servers = &mut draft.service_mut().servers;
     match servers.get_mut(slot.index()) {
         Some(occupant) => {
@@ -62,7 +62,7 @@ pub fn remove(draft: &mut Draft<'_>, slot: Slot) -> Result<(), String> {
 }
 
 /// `abuse ADDR`, `emergency ADDR` and their `no` forms.
-pub fn set_fallback(draft: &mut Draft<'_>, which: Fallback, address: Option<addr::ServerAddr>) -> Result<(), String> {
+pub fn set_fallback(draft: &mut Draft, which: Fallback, address: Option<addr::ServerAddr>) -> Result<(), String> {
     let address = address.map(|address| resolve(draft, &address)).transpose()?;
     let state = draft.new_server_state(NO_SLOT);
     let service = draft.service_mut();
@@ -78,7 +78,7 @@ pub fn set_fallback(draft: &mut Draft<'_>, which: Fallback, address: Option<addr
 }
 
 /// A server of the command line, for the next slot.
-pub fn append(draft: &mut Draft<'_>, spec: &ServerSpec) -> Result<(), String> {
+pub fn append(draft: &mut Draft, spec: &ServerSpec) -> Result<(), String> {
     let address = resolve(draft, &spec.addr)?;
     let number = draft.service().servers.len();
     let slot = u32::try_from(number).ok().and_then(Slot::new).ok_or("too many servers: 10000 are the most")?;
@@ -90,7 +90,7 @@ pub fn append(draft: &mut Draft<'_>, spec: &ServerSpec) -> Result<(), String> {
 
 /// Where the server will be after the changes; `None`: the slot becomes empty.
 fn new_address(
-    draft: &Draft<'_>,
+    draft: &Draft,
     slot: Slot,
     current: Option<&Server>,
     changes: &ServerChanges,
@@ -118,14 +118,14 @@ fn new_address(
 }
 
 /// Looks up where a server outside `server N …` is.
-fn resolve(draft: &Draft<'_>, address: &addr::ServerAddr) -> Result<ServerAddr, String> {
+fn resolve(draft: &Draft, address: &addr::ServerAddr) -> Result<ServerAddr, String> {
     match address {
         addr::ServerAddr::Unix(path) => Ok(unix(path)),
         addr::ServerAddr::Inet { host, port } => inet(draft, host, port.clone().or_else(|| listening_port(draft))),
     }
 }
 
-fn inet(draft: &Draft<'_>, host: &Host, port: Option<Port>) -> Result<ServerAddr, String> {
+fn inet(draft: &Draft, host: &Host, port: Option<Port>) -> Result<ServerAddr, String> {
     let port = port.ok_or_else(|| {
         format!("server '{host}' needs a port: pen itself listens on no fixed port that could be taken for it")
     })?;
@@ -133,7 +133,7 @@ fn inet(draft: &Draft<'_>, host: &Host, port: Option<Port>) -> Result<ServerAddr
     draft.environment.resolver.resolve(host, &port).map(ServerAddr::Inet)
 }
 
-fn checked_port(draft: &Draft<'_>, port: &Port) -> Result<u16, String> {
+fn checked_port(draft: &Draft, port: &Port) -> Result<u16, String> {
     match draft.environment.resolver.port(port)? {
         0 => Err("bad port '0': a server's port is from 1 to 65535".to_owned()),
         number => Ok(number),
@@ -152,7 +152,7 @@ fn port_of(server: &Server) -> Option<Port> {
 }
 
 /// Puts a server into its slot; slots that come into being before it are empty.
-fn put(draft: &mut Draft<'_>, slot: Slot, server: Option<Server>) {
+fn put(draft: &mut Draft, slot: Slot, server: Option<Server>) {
     let servers = &mut draft.service_mut().servers;
     if servers.len() <= slot.index() {
         servers.resize(slot.index() + 1, None);

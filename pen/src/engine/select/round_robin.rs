@@ -18,6 +18,11 @@ impl Turn {
         Turn::default()
     }
 
+    /// The slot whose turn was last, if there was one.
+    pub fn last(&self) -> Option<u32> {
+        self.next.load(Ordering::Relaxed).checked_sub(1)
+    }
+
     /// Lets `choose` pick a slot, given the one to begin with; the next turn begins after it. A thread that another one
     /// overtakes meanwhile picks again.
     pub(super) fn advance(&self, choose: impl Fn(usize) -> Option<usize>) -> Option<usize> {

@@ -1,0 +1,88 @@
+//! The control plane: who may say what, and what comes of it.
+//!
+//! `sessions` is the main thread: it owns the control port and the signals, and never waits for anything else. `steward` is a
+//! thread of its own, because looking up a name or opening a file may take long: it alone changes the settings and the
+//! listeners. Questions about the running state are answered by a short-lived thread each.
+
+pub mod answers;
+pub mod listener;
+pub mod sessions;
+pub mod steward;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use common::command::Command;
+use parking_lot::Mutex;
+
+/// A control session's number; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SessionId(pub u64);
+
+/// Where a command comes from, for what is not allowed to everybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A TCP peer: any local user, or the network.
+    Tcp,
+    /// A peer of the control socket, whose file only pen's user may use.
+    Unix,
+}
+
+/// What the steward is told to do.
+#[derive(Debug)]
+pub enum Order {
+    /// A command from a session.
+    Command(SessionId, Origin, Command),
+    /// HUP: reopen the logs, read the file again.
+    Reload,
+    /// USR1: write the status.
+    WriteStatus,
+    /// TERM or INT.
+    Stop,
+}
+
+/// Answers on their way from the other threads to the sessions.
+#[derive(Clone, Debug)]
+pub struct Replies(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    queue: Mutex<Vec<(SessionId, String)>>,
+    waker: mio::Waker,
+    finished: AtomicBool,
+}
+
+impl Replies {
+    /// An empty queue that wakes the sessions' poll.
+    pub fn new(waker: mio::Waker) -> Replies {
+        Replies(Arc::new(Inner { queue: Mutex::default(), waker, finished: AtomicBool::new(false) }))
+    }
+
+    /// Answers a session.
+    pub fn send(&self, session: SessionId, answer: String) {
+        self.0.queue.lock().push((session, answer));
+        self.wake();
+    }
+
+    /// Takes all answers.
+    pub fn take(&self) -> Vec<(SessionId, String)> {
+        std::mem::take(&mut *self.0.queue.lock())
+    }
+
+    /// Says that pen is done.
+    pub fn finish(&self) {
+        self.0.finished.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    /// Whether pen is done.
+    pub fn finished(&self) -> bool {
+        self.0.finished.load(Ordering::Acquire)
+    }
+
+    fn wake(&self) {
+        if let Err(error) = self.0.waker.wake() {
+            log::error!("cannot wake the control thread: {error}");
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! The main thread: the control port's sessions, and the signals. It waits for nothing but its poll, so that nobody who is
+//! silent, slow or hostile delays anybody else.
+
+use std::io::{self, ErrorKind};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use common::client_addr::ClientAddr;
+use common::command::parse;
+use common::wire::{LineReader, Request, SESSION_LIMIT, SESSION_TIMEOUT};
+use mio::{Events, Poll, Token};
+
+use super::listener::ControlListener;
+use super::{Order, Origin, Replies, SessionId};
+use crate::engine::time::Tick;
+use crate::net::stream::Stream;
+use crate::os::signals::{Signal, Signals};
+use crate::shared::Shared;
+
+/// The token of [`Replies`]' waker.
+pub const REPLIES: Token = Token(0);
+const SIGNALS: Token = Token(1);
+const LISTENER: Token = Token(2);
+/// Session N has this token plus N.
+const FIRST_SESSION: usize = 3;
+
+/// How soon to accept again after a failure.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+/// The sessions and what they need.
+pub struct Sessions {
+    poll: Poll,
+    signals: Signals,
+    listener: Option<ControlListener>,
+    accept_again: Option<Tick>,
+    shared: Arc<Shared>,
+    orders: Sender<Order>,
+    replies: Replies,
+    sessions: Vec<Session>,
+    next_id: u64,
+}
+
+struct Session {
+    id: SessionId,
+    stream: Stream,
+    origin: Origin,
+    may_command: bool,
+    phase: Phase,
+    deadline: Tick,
+}
+
+enum Phase {
+    /// The line is not complete.
+    Reading(LineReader),
+    /// The steward has it.
+    Waiting,
+    /// The answer goes out.
+    Answering { answer: Vec<u8>, written: usize },
+    /// All is said; what the peer still sends is thrown away, lest its kernel throw our answer away.
+    Leaving,
+    /// To be closed.
+    Over,
+}
+
+impl Sessions {
+    /// Around a poll that already has the replies' waker.
+    pub fn new(
+        poll: Poll,
+        mut signals: Signals,
+        listener: Option<ControlListener>,
+        shared: Arc<Shared>,
+        orders: Sender<Order>,
+        replies: Replies,
+    ) -> io::Result<Sessions> {
+        poll.registry().register(&mut signals, SIGNALS, mio::Interest::READABLE)?;
+        if let Some(listener) = &listener {
+            listener.register(poll.registry(), LISTENER)?;
+        }
+        let sessions = Vec::new();
+        Ok(Sessions { poll, signals, listener, accept_again: None, shared, orders, replies, sessions, next_id: 0 })
+    }
+
+    /// Serves until the steward says that pen is done.
+    pub fn run(mut self) {
+        let mut events = Events::with_capacity(128);
+        while !self.replies.finished() {
+            if let Err(error) = self.poll.poll(&mut events, self.patience())
+                && error.kind() != ErrorKind::Interrupted
+            {
+                log::error!("cannot wait for control events: {error}");
+            }
+            let now = self.shared.now();
+            for event in &events {
+                match event.token() {
+                    REPLIES => self.deliver_replies(now),
+                    SIGNALS => self.pass_signals_on(),
+                    LISTENER => self.accept(now),
+                    Token(number) => self.progress((number - FIRST_SESSION) as u64, now),
+                }
+            }
+            if self.accept_again.is_some_and(|again| again <= now) {
+                self.accept(now);
+            }
+            self.sessions.retain(|session| !session.is_over(now));
+        }
+    }
+
+    fn patience(&self) -> Option<Duration> {
+        let deadlines = self.sessions.iter().map(|session| session.deadline).chain(self.accept_again);
+        deadlines.min().map(|deadline| deadline.since(self.shared.now()))
+    }
+
+    fn accept(&mut self, now: Tick) {
+        self.accept_again = None;
+        loop {
+            let Some(listener) = &self.listener else { return };
+            match listener.accept() {
+                Ok(accepted) => self.admit(accepted.stream, accepted.peer.address, now),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) => {
+                    log::warn!("cannot accept on the control port, trying again soon: {error}");
+                    self.accept_again = Some(now.plus(ACCEPT_PAUSE));
+                    return;
+                }
+            }
+        }
+    }
+
+    fn admit(&mut self, mut stream: Stream, peer: ClientAddr, now: Tick) {
+        if self.sessions.len() >= SESSION_LIMIT {
+            self.drop_oldest();
+        }
+        let number = self.next_id;
+        self.next_id += 1;
+        let token = Token(FIRST_SESSION + number as usize);
+        if let Err(error) = stream.register(self.poll.registry(), token) {
+            log::warn!("cannot serve a control session: {error}");
+            return;
+        }
+        self.sessions.push(Session {
+            id: SessionId(number),
+            stream,
+            origin: if peer == ClientAddr::Unix { Origin::Unix } else { Origin::Tcp },
+            may_command: self.may_command(peer),
+            phase: Phase::Reading(LineReader::default()),
+            deadline: now.plus(SESSION_TIMEOUT),
+        });
+    }
+
+    /// Until `control_acl` names a list with entries, only this machine may.
+    fn may_command(&self, peer: ClientAddr) -> bool {
+        let settings = self.shared.settings.load();
+        let list = &settings.acls[usize::from(settings.process.control_acl)];
+        match peer {
+            ClientAddr::Unix => true,
+            ClientAddr::Ip(address) if list.is_empty() => is_this_machine(address),
+            ClientAddr::Ip(_) => list.permits(peer),
+        }
+    }
+
+    /// Makes room: the oldest that has not said anything goes, or else the oldest.
+    fn drop_oldest(&mut self) {
+        let silent = self.sessions.iter().position(|session| matches!(session.phase, Phase::Reading(_)));
+        self.sessions.remove(silent.unwrap_or(0));
+    }
+
+    fn progress(&mut self, number: u64, now: Tick) {
+        let Some(session) = self.sessions.iter_mut().find(|session| session.id == SessionId(number)) else { return };
+        if let Some(request) = session.read() {
+            match interpret(request, session.may_command) {
+                Heard::Command(command) => {
+                    session.phase = Phase::Waiting;
+                    session.deadline = Tick(u64::MAX);
+                    let order = Order::Command(session.id, session.origin, command);
+                    if self.orders.send(order).is_err() {
+                        session.phase = Phase::Over;
+                    }
+                }
+                Heard::Answer(answer) => session.answer(answer, now),
+                Heard::Nothing => session.phase = Phase::Over,
+            }
+        }
+        session.write(now);
+        session.leave();
+    }
+
+    fn deliver_replies(&mut self, now: Tick) {
+        for (id, answer) in self.replies.take() {
+            // It may have gone meanwhile.
+            if let Some(session) = self.sessions.iter_mut().find(|session| session.id == id) {
+                session.answer(answer, now);
+            }
+        }
+    }
+
+    fn pass_signals_on(&mut self) {
+        for signal in self.signals.pending() {
+            let order = match signal {
+                Signal::Reload => Order::Reload,
+                Signal::WriteStatus => Order::WriteStatus,
+                Signal::Stop => Order::Stop,
+            };
+            // Without a steward pen is ending anyway.
+            let _ = self.orders.send(order);
+        }
+    }
+}
+
+/// What a request comes to.
+enum Heard {
+    Command(common::command::Command),
+    Answer(String),
+    Nothing,
+}
+
+fn interpret(request: Request, may_command: bool) -> Heard {
+    let line = match request {
+        Request::Http => return Heard::Nothing,
+        _ if !may_command => {
+            return Heard::Answer(
+                "error: control from other machines is closed: 'control_acl N' with an 'acl N permit ADDRESS' opens it"
+                    .to_owned(),
+            );
+        }
+        Request::TooLong => {
+            let most = common::wire::MAX_LINE;
+            return Heard::Answer(format!("error: the command is too long: {most} bytes are the most"));
+        }
+        Request::NotText => return Heard::Answer("error: the command is not UTF-8 text".to_owned()),
+        Request::Line(line) => line,
+    };
+    match parse(&line) {
+        Ok(Some(command)) => Heard::Command(command),
+        Ok(None) => Heard::Answer(String::new()),
+        Err(error) => Heard::Answer(error.to_string()),
+    }
+}
+
+fn is_this_machine(address: IpAddr) -> bool {
+    address.is_loopback()
+}
+
+impl Session {
+    /// Reads the line; at most what fits, and only once.
+    fn read(&mut self) -> Option<Request> {
+        let Phase::Reading(line) = &mut self.phase else { return None };
+        let mut buffer = [0; 4096];
+        loop {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return Some(line.finish()),
+                Ok(length) => {
+                    if let Some(request) = line.feed(&buffer[..length]) {
+                        return Some(request);
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => {
+                    self.phase = Phase::Over;
+                    return None;
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self, mut answer: String, now: Tick) {
+        if !answer.is_empty() && !answer.ends_with('\n') {
+            answer.push('\n');
+        }
+        self.phase = Phase::Answering { answer: answer.into_bytes(), written: 0 };
+        self.deadline = now.plus(SESSION_TIMEOUT);
+        self.write(now);
+        self.leave();
+    }
+
+    fn write(&mut self, now: Tick) {
+        let Phase::Answering { answer, written } = &mut self.phase else { return };
+        while *written < answer.len() {
+            match self.stream.write(&answer[*written..]) {
+                Ok(length) => {
+                    *written += length;
+                    self.deadline = now.plus(SESSION_TIMEOUT);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => {
+                    self.phase = Phase::Over;
+                    return;
+                }
+            }
+        }
+        self.phase = if self.stream.shutdown_write().is_ok() { Phase::Leaving } else { Phase::Over };
+    }
+
+    /// Closing with unread bytes would reset the connection, and the peer might lose the answer: so they are read, some of them.
+    fn leave(&mut self) {
+        let mut buffer = [0; 4096];
+        for _ in 0..16 {
+            if !matches!(self.phase, Phase::Leaving) {
+                return;
+            }
+            match self.stream.read(&mut buffer) {
+                Ok(1..) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Ok(0) | Err(_) => self.phase = Phase::Over,
+            }
+        }
+        self.phase = Phase::Over;
+    }
+
+    fn is_over(&self, now: Tick) -> bool {
+        matches!(self.phase, Phase::Over) || self.deadline <= now
+    }
+}

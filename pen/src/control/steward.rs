@@ -1,0 +1,220 @@
+//! The thread that alone changes what pen is set to do: it takes orders one after the other, changes a draft, and publishes it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use common::command::{Command, StatusFormat};
+
+use super::{Order, Origin, Replies, SessionId, answers};
+use crate::engine::time::Tick;
+use crate::net::worker::Message;
+use crate::os::safe_file::replace_file;
+use crate::publish::Publisher;
+use crate::settings::apply::{Action, Outcome, Question, apply};
+use crate::settings::draft::{Draft, Environment, Stage};
+use crate::settings::file;
+use crate::shared::Shared;
+use crate::settings::DEFAULT_SERVICE;
+use crate::status;
+
+/// How often a stopping pen looks whether the last connections have ended.
+const STOP_CHECK: Duration = Duration::from_millis(20);
+
+/// How long an exit waits for the request log's disk.
+const LOG_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The steward and what it holds.
+pub struct Steward {
+    shared: Arc<Shared>,
+    environment: Arc<Environment>,
+    publisher: Publisher,
+    config: Option<PathBuf>,
+    orders: Receiver<Order>,
+    replies: Replies,
+    workers: Vec<JoinHandle<()>>,
+}
+
+/// Whether the steward goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mood {
+    Serving,
+    Stopping,
+}
+
+impl Steward {
+    /// `config`: the `-F` file, which HUP reads again.
+    pub fn new(
+        shared: Arc<Shared>,
+        environment: Arc<Environment>,
+        publisher: Publisher,
+        config: Option<PathBuf>,
+        orders: Receiver<Order>,
+        replies: Replies,
+        workers: Vec<JoinHandle<()>>,
+    ) -> Steward {
+        Steward { shared, environment, publisher, config, orders, replies, workers }
+    }
+
+    /// Takes orders until it is told to stop, then ends the workers and pen.
+    pub fn run(mut self) {
+        let mut farewells = None;
+        while self.take_order(farewells) == Mood::Serving {
+            farewells = self.publisher.listeners.close_left();
+        }
+        self.stop();
+        self.replies.finish();
+    }
+
+    /// Waits for an order, at most until some listeners' farewells are over.
+    fn take_order(&mut self, until: Option<Tick>) -> Mood {
+        let order = match until {
+            None => self.orders.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(until) => self.orders.recv_timeout(until.since(self.shared.now())),
+        };
+        match order {
+            Ok(Order::Command(session, origin, command)) => return self.command(session, origin, command),
+            Ok(Order::Reload) => self.reload(),
+            Ok(Order::WriteStatus) => self.write_status(),
+            Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return Mood::Stopping,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        Mood::Serving
+    }
+
+    fn command(&mut self, session: SessionId, origin: Origin, command: Command) -> Mood {
+        let mut draft = self.draft();
+        let answer = match apply(command, &mut draft) {
+            Ok(Outcome::Done) => self.publisher.publish(draft).map(|()| String::new()),
+            Ok(Outcome::Answer(answer)) => self.publisher.publish(draft).map(|()| answer),
+            Ok(Outcome::ListeningAddresses) => match self.publisher.publish(draft) {
+                Ok(()) => Ok(self.listening_addresses()),
+                Err(error) => Err(error),
+            },
+            Ok(Outcome::Question(question)) => {
+                self.answer_later(session, question);
+                return Mood::Serving;
+            }
+            Ok(Outcome::Action(Action::Close(number))) => Ok(self.close(number)),
+            Ok(Outcome::Action(Action::Include(file))) => self.include(file, origin),
+            Ok(Outcome::Action(Action::Exit)) => {
+                self.replies.send(session, String::new());
+                return Mood::Stopping;
+            }
+            Err(error) => Err(error),
+        };
+        self.replies.send(session, answer.unwrap_or_else(|error| format!("error: {error}")));
+        Mood::Serving
+    }
+
+    fn close(&self, number: u32) -> String {
+        if answers::out_of_range(number, &self.shared) {
+            return answers::range_error(number);
+        }
+        for mailbox in &self.shared.mailboxes {
+            mailbox.send(Message::EndConnection(number));
+        }
+        format!("Forcibly closing connection {number}")
+    }
+
+    fn include(&mut self, file: PathBuf, origin: Origin) -> Result<String, String> {
+        if origin == Origin::Tcp {
+            return Err("'include' is refused over TCP, where any local user may ask: use a control socket, or HUP".to_owned());
+        }
+        let mut draft = self.draft();
+        file::read(&file, &mut draft)?;
+        self.publisher.publish(draft).map(|()| String::new())
+    }
+
+    /// HUP.
+    fn reload(&mut self) {
+        for service in &self.shared.settings.load().services {
+            if let Some(log) = service.request_log() {
+                log.reopen();
+            }
+        }
+        let Some(config) = self.config.clone() else { return };
+        let mut draft = self.draft();
+        match file::read(&config, &mut draft).and_then(|()| self.publisher.publish(draft)) {
+            Ok(()) => log::info!("{} was read again", config.display()),
+            Err(error) => log::error!("{error}; nothing was changed"),
+        }
+    }
+
+    /// USR1: the status file, or the log.
+    fn write_status(&self) {
+        let file = self.shared.settings.load().process.web_stats.clone();
+        let shared = Arc::clone(&self.shared);
+        spawn("status", move || match file {
+            Some(file) => {
+                let page = answers::answer(Question::Status(StatusFormat::Html), &shared);
+                if let Err(error) = replace_file(&file, page.as_bytes()) {
+                    log::error!("cannot write {}: {error}", file.display());
+                }
+            }
+            None => {
+                let text = status::text::render(&status::collect::everything(&shared));
+                text.lines().for_each(|line| log::info!("{line}"));
+            }
+        });
+    }
+
+    /// Answers from a thread of its own.
+    fn answer_later(&self, session: SessionId, question: Question) {
+        let (shared, replies) = (Arc::clone(&self.shared), self.replies.clone());
+        let file = self.shared.settings.load().process.web_stats.clone();
+        spawn("answer", move || {
+            let answer = answers::answer(question, &shared);
+            if let (Question::Status(StatusFormat::Html), Some(file)) = (question, file)
+                && let Err(error) = replace_file(&file, answer.as_bytes())
+            {
+                log::error!("cannot write {}: {error}", file.display());
+            }
+            replies.send(session, answer);
+        });
+    }
+
+    fn draft(&self) -> Draft {
+        Draft::new(self.shared.settings.load().as_ref().clone(), Stage::Live, Arc::clone(&self.environment))
+    }
+
+    fn listening_addresses(&self) -> String {
+        let settings = self.shared.settings.load();
+        let listen = &settings.service(DEFAULT_SERVICE).listen;
+        listen.iter().map(|address| address.text.as_str()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Accepts nobody any more, gives the connections `shutdown_timeout` to end, then ends them and the workers.
+    fn stop(&mut self) {
+        let patience = Duration::from_secs(self.shared.settings.load().process.shutdown_timeout.into());
+        let deadline = self.shared.now().plus(patience);
+        self.publisher.listeners.leave_all(patience);
+        while self.shared.open_connections() > 0 && self.shared.now() < deadline {
+            // A second TERM is obeyed at once.
+            if matches!(self.orders.recv_timeout(STOP_CHECK), Ok(Order::Stop)) {
+                break;
+            }
+            self.publisher.listeners.close_left();
+        }
+        for mailbox in &self.shared.mailboxes {
+            mailbox.send(Message::Stop);
+        }
+        for worker in self.workers.drain(..) {
+            if worker.join().is_err() {
+                log::error!("a worker had ended with a panic");
+            }
+        }
+        for log in self.shared.settings.load().services.iter().filter_map(|service| service.request_log()) {
+            log.drain(LOG_PATIENCE);
+        }
+    }
+}
+
+/// Does something that may take long beside the steward.
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) {
+    if let Err(error) = thread::Builder::new().name(name.to_owned()).spawn(work) {
+        log::error!("cannot start a thread to answer: {error}");
+    }
+}

@@ -1,0 +1,114 @@
+//! Putting settings in force: everything that they need is opened first, so that it happens as a whole or not at all.
+
+use std::sync::Arc;
+
+use crate::control::listener::with_port;
+use crate::diagnostics;
+use crate::net::listener::{Inherited, TcpOptions};
+use crate::net::registry::{Plan, Registry, Wanted, needs_only_v6};
+use crate::request_log::{Destination, RequestLog};
+use crate::settings::draft::{Draft, Effect};
+use crate::settings::servers::blacklist_by_hand;
+use crate::settings::{Place, Service, ServiceIndex, Settings};
+use crate::shared::Shared;
+
+/// Publishes drafts.
+#[derive(Debug)]
+pub struct Publisher {
+    /// The listeners that follow the settings.
+    pub listeners: Registry,
+    shared: Arc<Shared>,
+    /// Whether request logs may be opened: not before pen's rights are final.
+    opens_logs: bool,
+}
+
+impl Publisher {
+    /// For a pen that is about to start: request logs wait for [`Publisher::open_logs`].
+    pub fn new(shared: Arc<Shared>) -> Publisher {
+        Publisher { listeners: Registry::new(Arc::clone(&shared)), shared, opens_logs: false }
+    }
+
+    /// Puts a draft in force. The error is one line, and then nothing has changed.
+    pub fn publish(&mut self, draft: Draft) -> Result<(), String> {
+        let Some((settings, effects)) = draft.finish() else { return Ok(()) };
+        self.put_in_force(settings)?;
+        for effect in effects {
+            match effect {
+                Effect::Blacklist(state, seconds) => blacklist_by_hand(&state, seconds, self.shared.now()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens the request logs, which `publish` has left closed so far. To be called with pen's final rights.
+    pub fn open_logs(&mut self) -> Result<(), String> {
+        self.opens_logs = true;
+        self.put_in_force(self.shared.settings.load().as_ref().clone())
+    }
+
+    fn put_in_force(&mut self, mut settings: Settings) -> Result<(), String> {
+        let plan = self.listeners.plan(&wanted(&settings)).map_err(|error| error.to_string())?;
+        self.tell_ports(&mut settings, &plan);
+        if self.opens_logs {
+            settings.services.iter_mut().try_for_each(open_log)?;
+        }
+        diagnostics::set_level(settings.process.debug);
+        for service in &settings.services {
+            service.state.clients.lock().grow(service.limits.clients_max as usize);
+        }
+        self.shared.publish(Arc::new(settings));
+        self.listeners.carry_out(plan);
+        Ok(())
+    }
+
+    /// Puts the port that a listener got where the user asked for any.
+    fn tell_ports(&self, settings: &mut Settings, plan: &Plan) {
+        for (index, service) in (0..).map(ServiceIndex).zip(&mut settings.services) {
+            if !service.listen.iter().any(|on| matches!(on.asked, Place::Inet(address) if address.port() == 0)) {
+                continue;
+            }
+            for on in &mut Arc::make_mut(service).listen {
+                let bound = plan.bound(index, &on.asked).or_else(|| self.listeners.bound(index, &on.asked));
+                if let Some(Place::Inet(address)) = bound {
+                    on.text = with_port(&on.text, address.port());
+                }
+            }
+        }
+    }
+}
+
+/// The listeners that the settings want.
+fn wanted(settings: &Settings) -> Vec<Wanted> {
+    let places: Vec<Place> = settings
+        .services
+        .iter()
+        .flat_map(|service| &service.listen)
+        .map(|on| on.asked.clone())
+        .collect();
+    (0..)
+        .map(ServiceIndex)
+        .zip(&settings.services)
+        .flat_map(|(index, service)| service.listen.iter().map(move |on| (index, service, &on.asked)))
+        .map(|(service, settings, place)| Wanted {
+            service,
+            place: place.clone(),
+            options: tcp_options(settings, needs_only_v6(place, &places)),
+        })
+        .collect()
+}
+
+fn tcp_options(service: &Service, only_v6: bool) -> TcpOptions {
+    let inherited = Inherited { keepalive: service.keepalive, nodelay: service.tcp_nodelay };
+    TcpOptions { backlog: service.limits.backlog, only_v6, inherited }
+}
+
+fn open_log(service: &mut Arc<Service>) -> Result<(), String> {
+    if service.log.as_ref().is_none_or(|target| target.log.is_some()) {
+        return Ok(());
+    }
+    let Some(target) = &mut Arc::make_mut(service).log else { return Ok(()) };
+    let log = RequestLog::open(Destination::File(target.path.clone()))
+        .map_err(|error| format!("cannot open the request log {}: {error}", target.path.display()))?;
+    target.log = Some(log);
+    Ok(())
+}

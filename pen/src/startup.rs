@@ -1,0 +1,264 @@
+//! From a command line to a running pen, in the order that rights demand: everything that may need root is opened first, then
+//! the rights are given up, then what users name is opened as the user, and only then threads begin.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::atomic::AtomicU32;
+use std::sync::mpsc::channel;
+use std::sync::{Arc, OnceLock};
+use std::thread;
+
+use caps::Capability;
+use common::addr::{ListenAddr, ServerSpec};
+use common::command::{Threads, parse};
+use mio::{Poll, Waker};
+
+use crate::cli::Invocation;
+use crate::control::listener::ControlListener;
+use crate::control::sessions::{REPLIES, Sessions};
+use crate::control::steward::Steward;
+use crate::control::Replies;
+use crate::diagnostics;
+use crate::net::token::Token;
+use crate::net::worker::Worker;
+use crate::os::daemon::Ready;
+use crate::os::limits;
+use crate::os::pid_file::PidFile;
+use crate::os::privileges::{self, User};
+use crate::os::signals::Signals;
+use crate::publish::Publisher;
+use crate::settings::apply::{apply, listen};
+use crate::settings::draft::{Draft, Environment, Stage};
+use crate::settings::resolve::SystemResolver;
+use crate::settings::{Place, Settings, file, servers};
+use crate::shared::{Clock, Shared};
+
+/// Why pen does not start: one line.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The command line is wrong.
+    #[error("{0}")]
+    Usage(String),
+    /// The world is not as it should be.
+    #[error("{0}")]
+    RunTime(String),
+}
+
+impl Failure {
+    /// pen's exit status.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Failure::Usage(_) => 2,
+            Failure::RunTime(_) => 1,
+        }
+    }
+}
+
+impl From<String> for Failure {
+    fn from(error: String) -> Failure {
+        Failure::RunTime(error)
+    }
+}
+
+/// Descriptors kept for control sessions, logs and files, at most; of a small limit a quarter.
+const RESERVED_DESCRIPTORS: usize = 96;
+/// `threads auto` takes another thread for so many descriptors that pen may have.
+const DESCRIPTORS_PER_THREAD: usize = 64;
+
+/// A pen whose settings are made and whose sockets are not open yet.
+pub struct Prepared {
+    invocation: Invocation,
+    draft: Draft,
+    environment: Arc<Environment>,
+    control: Option<ListenAddr>,
+    user: Option<User>,
+}
+
+/// Takes in the command line's meaning and the `-F` file: all that can be wrong before sockets are opened.
+pub fn prepare(mut invocation: Invocation) -> Result<Prepared, Failure> {
+    if let Some(config) = &mut invocation.config {
+        // It must mean the same at HUP, wherever pen is then.
+        *config = std::path::absolute(&*config).map_err(|error| format!("{}: {error}", config.display()))?;
+    }
+    let control = invocation.control.as_deref().map(str::parse::<ListenAddr>).transpose();
+    let control = control.map_err(|error| Failure::Usage(format!("-C: {error}")))?;
+    let user = invocation.user.as_deref().map(User::resolve).transpose().map_err(|error| error.to_string())?;
+    let environment = Arc::new(Environment {
+        resolver: Box::new(SystemResolver),
+        control: OnceLock::new(),
+        exit_enabled: invocation.enable_exit,
+        generations: AtomicU32::new(0),
+    });
+    let mut draft = Draft::new(Settings::initial(), Stage::Start, Arc::clone(&environment));
+    take_in_arguments(&invocation, &mut draft)?;
+    for step in &invocation.steps {
+        let because = |error: &dyn std::fmt::Display| {
+            let error = error.to_string();
+            format!("{}: {}", step.origin, error.strip_prefix("error: ").unwrap_or(&error))
+        };
+        let Some(command) = parse(&step.line).map_err(|error| Failure::Usage(because(&error)))? else { continue };
+        // Answers are for those who can hear them.
+        apply(command, &mut draft).map_err(|error| because(&error))?;
+    }
+    if let Some(config) = &invocation.config {
+        file::read(config, &mut draft)?;
+    }
+    if draft.service().listen.is_empty() {
+        let error = "no listening address: '[host:]port' as argument or 'listen' in the -F file is expected";
+        return Err(Failure::Usage(error.to_owned()));
+    }
+    Ok(Prepared { invocation, draft, environment, control, user })
+}
+
+/// The positional arguments: where to listen, and the servers.
+fn take_in_arguments(invocation: &Invocation, draft: &mut Draft) -> Result<(), Failure> {
+    if let Some(address) = &invocation.listen {
+        let address = address.parse().map_err(|error| Failure::Usage(format!("listening address: {error}")))?;
+        listen(draft, &[address])?;
+    }
+    for server in &invocation.servers {
+        let spec: ServerSpec = server.parse().map_err(|error| Failure::Usage(format!("server: {error}")))?;
+        servers::append(draft, &spec)?;
+    }
+    Ok(())
+}
+
+impl Prepared {
+    /// Opens everything, tells `ready`, and serves until pen is told to stop.
+    pub fn run(self, clock: Clock, ready: Option<Ready>) -> Result<(), Failure> {
+        let Prepared { invocation, draft, environment, control, user } = self;
+        let failed = |what: &'static str| move |error| format!("{what}: {error}");
+
+        let descriptors = limits::raise_descriptor_limit().map_err(failed("cannot raise the descriptor limit"))?;
+        let (polls, wakers) = polls(threads(draft.settings().process.threads, descriptors))
+            .map_err(failed("cannot make the workers' polls"))?;
+        let shared = Arc::new(Shared::new(Arc::new(draft.settings().clone()), clock, wakers));
+        let keep = capabilities_to_keep(&draft);
+        let mut publisher = Publisher::new(Arc::clone(&shared));
+        publisher.publish(draft)?;
+        let control = open_control(control, user.as_ref(), &environment)?;
+
+        give_up_rights(invocation.chroot.as_deref(), user.as_ref(), &keep)?;
+        publisher.open_logs()?;
+        let pid_file = invocation.pidfile.as_deref().map(create_pid_file).transpose()?;
+
+        let poll = Poll::new().map_err(failed("cannot make the control poll"))?;
+        let waker = Waker::new(poll.registry(), REPLIES).map_err(failed("cannot make the control poll"))?;
+        let replies = Replies::new(waker);
+        let signals = Signals::new().map_err(failed("cannot catch signals"))?;
+        let (orders, steward_orders) = channel();
+        let sessions = Sessions::new(poll, signals, control, Arc::clone(&shared), orders, replies.clone())
+            .map_err(failed("cannot watch the control port"))?;
+        shared.allow_descriptors(descriptors_for_connections(descriptors));
+        announce(&shared, &environment);
+
+        diagnostics::start_writer().map_err(failed("cannot start a thread"))?;
+        let workers = start_workers(polls, &shared).map_err(failed("cannot start a thread"))?;
+        let steward =
+            Steward::new(shared, environment, publisher, invocation.config, steward_orders, replies, workers);
+        let steward = spawn("steward", move || steward.run()).map_err(failed("cannot start a thread"))?;
+        if let Some(ready) = ready {
+            ready.tell().map_err(failed("whoever started pen is gone"))?;
+        }
+        sessions.run();
+        // Its panic, if it had one, has ended the process.
+        let _ = steward.join();
+        drop(pid_file);
+        Ok(())
+    }
+}
+
+/// How many workers there are to be.
+fn threads(wanted: Threads, descriptors: u64) -> usize {
+    match wanted {
+        Threads::Exactly(count) => (count as usize).max(1),
+        Threads::Auto => {
+            let most = usize::try_from(descriptors).unwrap_or(usize::MAX) / DESCRIPTORS_PER_THREAD;
+            limits::available_cores().min(NonZeroUsize::new(most).unwrap_or(NonZeroUsize::MIN)).get()
+        }
+    }
+}
+
+/// A poll and its waker for each worker.
+fn polls(count: usize) -> std::io::Result<(Vec<Poll>, Vec<Waker>)> {
+    let polls = (0..count).map(|_| Poll::new()).collect::<std::io::Result<Vec<_>>>()?;
+    let wakers = polls.iter().map(|poll| Waker::new(poll.registry(), Token::Mailbox.into())).collect::<Result<_, _>>()?;
+    Ok((polls, wakers))
+}
+
+fn start_workers(polls: Vec<Poll>, shared: &Arc<Shared>) -> std::io::Result<Vec<thread::JoinHandle<()>>> {
+    polls
+        .into_iter()
+        .enumerate()
+        .map(|(index, poll)| {
+            let shared = Arc::clone(shared);
+            spawn(&format!("worker {index}"), move || Worker::new(index, poll, shared).run())
+        })
+        .collect()
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<thread::JoinHandle<()>> {
+    thread::Builder::new().name(name.to_owned()).spawn(work)
+}
+
+/// Opens the control port, if one is wanted and allowed.
+fn open_control(
+    address: Option<ListenAddr>,
+    user: Option<&User>,
+    environment: &Environment,
+) -> Result<Option<ControlListener>, Failure> {
+    let Some(address) = address else { return Ok(None) };
+    if privileges::is_root() && user.is_none() {
+        log::warn!("the control port is not opened: pen runs as root, and '-u USER' ('-u root' insists) is missing");
+        return Ok(None);
+    }
+    let listener = ControlListener::open(&address, user, &*environment.resolver)?;
+    // It is set once, here.
+    let _ = environment.control.set(listener.text.clone());
+    Ok(Some(listener))
+}
+
+/// What pen needs beyond its user's rights: to listen on another port below 1024 if it began on one.
+fn capabilities_to_keep(draft: &Draft) -> Vec<Capability> {
+    let is_low = |place: &Place| matches!(place, Place::Inet(address) if (1..1024).contains(&address.port()));
+    let low = draft.service().listen.iter().any(|on| is_low(&on.asked));
+    if low { vec![Capability::CAP_NET_BIND_SERVICE] } else { Vec::new() }
+}
+
+fn give_up_rights(root: Option<&Path>, user: Option<&User>, keep: &[Capability]) -> Result<(), Failure> {
+    if let Some(root) = root {
+        privileges::chroot(root).map_err(|error| error.to_string())?;
+    }
+    if let Some(user) = user {
+        privileges::become_user(user, keep).map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
+
+fn create_pid_file(path: &Path) -> Result<PidFile, Failure> {
+    Ok(PidFile::create(path).map_err(|error| format!("cannot write the pid file {}: {error}", path.display()))?)
+}
+
+/// What connections may use of `limit` descriptors, now that everything else is open.
+fn descriptors_for_connections(limit: u64) -> usize {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let open = std::fs::read_dir("/proc/self/fd").map_or(64, Iterator::count);
+    limit.saturating_sub(open).saturating_sub(RESERVED_DESCRIPTORS.min(limit / 4))
+}
+
+fn announce(shared: &Shared, environment: &Environment) {
+    let settings = shared.settings.load();
+    for service in &settings.services {
+        let listen: Vec<&str> = service.listen.iter().map(|on| on.text.as_str()).collect();
+        let servers = service.servers.iter().flatten().count();
+        log::info!("pen {} balances {} to {servers} servers", env!("CARGO_PKG_VERSION"), listen.join(" "));
+    }
+    if let Some(control) = environment.control.get() {
+        log::info!("control port: {control}");
+    }
+    let wanted: usize = settings.services.iter().map(|service| service.limits.conn_max as usize).sum();
+    let reachable = shared.reachable_connections();
+    if reachable < wanted {
+        log::warn!("conn_max {wanted} cannot be reached: the descriptor limit allows {reachable} connections");
+    }
+}
