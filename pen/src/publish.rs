@@ -64,7 +64,11 @@ impl Publisher {
     /// Puts the port that a listener got where the user asked for any.
     fn tell_ports(&self, settings: &mut Settings, plan: &Plan) {
         for (index, service) in (0..).map(ServiceIndex).zip(&mut settings.services) {
-            if !service.listen.iter().any(|on| matches!(on.asked, Place::Inet(address) if address.port() == 0)) {
+            if !service
+                .listen
+                .iter()
+                .any(|on| matches!(on.asked, Place::Inet(address) if address.port() == 0))
+            {
                 continue;
             }
             for on in &mut Arc::make_mut(service).listen {
@@ -79,12 +83,8 @@ impl Publisher {
 
 /// The listeners that the settings want.
 fn wanted(settings: &Settings) -> Vec<Wanted> {
-    let places: Vec<Place> = settings
-        .services
-        .iter()
-        .flat_map(|service| &service.listen)
-        .map(|on| on.asked.clone())
-        .collect();
+    let places: Vec<Place> =
+        settings.services.iter().flat_map(|service| &service.listen).map(|on| on.asked.clone()).collect();
     (0..)
         .map(ServiceIndex)
         .zip(&settings.services)

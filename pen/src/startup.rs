@@ -14,10 +14,10 @@ use common::command::{Threads, parse};
 use mio::{Poll, Waker};
 
 use crate::cli::Invocation;
+use crate::control::Replies;
 use crate::control::listener::ControlListener;
 use crate::control::sessions::{REPLIES, Sessions};
 use crate::control::steward::Steward;
-use crate::control::Replies;
 use crate::diagnostics;
 use crate::net::token::Token;
 use crate::net::worker::Worker;
@@ -82,7 +82,8 @@ pub fn prepare(mut invocation: Invocation) -> Result<Prepared, Failure> {
     }
     let control = invocation.control.as_deref().map(str::parse::<ListenAddr>).transpose();
     let control = control.map_err(|error| Failure::Usage(format!("-C: {error}")))?;
-    let user = invocation.user.as_deref().map(User::resolve).transpose().map_err(|error| error.to_string())?;
+    let user =
+        invocation.user.as_deref().map(User::resolve).transpose().map_err(|error| error.to_string())?;
     let environment = Arc::new(Environment {
         resolver: Box::new(SystemResolver),
         control: OnceLock::new(),
@@ -96,7 +97,9 @@ pub fn prepare(mut invocation: Invocation) -> Result<Prepared, Failure> {
             let error = error.to_string();
             format!("{}: {}", step.origin, error.strip_prefix("error: ").unwrap_or(&error))
         };
-        let Some(command) = parse(&step.line).map_err(|error| Failure::Usage(because(&error)))? else { continue };
+        let Some(command) = parse(&step.line).map_err(|error| Failure::Usage(because(&error)))? else {
+            continue;
+        };
         // Answers are for those who can hear them.
         apply(command, &mut draft).map_err(|error| because(&error))?;
     }
@@ -113,7 +116,8 @@ pub fn prepare(mut invocation: Invocation) -> Result<Prepared, Failure> {
 /// The positional arguments: where to listen, and the servers.
 fn take_in_arguments(invocation: &Invocation, draft: &mut Draft) -> Result<(), Failure> {
     if let Some(address) = &invocation.listen {
-        let address = address.parse().map_err(|error| Failure::Usage(format!("listening address: {error}")))?;
+        let address =
+            address.parse().map_err(|error| Failure::Usage(format!("listening address: {error}")))?;
         listen(draft, &[address])?;
     }
     for server in &invocation.servers {
@@ -129,7 +133,8 @@ impl Prepared {
         let Prepared { invocation, draft, environment, control, user } = self;
         let failed = |what: &'static str| move |error| format!("{what}: {error}");
 
-        let descriptors = limits::raise_descriptor_limit().map_err(failed("cannot raise the descriptor limit"))?;
+        let descriptors =
+            limits::raise_descriptor_limit().map_err(failed("cannot raise the descriptor limit"))?;
         let (polls, wakers) = polls(threads(draft.settings().process.threads, descriptors))
             .map_err(failed("cannot make the workers' polls"))?;
         let shared = Arc::new(Shared::new(Arc::new(draft.settings().clone()), clock, wakers));
@@ -182,7 +187,10 @@ fn threads(wanted: Threads, descriptors: u64) -> usize {
 /// A poll and its waker for each worker.
 fn polls(count: usize) -> std::io::Result<(Vec<Poll>, Vec<Waker>)> {
     let polls = (0..count).map(|_| Poll::new()).collect::<std::io::Result<Vec<_>>>()?;
-    let wakers = polls.iter().map(|poll| Waker::new(poll.registry(), Token::Mailbox.into())).collect::<Result<_, _>>()?;
+    let wakers = polls
+        .iter()
+        .map(|poll| Waker::new(poll.registry(), Token::Mailbox.into()))
+        .collect::<Result<_, _>>()?;
     Ok((polls, wakers))
 }
 
@@ -209,7 +217,9 @@ fn open_control(
 ) -> Result<Option<ControlListener>, Failure> {
     let Some(address) = address else { return Ok(None) };
     if privileges::is_root() && user.is_none() {
-        log::warn!("the control port is not opened: pen runs as root, and '-u USER' ('-u root' insists) is missing");
+        log::warn!(
+            "the control port is not opened: pen runs as root, and '-u USER' ('-u root' insists) is missing"
+        );
         return Ok(None);
     }
     let listener = ControlListener::open(&address, user, &*environment.resolver)?;
@@ -236,7 +246,8 @@ fn give_up_rights(root: Option<&Path>, user: Option<&User>, keep: &[Capability])
 }
 
 fn create_pid_file(path: &Path) -> Result<PidFile, Failure> {
-    Ok(PidFile::create(path).map_err(|error| format!("cannot write the pid file {}: {error}", path.display()))?)
+    Ok(PidFile::create(path)
+        .map_err(|error| format!("cannot write the pid file {}: {error}", path.display()))?)
 }
 
 /// What connections may use of `limit` descriptors, now that everything else is open.
@@ -259,6 +270,8 @@ fn announce(shared: &Shared, environment: &Environment) {
     let wanted: usize = settings.services.iter().map(|service| service.limits.conn_max as usize).sum();
     let reachable = shared.reachable_connections();
     if reachable < wanted {
-        log::warn!("conn_max {wanted} cannot be reached: the descriptor limit allows {reachable} connections");
+        log::warn!(
+            "conn_max {wanted} cannot be reached: the descriptor limit allows {reachable} connections"
+        );
     }
 }

@@ -150,6 +150,13 @@ impl AclNumber {
     }
 }
 
+impl AclNumber {
+    /// As the user knows it.
+    pub fn number(self) -> u8 {
+        self.0
+    }
+}
+
 impl Display for AclNumber {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -180,6 +187,13 @@ impl Slot {
 
     /// For indexing a table.
     pub fn index(self) -> usize {
+        self.0.into()
+    }
+}
+
+impl Slot {
+    /// As the user knows it.
+    pub fn number(self) -> u32 {
         self.0.into()
     }
 }

@@ -27,7 +27,11 @@ pub struct ControlListener {
 
 impl ControlListener {
     /// Opens the control port. A Unix socket's file gets mode 0600 and belongs to `owner`, pen's user to be.
-    pub fn open(address: &ListenAddr, owner: Option<&User>, resolver: &dyn Resolver) -> Result<ControlListener, String> {
+    pub fn open(
+        address: &ListenAddr,
+        owner: Option<&User>,
+        resolver: &dyn Resolver,
+    ) -> Result<ControlListener, String> {
         let place = match address.place() {
             ListenPlace::Unix(path) => Place::Unix(path.clone()),
             ListenPlace::Inet { host: Some(host), port } => Place::Inet(resolver.resolve(host, port)?),

@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 
 /// A control session's number; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct SessionId(pub u64);
+pub struct SessionId(pub usize);
 
 /// Where a command comes from, for what is not allowed to everybody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -38,8 +38,8 @@ pub struct Sessions {
     shared: Arc<Shared>,
     orders: Sender<Order>,
     replies: Replies,
-    sessions: Vec<Session>,
-    next_id: u64,
+    open: Vec<Session>,
+    next_id: usize,
 }
 
 struct Session {
@@ -78,8 +78,17 @@ impl Sessions {
         if let Some(listener) = &listener {
             listener.register(poll.registry(), LISTENER)?;
         }
-        let sessions = Vec::new();
-        Ok(Sessions { poll, signals, listener, accept_again: None, shared, orders, replies, sessions, next_id: 0 })
+        Ok(Sessions {
+            poll,
+            signals,
+            listener,
+            accept_again: None,
+            shared,
+            orders,
+            replies,
+            open: Vec::new(),
+            next_id: 0,
+        })
     }
 
     /// Serves until the steward says that pen is done.
@@ -97,18 +106,18 @@ impl Sessions {
                     REPLIES => self.deliver_replies(now),
                     SIGNALS => self.pass_signals_on(),
                     LISTENER => self.accept(now),
-                    Token(number) => self.progress((number - FIRST_SESSION) as u64, now),
+                    Token(number) => self.progress(number - FIRST_SESSION, now),
                 }
             }
             if self.accept_again.is_some_and(|again| again <= now) {
                 self.accept(now);
             }
-            self.sessions.retain(|session| !session.is_over(now));
+            self.open.retain(|session| !session.is_over(now));
         }
     }
 
     fn patience(&self) -> Option<Duration> {
-        let deadlines = self.sessions.iter().map(|session| session.deadline).chain(self.accept_again);
+        let deadlines = self.open.iter().map(|session| session.deadline).chain(self.accept_again);
         deadlines.min().map(|deadline| deadline.since(self.shared.now()))
     }
 
@@ -129,17 +138,17 @@ impl Sessions {
     }
 
     fn admit(&mut self, mut stream: Stream, peer: ClientAddr, now: Tick) {
-        if self.sessions.len() >= SESSION_LIMIT {
+        if self.open.len() >= SESSION_LIMIT {
             self.drop_oldest();
         }
         let number = self.next_id;
         self.next_id += 1;
-        let token = Token(FIRST_SESSION + number as usize);
+        let token = Token(FIRST_SESSION + number);
         if let Err(error) = stream.register(self.poll.registry(), token) {
             log::warn!("cannot serve a control session: {error}");
             return;
         }
-        self.sessions.push(Session {
+        self.open.push(Session {
             id: SessionId(number),
             stream,
             origin: if peer == ClientAddr::Unix { Origin::Unix } else { Origin::Tcp },
@@ -162,12 +171,14 @@ impl Sessions {
 
     /// Makes room: the oldest that has not said anything goes, or else the oldest.
     fn drop_oldest(&mut self) {
-        let silent = self.sessions.iter().position(|session| matches!(session.phase, Phase::Reading(_)));
-        self.sessions.remove(silent.unwrap_or(0));
+        let silent = self.open.iter().position(|session| matches!(session.phase, Phase::Reading(_)));
+        self.open.remove(silent.unwrap_or(0));
     }
 
-    fn progress(&mut self, number: u64, now: Tick) {
-        let Some(session) = self.sessions.iter_mut().find(|session| session.id == SessionId(number)) else { return };
+    fn progress(&mut self, number: usize, now: Tick) {
+        let Some(session) = self.open.iter_mut().find(|session| session.id == SessionId(number)) else {
+            return;
+        };
         if let Some(request) = session.read() {
             match interpret(request, session.may_command) {
                 Heard::Command(command) => {
@@ -189,7 +200,7 @@ impl Sessions {
     fn deliver_replies(&mut self, now: Tick) {
         for (id, answer) in self.replies.take() {
             // It may have gone meanwhile.
-            if let Some(session) = self.sessions.iter_mut().find(|session| session.id == id) {
+            if let Some(session) = self.open.iter_mut().find(|session| session.id == id) {
                 session.answer(answer, now);
             }
         }

@@ -1,6 +1,6 @@
 //! The thread that alone changes what pen is set to do: it takes orders one after the other, changes a draft, and publishes it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
@@ -13,11 +13,11 @@ use crate::engine::time::Tick;
 use crate::net::worker::Message;
 use crate::os::safe_file::replace_file;
 use crate::publish::Publisher;
+use crate::settings::DEFAULT_SERVICE;
 use crate::settings::apply::{Action, Outcome, Question, apply};
 use crate::settings::draft::{Draft, Environment, Stage};
 use crate::settings::file;
 use crate::shared::Shared;
-use crate::settings::DEFAULT_SERVICE;
 use crate::status;
 
 /// How often a stopping pen looks whether the last connections have ended.
@@ -98,7 +98,7 @@ impl Steward {
                 return Mood::Serving;
             }
             Ok(Outcome::Action(Action::Close(number))) => Ok(self.close(number)),
-            Ok(Outcome::Action(Action::Include(file))) => self.include(file, origin),
+            Ok(Outcome::Action(Action::Include(file))) => self.include(&file, origin),
             Ok(Outcome::Action(Action::Exit)) => {
                 self.replies.send(session, String::new());
                 return Mood::Stopping;
@@ -119,12 +119,15 @@ impl Steward {
         format!("Forcibly closing connection {number}")
     }
 
-    fn include(&mut self, file: PathBuf, origin: Origin) -> Result<String, String> {
+    fn include(&mut self, file: &Path, origin: Origin) -> Result<String, String> {
         if origin == Origin::Tcp {
-            return Err("'include' is refused over TCP, where any local user may ask: use a control socket, or HUP".to_owned());
+            return Err(
+                "'include' is refused over TCP, where any local user may ask: use a control socket, or HUP"
+                    .to_owned(),
+            );
         }
         let mut draft = self.draft();
-        file::read(&file, &mut draft)?;
+        file::read(file, &mut draft)?;
         self.publisher.publish(draft).map(|()| String::new())
     }
 
@@ -145,33 +148,26 @@ impl Steward {
 
     /// USR1: the status file, or the log.
     fn write_status(&self) {
-        let file = self.shared.settings.load().process.web_stats.clone();
+        if self.shared.settings.load().process.web_stats.is_some() {
+            let shared = Arc::clone(&self.shared);
+            spawn("status", move || drop(html_status(&shared)));
+            return;
+        }
         let shared = Arc::clone(&self.shared);
-        spawn("status", move || match file {
-            Some(file) => {
-                let page = answers::answer(Question::Status(StatusFormat::Html), &shared);
-                if let Err(error) = replace_file(&file, page.as_bytes()) {
-                    log::error!("cannot write {}: {error}", file.display());
-                }
-            }
-            None => {
-                let text = status::text::render(&status::collect::everything(&shared));
-                text.lines().for_each(|line| log::info!("{line}"));
-            }
+        spawn("status", move || {
+            let text = status::text::render(&status::collect::everything(&shared));
+            text.lines().for_each(|line| log::info!("{line}"));
         });
     }
 
     /// Answers from a thread of its own.
     fn answer_later(&self, session: SessionId, question: Question) {
         let (shared, replies) = (Arc::clone(&self.shared), self.replies.clone());
-        let file = self.shared.settings.load().process.web_stats.clone();
         spawn("answer", move || {
-            let answer = answers::answer(question, &shared);
-            if let (Question::Status(StatusFormat::Html), Some(file)) = (question, file)
-                && let Err(error) = replace_file(&file, answer.as_bytes())
-            {
-                log::error!("cannot write {}: {error}", file.display());
-            }
+            let answer = match question {
+                Question::Status(StatusFormat::Html) => html_status(&shared),
+                _ => answers::answer(question, &shared),
+            };
             replies.send(session, answer);
         });
     }
@@ -210,6 +206,17 @@ impl Steward {
             log.drain(LOG_PATIENCE);
         }
     }
+}
+
+/// The status page, which also goes to the `-w` file.
+fn html_status(shared: &Shared) -> String {
+    let page = answers::answer(Question::Status(StatusFormat::Html), shared);
+    if let Some(file) = &shared.settings.load().process.web_stats
+        && let Err(error) = replace_file(file, page.as_bytes())
+    {
+        log::error!("cannot write {}: {error}", file.display());
+    }
+    page
 }
 
 /// Does something that may take long beside the steward.

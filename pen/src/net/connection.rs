@@ -12,15 +12,16 @@ use mio::event::Event;
 
 use super::dummy;
 use super::end::{End, LARGEST_READ};
+use super::listener::Accepted;
 use super::relay::{self, Observer, Standing};
 use super::request_tap::RequestTap;
-use super::listener::Accepted;
 use super::token::{Side, Token};
 use super::upstream::Attempt;
 use super::worker::Turn;
 use crate::engine::clients::{ClientCounters, ClientRef, Opened};
 use crate::engine::servers::{Reservation, Server, ServerId, ServerState};
 use crate::engine::time::Tick;
+use crate::os::socket;
 use crate::settings::{Service, ServiceIndex};
 use crate::shared::{PendingRoom, Room};
 
@@ -30,7 +31,7 @@ const DELIVERY_CHECK_MILLISECONDS: u64 = 50;
 /// The debug level from which on traffic is dumped.
 const TRAFFIC_DUMPS: u32 = 3;
 
-/// A connection. Fields are dropped in order: the sockets close before their room is given to others.
+/// A connection.
 #[derive(Debug)]
 pub struct Connection {
     /// The client's end.
@@ -172,8 +173,7 @@ impl Connection {
             (Phase::Connecting(_), Side::Up) => self.connect_event(turn),
             // Nobody is left to be served. Data and an ordinary close wait for the server.
             (Phase::Connecting(_), Side::Down) if self.down.failed() => Next::End,
-            (Phase::Connecting(_), Side::Down) => Next::Wait,
-            (Phase::Ended, _) => Next::Wait,
+            (Phase::Connecting(_), Side::Down) | (Phase::Ended, _) => Next::Wait,
             _ => self.resume(turn),
         }
     }
@@ -231,16 +231,25 @@ impl Connection {
         Token::Connection { slot: self.slot, generation: self.generation, side }.into()
     }
 
-    /// Says goodbye to the client table and the log. The sockets close when the value is dropped.
+    /// Says goodbye to the client table and the log. The sockets are closed by `close`, later in the turn.
     pub fn end(&mut self, turn: &mut Turn<'_>) {
         turn.timers.cancel(self.slot);
         self.phase = Phase::Ended;
         let service = turn.settings.service(self.service);
-        if let (Some(tap), Some(chosen), Some(log)) = (&mut self.request_tap, &self.server, service.request_log()) {
+        if let (Some(tap), Some(chosen), Some(log)) =
+            (&mut self.request_tap, &self.server, service.request_log())
+        {
             tap.finish(&self.peer, &chosen.server, log);
         }
         if let Some(tracked) = self.client.take() {
             service.state.clients.lock().close(tracked.entry, turn.now);
+        }
+    }
+
+    /// Closes the sockets, and only then gives their room to others.
+    pub fn close(self) {
+        if let Some(up) = self.up {
+            socket::close_pair(self.down.stream.into_fd(), up.stream.into_fd());
         }
     }
 
@@ -269,7 +278,13 @@ impl Connection {
             dump: turn.settings.process.debug >= TRAFFIC_DUMPS,
             moved: false,
         };
-        let standing = relay::turn(&mut self.down, up, &mut turn.scratch[..LARGEST_READ], service.fast_close, &mut tally);
+        let standing = relay::turn(
+            &mut self.down,
+            up,
+            &mut turn.scratch[..LARGEST_READ],
+            service.fast_close,
+            &mut tally,
+        );
         if tally.moved {
             self.last_activity = turn.now;
         }

@@ -5,7 +5,10 @@ use std::fmt::Write;
 /// Renders bytes for the log.
 pub fn render(data: &[u8], ascii: bool) -> String {
     if ascii {
-        return data.iter().map(|&byte| if matches!(byte, b' '..=b'~') { char::from(byte) } else { '.' }).collect();
+        return data
+            .iter()
+            .map(|&byte| if matches!(byte, b' '..=b'~') { char::from(byte) } else { '.' })
+            .collect();
     }
     let mut text = String::with_capacity(data.len() * 3);
     for byte in data {

@@ -21,7 +21,7 @@ pub struct End {
     /// What the peer has not taken yet; nothing is allocated while there is nothing.
     pending: Option<Box<Pending>>,
     /// How much to read at once: halved when the other side can't take it all, doubled when it does.
-    read_size: u32,
+    read_size: usize,
     /// There may be something to read.
     readable: bool,
     /// There may be room to write.
@@ -79,7 +79,7 @@ impl End {
         End {
             stream,
             pending: None,
-            read_size: FIRST_READ as u32,
+            read_size: FIRST_READ,
             readable: false,
             writable: false,
             closing: false,
@@ -138,7 +138,7 @@ impl End {
         if !self.readable {
             return Incoming::Nothing;
         }
-        let size = buffer.len().min(self.read_size as usize);
+        let size = buffer.len().min(self.read_size);
         match self.stream.read(&mut buffer[..size]) {
             Ok(0) => {
                 self.ended = true;
@@ -199,9 +199,9 @@ impl End {
     /// large and few system calls.
     pub fn adapt_read_size(&mut self, length: usize, taken: usize) {
         if taken < length {
-            self.read_size = (self.read_size / 2).max(SMALLEST_READ as u32);
-        } else if length == self.read_size as usize {
-            self.read_size = (self.read_size * 2).min(LARGEST_READ as u32);
+            self.read_size = (self.read_size / 2).max(SMALLEST_READ);
+        } else if length == self.read_size {
+            self.read_size = (self.read_size * 2).min(LARGEST_READ);
         }
     }
 

@@ -14,11 +14,12 @@ use mio::net::{TcpListener, UnixListener};
 use mio::unix::SourceFd;
 use mio::{Interest, Registry};
 use nix::errno::Errno;
-use socket2::{Domain, SockAddr, SockFilter, SockRef, Socket, Type};
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
 use super::connection::Peer;
 use super::stream::Stream;
 use crate::engine::time::Tick;
+use crate::os::socket;
 use crate::settings::ServiceIndex;
 
 /// A listener's number in the registry.
@@ -52,9 +53,9 @@ pub struct TcpOptions {
 /// What a TCP listener passes on to the connections that it accepts, at no system call of theirs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Inherited {
-    /// SO_KEEPALIVE
+    /// `SO_KEEPALIVE`
     pub keepalive: bool,
-    /// TCP_NODELAY
+    /// `TCP_NODELAY`
     pub nodelay: bool,
 }
 
@@ -111,7 +112,10 @@ impl ListenSocket {
             }
             Kind::Unix(listener) => {
                 let (stream, _) = listener.accept()?;
-                Ok(Accepted { stream: Stream::Unix(stream), peer: Peer { address: ClientAddr::Unix, port: 0 } })
+                Ok(Accepted {
+                    stream: Stream::Unix(stream),
+                    peer: Peer { address: ClientAddr::Unix, port: 0 },
+                })
             }
         }
     }
@@ -146,20 +150,10 @@ impl ListenSocket {
         }
     }
 
-    /// Lets no new client begin, while those that have begun can still get in: the kernel drops their first packets, so that
-    /// they try again a second later, wherever the address then leads.
+    /// Lets no new client begin, while those that have begun still get in. A Unix listener's file is taken away for that.
     pub fn turn_away(&self) -> io::Result<()> {
         match &self.kind {
-            Kind::Tcp(listener) => SockRef::from(listener).attach_filter(&drop_first_packets()),
-            // A Unix listener's file is taken away instead.
-            Kind::Unix(_) => Ok(()),
-        }
-    }
-
-    /// Takes `turn_away` back.
-    pub fn welcome(&self) -> io::Result<()> {
-        match &self.kind {
-            Kind::Tcp(listener) => SockRef::from(listener).detach_filter(),
+            Kind::Tcp(listener) => socket::refuse_new_peers(listener),
             Kind::Unix(_) => Ok(()),
         }
     }
@@ -203,24 +197,6 @@ fn is_abandoned(path: &Path) -> bool {
             .is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
 }
 
-/// A classic BPF program for a TCP listener: a segment with SYN and without ACK is dropped, all others pass.
-fn drop_first_packets() -> [SockFilter; 5] {
-    const LOAD_BYTE: u16 = (libc::BPF_LD | libc::BPF_B | libc::BPF_ABS) as u16;
-    const AND: u16 = (libc::BPF_ALU | libc::BPF_AND | libc::BPF_K) as u16;
-    const JUMP_IF_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
-    const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
-    const FLAGS_OFFSET: u32 = 13;
-    const SYN: u32 = 0x02;
-    const ACK: u32 = 0x10;
-    [
-        SockFilter::new(LOAD_BYTE, 0, 0, FLAGS_OFFSET),
-        SockFilter::new(AND, 0, 0, SYN | ACK),
-        SockFilter::new(JUMP_IF_EQUAL, 0, 1, SYN),
-        SockFilter::new(RETURN, 0, 0, 0),
-        SockFilter::new(RETURN, 0, 0, u32::MAX),
-    ]
-}
-
 /// A listening socket as a worker sees it.
 #[derive(Debug)]
 pub struct Listening {
@@ -242,7 +218,15 @@ pub struct Listening {
 impl Listening {
     /// A listener that the poll has just been told about; whoever already waits is found at once.
     pub fn new(id: ListenerId, service: ServiceIndex, socket: Arc<ListenSocket>) -> Listening {
-        Listening { id, service, socket, ready: true, waits_for_room: false, paused_until: None, closing: false }
+        Listening {
+            id,
+            service,
+            socket,
+            ready: true,
+            waits_for_room: false,
+            paused_until: None,
+            closing: false,
+        }
     }
 
     /// Whether accepting makes sense now.
@@ -288,15 +272,24 @@ pub enum AcceptTrouble {
 impl From<&io::Error> for AcceptTrouble {
     fn from(error: &io::Error) -> AcceptTrouble {
         use Errno::{
-            ECONNABORTED, EHOSTDOWN, EHOSTUNREACH, EINTR, ENETDOWN, ENETUNREACH, ENONET, ENOPROTOOPT, EOPNOTSUPP, EPERM,
-            EPROTO,
+            ECONNABORTED, EHOSTDOWN, EHOSTUNREACH, EINTR, ENETDOWN, ENETUNREACH, ENONET, ENOPROTOOPT,
+            EOPNOTSUPP, EPERM, EPROTO,
         };
         if error.kind() == ErrorKind::WouldBlock {
             return AcceptTrouble::NobodyWaits;
         }
         // accept(2): Linux passes errors that are already pending on the new connection.
         let passing = [
-            ECONNABORTED, EHOSTDOWN, EHOSTUNREACH, EINTR, ENETDOWN, ENETUNREACH, ENONET, ENOPROTOOPT, EOPNOTSUPP, EPERM,
+            ECONNABORTED,
+            EHOSTDOWN,
+            EHOSTUNREACH,
+            EINTR,
+            ENETDOWN,
+            ENETUNREACH,
+            ENONET,
+            ENOPROTOOPT,
+            EOPNOTSUPP,
+            EPERM,
             EPROTO,
         ];
         match error.raw_os_error() {

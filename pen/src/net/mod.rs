@@ -1,8 +1,8 @@
 //! The shells around the engine: sockets, the poll, and the worker threads that own them.
 
 pub mod connection;
-pub mod dump;
 pub mod dummy;
+pub mod dump;
 pub mod end;
 pub mod listener;
 pub mod registry;

@@ -1,7 +1,7 @@
 //! All listening sockets of the process: what a service listens on goes through here, at start, at HUP and by `listen`.
 //!
 //! Changes are planned first, which opens what is new, and then carried out as a whole or not at all. What stays is never
-//! reopened. What goes gets no new clients, and is closed a moment later, when those that had begun to connect are in.
+//! reopened. What goes refuses new clients, and is closed a moment later, when those that had begun to connect are in.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -71,13 +71,13 @@ struct Entry {
     sockets: Vec<Arc<ListenSocket>>,
     state: State,
     /// The file of a Unix socket, taken away with the entry.
-    _file: Option<SocketFile>,
+    file: Option<SocketFile>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Open,
-    /// New clients are turned away; closed then.
+    /// New clients are refused; closed then.
     Leaving(Tick),
 }
 
@@ -134,15 +134,20 @@ impl Registry {
     /// Closes the listeners whose farewell is over. Tells when to come again.
     pub fn close_left(&mut self) -> Option<Tick> {
         let now = self.shared.now();
-        for entry in self.entries.extract_if(.., |entry| matches!(entry.state, State::Leaving(until) if until <= now)) {
+        for entry in
+            self.entries.extract_if(.., |entry| matches!(entry.state, State::Leaving(until) if until <= now))
+        {
             for mailbox in &self.shared.mailboxes {
                 mailbox.send(Message::Unlisten(entry.id));
             }
         }
-        self.entries.iter().filter_map(|entry| if let State::Leaving(until) = entry.state { Some(until) } else { None }).min()
+        self.entries
+            .iter()
+            .filter_map(|entry| if let State::Leaving(until) = entry.state { Some(until) } else { None })
+            .min()
     }
 
-    /// Turns all new clients away and closes the listeners after `farewell` at the latest.
+    /// Refuses all new clients and closes the listeners after `farewell` at the latest.
     pub fn leave_all(&mut self, farewell: Duration) {
         let until = self.shared.now().plus(farewell.min(FAREWELL));
         for entry in &mut self.entries {
@@ -172,7 +177,7 @@ impl Registry {
             options: wanted.options,
             sockets: sockets.into_iter().map(Arc::new).collect(),
             state: State::Open,
-            _file: file,
+            file,
         })
     }
 
@@ -198,15 +203,16 @@ impl Plan {
 
 impl Entry {
     fn satisfies(&self, wanted: &Wanted) -> bool {
-        // A Unix listener that leaves has lost its file, and can't come back.
-        let there = self.state == State::Open || matches!(self.bound, Place::Inet(_));
-        there && self.service == wanted.service && (self.asked == wanted.place || self.bound == wanted.place)
+        self.state == State::Open
+            && self.service == wanted.service
+            && (self.asked == wanted.place || self.bound == wanted.place)
     }
 
     fn overlaps(&self, address: SocketAddr) -> bool {
         let Place::Inet(ours) = self.bound else { return false };
         let same_port = ours.port() == address.port();
-        same_port && (ours.ip() == address.ip() || ours.ip().is_unspecified() || address.ip().is_unspecified())
+        same_port
+            && (ours.ip() == address.ip() || ours.ip().is_unspecified() || address.ip().is_unspecified())
     }
 
     fn leave(&mut self, until: Tick) {
@@ -214,7 +220,7 @@ impl Entry {
             State::Open => {
                 self.state = State::Leaving(until);
                 self.each_socket(ListenSocket::turn_away);
-                self._file = None;
+                drop(self.file.take());
             }
             State::Leaving(earlier) => self.state = State::Leaving(earlier.min(until)),
         }
@@ -224,10 +230,6 @@ impl Entry {
         if self.options != options {
             self.options = options;
             self.each_socket(|socket| socket.set_options(options));
-        }
-        if self.state != State::Open {
-            self.state = State::Open;
-            self.each_socket(ListenSocket::welcome);
         }
     }
 
@@ -254,7 +256,9 @@ fn explain(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => "another process listens there".to_owned(),
         io::ErrorKind::AddrNotAvailable => "this machine does not have that address".to_owned(),
-        io::ErrorKind::PermissionDenied => "pen's user is not permitted to (ports below 1024 need root)".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            "pen's user is not permitted to (ports below 1024 need root)".to_owned()
+        }
         _ => error.to_string(),
     }
 }

@@ -82,13 +82,7 @@ fn standing(down: &End, up: &End, fast_close: FastClose) -> Standing {
 }
 
 /// Moves bytes one way until one of the ends has to be waited for; true when it stopped only to let others have their turn.
-fn pump(
-    from: &mut End,
-    to: &mut End,
-    side: Side,
-    scratch: &mut [u8],
-    observer: &mut impl Observer,
-) -> bool {
+fn pump(from: &mut End, to: &mut End, side: Side, scratch: &mut [u8], observer: &mut impl Observer) -> bool {
     if to.pending() > 0 && to.writable() {
         let written = to.flush();
         observer.written(side.other(), written);

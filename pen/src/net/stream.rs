@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use mio::event::Source;
@@ -91,6 +91,14 @@ impl Stream {
     /// read early where the sender's credentials or passed descriptors change.
     pub fn short_read_means_drained(&self) -> bool {
         matches!(self, Stream::Tcp(_))
+    }
+
+    /// The socket itself.
+    pub fn into_fd(self) -> OwnedFd {
+        match self {
+            Stream::Tcp(tcp) => tcp.into(),
+            Stream::Unix(unix) => unix.into(),
+        }
     }
 
     /// The descriptor's number, for humans.

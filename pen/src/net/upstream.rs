@@ -143,7 +143,11 @@ impl Connection {
                 {
                     service.state.clients.lock().remember(tracked.entry, candidate.server.id());
                 }
-                return Some(Chosen { server: candidate.server, reservation: candidate.reservation, regular: true });
+                return Some(Chosen {
+                    server: candidate.server,
+                    reservation: candidate.reservation,
+                    regular: true,
+                });
             }
         }
         let (server, stage) = match attempt.stage {
@@ -161,7 +165,11 @@ impl Connection {
     fn give_up(&mut self, service: &Service) -> Next {
         let refused = matches!(&self.phase, Phase::Connecting(attempt) if attempt.refused);
         let counters = &service.state.counters;
-        if refused { counters.refused.count() } else { counters.unserved.count() }
+        if refused {
+            counters.refused.count();
+        } else {
+            counters.unserved.count();
+        }
         log::debug!("closing a connection from {}: no server can take it", self.peer.address);
         Next::End
     }

@@ -17,8 +17,8 @@ use super::token::{GENERATION_MASK, Token};
 use crate::engine::time::Tick;
 use crate::engine::timer::TimerWheel;
 use crate::settings::{ServiceIndex, Settings};
-use crate::status::snapshot::ConnectionStatus;
 use crate::shared::{Mailbox, PendingRoom, Room, Shared};
+use crate::status::snapshot::ConnectionStatus;
 
 /// Events taken from the poll at once.
 const EVENTS_PER_TURN: usize = 1024;
@@ -199,7 +199,9 @@ impl Worker {
             }
         }
         let registry = self.poll.registry();
-        self.listeners.extract_if(.., |listening| listening.finished()).for_each(|gone| gone.socket.deregister(registry));
+        self.listeners
+            .extract_if(.., |listening| listening.finished())
+            .for_each(|gone| gone.socket.deregister(registry));
     }
 
     /// Accepts at most `multi_accept` connections; the listener stays ready if there may be more.
@@ -243,6 +245,10 @@ impl Worker {
         })
     }
 
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "connections have numbers of 32 bits, so there are no more slots"
+    )]
     fn admit(&mut self, accepted: Accepted, service: ServiceIndex, room: Room, pending: PendingRoom) {
         let generation = self.next_generation;
         self.next_generation = generation.wrapping_add(1) & GENERATION_MASK;
@@ -256,7 +262,7 @@ impl Worker {
     /// Closes what has ended: only now, so that no event of this turn can meet a stranger in an old slot.
     fn close_ended(&mut self) {
         for slot in self.ended.drain(..) {
-            self.connections.remove(slot as usize);
+            self.connections.remove(slot as usize).close();
         }
     }
 
@@ -273,7 +279,9 @@ impl Worker {
                         listening.close_when_empty();
                     }
                 }
-                Message::EndConnection(number) => self.end_connections(|connection| connection.number() == number),
+                Message::EndConnection(number) => {
+                    self.end_connections(|connection| connection.number() == number);
+                }
                 // Whoever asked may have lost interest meanwhile.
                 Message::Report(reply) => drop(reply.send(report::connections(&self.connections, self.now))),
                 Message::Stop => {

@@ -1,8 +1,8 @@
-//! What the kernel knows of a socket and no library asks.
+//! What the kernel can do with sockets and no library asks for.
 #![allow(unsafe_code)]
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
 
 /// How many written bytes the peer's kernel has not acknowledged yet.
 pub fn unsent_bytes(socket: &impl AsFd) -> io::Result<usize> {
@@ -11,4 +11,81 @@ pub fn unsent_bytes(socket: &impl AsFd) -> io::Result<usize> {
     let result = unsafe { libc::ioctl(socket.as_fd().as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
     nix::errno::Errno::result(result)?;
     Ok(usize::try_from(bytes).unwrap_or(0))
+}
+
+/// Closes the door of a listening TCP socket without closing the socket: new clients are refused as if nobody listened, while
+/// those whose handshake has begun, or who wait in the queue, can still be accepted. There is no way back.
+///
+/// The socket is bound to a network device that does not exist, which needs no privilege and concerns new handshakes only.
+pub fn refuse_new_peers(listener: &impl AsFd) -> io::Result<()> {
+    let no_such_device: libc::c_int = libc::c_int::MAX;
+    let size = libc::socklen_t::try_from(size_of::<libc::c_int>()).unwrap_or(4);
+    // SAFETY: the descriptor is open while it is borrowed, and the option reads one int of the given size.
+    let result = unsafe {
+        let fd = listener.as_fd().as_raw_fd();
+        libc::setsockopt(
+            fd,
+            libc::SOL_SOCKET,
+            libc::SO_BINDTOIFINDEX,
+            (&raw const no_such_device).cast(),
+            size,
+        )
+    };
+    nix::errno::Errno::result(result)?;
+    Ok(())
+}
+
+/// Closes two descriptors, with one system call if their numbers are neighbours: as those of a connection's two sockets mostly are.
+pub fn close_pair(one: OwnedFd, other: OwnedFd) {
+    let (low, high) = (one.as_raw_fd().min(other.as_raw_fd()), one.as_raw_fd().max(other.as_raw_fd()));
+    if high - low != 1 {
+        return;
+    }
+    // SAFETY: the range holds exactly the two descriptors that we own, and that nobody uses after us.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, low, high, 0) };
+    if result == 0 {
+        // They are closed: nobody must close those numbers again.
+        let _ = (one.into_raw_fd(), other.into_raw_fd());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    #[test]
+    fn a_closed_door_lets_in_who_has_begun_and_nobody_else() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let _early = TcpStream::connect(address).unwrap();
+        refuse_new_peers(&listener).unwrap();
+        let late = TcpStream::connect(address).map_err(|error| error.kind());
+        assert_eq!(late.unwrap_err(), io::ErrorKind::ConnectionRefused);
+        listener.accept().unwrap();
+    }
+
+    #[test]
+    fn bytes_count_as_unsent_until_the_peer_has_them() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        assert_eq!(unsent_bytes(&stream).unwrap(), 0);
+        stream.set_nonblocking(true).unwrap();
+        while io::Write::write(&mut stream, &[0; 65536]).is_ok() {}
+        assert!(unsent_bytes(&stream).unwrap() > 0);
+    }
+
+    #[test]
+    fn a_pair_is_closed_whatever_its_numbers() {
+        for pair in 0..10 {
+            let (one, other) = UnixStream::pair().unwrap();
+            let (peer, other_peer) = UnixStream::pair().unwrap();
+            let _keeps_numbers_apart = (pair % 2 == 0).then(|| UnixStream::pair().unwrap());
+            close_pair(one.into(), other_peer.into());
+            assert_eq!(io::Read::read(&mut &other, &mut [0]).unwrap(), 0);
+            assert_eq!(io::Read::read(&mut &peer, &mut [0]).unwrap(), 0);
+        }
+    }
 }

@@ -7,7 +7,7 @@ use common::command::{
 
 use super::draft::{Draft, Stage};
 use super::servers;
-use super::{LogTarget, ListenOn, Place};
+use super::{ListenOn, LogTarget, Place};
 
 /// What a command comes to.
 #[derive(Debug, PartialEq, Eq)]
@@ -75,8 +75,8 @@ pub fn apply(command: Command, draft: &mut Draft) -> Result<Outcome, String> {
         Command::AclUse(user, number) => {
             if let Some(number) = number {
                 match user {
-                    AclUser::Client => draft.service_mut().client_acl = number.index() as u8,
-                    AclUser::Control => draft.process_mut().control_acl = number.index() as u8,
+                    AclUser::Client => draft.service_mut().client_acl = number.number(),
+                    AclUser::Control => draft.process_mut().control_acl = number.number(),
                 }
             }
             Outcome::Answer(match user {
@@ -225,11 +225,15 @@ fn log(draft: &mut Draft, setting: Setting<LogDestination>) -> Result<Outcome, S
     match setting {
         Setting::Show => {
             let target = draft.service().log.as_ref();
-            return Ok(target.map_or(Outcome::Done, |target| Outcome::Answer(target.path.display().to_string())));
+            return Ok(
+                target.map_or(Outcome::Done, |target| Outcome::Answer(target.path.display().to_string()))
+            );
         }
         Setting::Remove => draft.service_mut().log = None,
         Setting::Set(LogDestination::Penlogd(address)) => {
-            return Err(format!("log {address}: this version of pen logs to files only, penlogd support comes later"));
+            return Err(format!(
+                "log {address}: this version of pen logs to files only, penlogd support comes later"
+            ));
         }
         Setting::Set(LogDestination::File(path)) => {
             let answer = path.display().to_string();
@@ -260,7 +264,9 @@ fn set_threads(draft: &mut Draft, threads: Option<Threads>) -> Result<String, St
     let current = draft.settings().process.threads;
     if let Some(threads) = threads.filter(|threads| *threads != current) {
         if draft.stage == Stage::Live {
-            return Err("threads can only be set at start: write it into the -F file and restart pen".to_owned());
+            return Err(
+                "threads can only be set at start: write it into the -F file and restart pen".to_owned()
+            );
         }
         draft.process_mut().threads = threads;
     }

@@ -1,7 +1,7 @@
 //! Settings in the making: commands change a draft, and nothing else. A draft is published as a whole, or dropped.
 
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use common::acl::Entry;
 use common::command::AclNumber;

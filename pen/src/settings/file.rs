@@ -57,5 +57,6 @@ fn contents(path: &Path) -> Result<String, String> {
     if bytes.len() as u64 > LARGEST {
         return Err(format!("larger than {LARGEST} bytes"));
     }
-    String::from_utf8(bytes).map_err(|error| format!("not UTF-8 text after byte {}", error.utf8_error().valid_up_to()))
+    String::from_utf8(bytes)
+        .map_err(|error| format!("not UTF-8 text after byte {}", error.utf8_error().valid_up_to()))
 }

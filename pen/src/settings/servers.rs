@@ -26,17 +26,17 @@ pub fn change(draft: &mut Draft, slot: Slot, changes: ServerChanges) -> Result<(
         // Another address is another server: what is known of the old one says nothing about it.
         Some(current) => {
             let mut server = Server::clone(&current);
-            server.state = draft.new_server_state(slot.index() as u32);
+            server.state = draft.new_server_state(slot.number());
             server.set_address(address);
             server
         }
-        None => Server::new(address, draft.new_server_state(slot.index() as u32)),
+        None => Server::new(address, draft.new_server_state(slot.number())),
     };
     if changes.name.is_some() {
         server.name = changes.name;
     }
     if let Some(acl) = changes.acl {
-        server.acl = acl.index() as u8;
+        server.acl = acl.number();
     }
     server.max = changes.max.unwrap_or(server.max);
     server.hard = changes.hard.unwrap_or(server.hard);
@@ -57,12 +57,18 @@ pub fn remove(draft: &mut Draft, slot: Slot) -> Result<(), String> {
             *occupant = None;
             Ok(())
         }
-        None => Err(format!("there is no server {slot}: the slots are 0 to {}", servers.len().saturating_sub(1))),
+        None => {
+            Err(format!("there is no server {slot}: the slots are 0 to {}", servers.len().saturating_sub(1)))
+        }
     }
 }
 
 /// `abuse ADDR`, `emergency ADDR` and their `no` forms.
-pub fn set_fallback(draft: &mut Draft, which: Fallback, address: Option<addr::ServerAddr>) -> Result<(), String> {
+pub fn set_fallback(
+    draft: &mut Draft,
+    which: Fallback,
+    address: Option<addr::ServerAddr>,
+) -> Result<(), String> {
     let address = address.map(|address| resolve(draft, &address)).transpose()?;
     let state = draft.new_server_state(NO_SLOT);
     let service = draft.service_mut();
@@ -81,8 +87,9 @@ pub fn set_fallback(draft: &mut Draft, which: Fallback, address: Option<addr::Se
 pub fn append(draft: &mut Draft, spec: &ServerSpec) -> Result<(), String> {
     let address = resolve(draft, &spec.addr)?;
     let number = draft.service().servers.len();
-    let slot = u32::try_from(number).ok().and_then(Slot::new).ok_or("too many servers: 10000 are the most")?;
-    let mut server = Server::new(address, draft.new_server_state(slot.index() as u32));
+    let slot =
+        u32::try_from(number).ok().and_then(Slot::new).ok_or("too many servers: 10000 are the most")?;
+    let mut server = Server::new(address, draft.new_server_state(slot.number()));
     (server.max, server.hard, server.weight, server.prio) = (spec.max, spec.hard, spec.weight, spec.prio);
     put(draft, slot, Some(server));
     Ok(())
@@ -95,7 +102,8 @@ fn new_address(
     current: Option<&Server>,
     changes: &ServerChanges,
 ) -> Result<Option<ServerAddr>, String> {
-    let port = || changes.port.clone().or_else(|| current.and_then(port_of)).or_else(|| listening_port(draft));
+    let port =
+        || changes.port.clone().or_else(|| current.and_then(port_of)).or_else(|| listening_port(draft));
     match (&changes.address, current) {
         (Some(ServerHost::Nobody), _) => Ok(None),
         (Some(ServerHost::Unix(_)), _) if changes.port.is_some() => {
@@ -121,13 +129,17 @@ fn new_address(
 fn resolve(draft: &Draft, address: &addr::ServerAddr) -> Result<ServerAddr, String> {
     match address {
         addr::ServerAddr::Unix(path) => Ok(unix(path)),
-        addr::ServerAddr::Inet { host, port } => inet(draft, host, port.clone().or_else(|| listening_port(draft))),
+        addr::ServerAddr::Inet { host, port } => {
+            inet(draft, host, port.clone().or_else(|| listening_port(draft)))
+        }
     }
 }
 
 fn inet(draft: &Draft, host: &Host, port: Option<Port>) -> Result<ServerAddr, String> {
     let port = port.ok_or_else(|| {
-        format!("server '{host}' needs a port: pen itself listens on no fixed port that could be taken for it")
+        format!(
+            "server '{host}' needs a port: pen itself listens on no fixed port that could be taken for it"
+        )
     })?;
     checked_port(draft, &port)?;
     draft.environment.resolver.resolve(host, &port).map(ServerAddr::Inet)

@@ -69,7 +69,10 @@ fn service_status(service: &Service, now: Tick) -> ServiceStatus {
             .enumerate()
             .map(|(slot, server)| server_status(slot, server.as_deref(), now))
             .collect(),
-        fallbacks: fallback("emergency", &service.emergency).into_iter().chain(fallback("abuse", &service.abuse)).collect(),
+        fallbacks: fallback("emergency", &service.emergency)
+            .into_iter()
+            .chain(fallback("abuse", &service.abuse))
+            .collect(),
         clients: clients(service, now),
         clients_max: limits.clients_max,
         connections: state.connections.used(),
