@@ -1,17 +1,14 @@
 //! A pen in the background, known by its pid file.
 
 use std::ops::Deref;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use crate::address::Address;
 use crate::control::Control;
 use crate::process::Process;
-use crate::wait::wait_until;
 
 /// A pen in the background that runs until it is stopped or dropped.
 #[derive(Debug)]
@@ -47,14 +44,12 @@ impl Daemon {
     /// Ends it with TERM and waits until it is gone.
     #[track_caller]
     pub fn stop(&self) {
-        self.signal(Signal::SIGTERM);
-        wait_until("the daemon ends", || !self.process.is_alive());
+        self.process.end();
     }
 
-    fn signal(&self, signal: Signal) {
-        let pid = i32::try_from(self.process.0).expect("process ids are small");
-        // It may have ended already.
-        let _ = kill(Pid::from_raw(pid), signal);
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
     }
 }
 

@@ -11,8 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use crate::address::{Address, Family};
@@ -268,7 +267,7 @@ impl Pen {
 
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
-        kill(self.pid(), signal).expect("pen lives");
+        self.process.signal(signal);
     }
 
     /// All that it said so far.
@@ -294,10 +293,6 @@ impl Pen {
         let stderr = self.stderr.take().map(Transcript::end).unwrap_or_default();
         Ended { code: status.code(), signal: status.signal(), stdout: String::new(), stderr }
     }
-
-    fn pid(&self) -> Pid {
-        Pid::from_raw(i32::try_from(self.process.0).expect("process ids are small"))
-    }
 }
 
 impl Deref for Pen {
@@ -314,7 +309,7 @@ impl Drop for Pen {
             return;
         }
         // Under a wrapper that waits, pen is not our child itself; the wrapper ends with it.
-        let _ = kill(self.pid(), Signal::SIGKILL);
+        self.process.signal(Signal::SIGKILL);
         let _ = self.child.wait();
         if thread::panicking() {
             eprintln!("pen said:\n{}", self.stderr());

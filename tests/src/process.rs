@@ -3,6 +3,11 @@
 use std::fs;
 use std::path::PathBuf;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::wait::wait_until;
+
 /// A process by its id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Process(pub u32);
@@ -51,6 +56,19 @@ impl Process {
     /// A link of `/proc/PID`, such as `root` or `cwd`.
     pub fn link(self, name: &str) -> PathBuf {
         fs::read_link(self.path(name)).expect("the process lives")
+    }
+
+    /// Sends a signal; to a process that has ended, it has no effect.
+    pub fn signal(self, signal: Signal) {
+        let pid = i32::try_from(self.0).expect("process ids are small");
+        let _ = kill(Pid::from_raw(pid), signal);
+    }
+
+    /// Ends it with TERM and waits until it is gone.
+    #[track_caller]
+    pub fn end(self) {
+        self.signal(Signal::SIGTERM);
+        wait_until("the process ends", || !self.is_alive());
     }
 
     fn path(self, name: &str) -> String {
