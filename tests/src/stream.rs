@@ -89,6 +89,22 @@ impl Stream {
         self.0.set_read_timeout(Some(limit)).expect("a limit above zero is valid");
     }
 
+    /// Another handle of the same connection.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        Self(self.0.try_clone().expect("a descriptor is free"))
+    }
+
+    /// Makes a write fail soon when the peer takes nothing.
+    pub fn stop_writing_when_full(&self) {
+        self.0.set_write_timeout(Some(Duration::from_millis(500))).expect("a limit above zero is valid");
+    }
+
+    /// Undoes [`Stream::stop_writing_when_full`].
+    pub fn write_patiently(&self) {
+        self.0.set_write_timeout(Some(LIMIT)).expect("a limit above zero is valid");
+    }
+
     /// Makes the kernel's receive buffer small, so that a slow reader is felt soon.
     pub fn small_receive_buffer(&self) {
         self.0.set_recv_buffer_size(4096).expect("a socket has a receive buffer");
