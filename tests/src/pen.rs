@@ -30,6 +30,7 @@ pub struct PenBuilder {
     wrapper: Vec<String>,
     directory: TempDir,
     listen: Address,
+    control: Address,
     servers: Vec<String>,
     options: Vec<String>,
     user: Option<String>,
@@ -63,6 +64,13 @@ impl PenBuilder {
     #[must_use]
     pub fn listen_at(mut self, address: impl Into<Address>) -> Self {
         self.listen = address.into();
+        self
+    }
+
+    /// Has its control port at this address instead of at a Unix socket.
+    #[must_use]
+    pub fn control_at(mut self, address: impl Into<Address>) -> Self {
+        self.control = address.into();
         self
     }
 
@@ -120,8 +128,8 @@ impl PenBuilder {
     /// Starts pen in the foreground and waits until its control port answers.
     #[track_caller]
     pub fn start(self) -> Pen {
-        let control = Control::new(Address::Unix(self.directory.path().join("control")));
-        let mut command = self.command_line(control.address());
+        let control = Control::new(self.control.clone());
+        let mut command = self.command_line();
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("pen can be run");
         let stderr = Transcript::of(child.stderr.take().expect("stderr is piped"));
@@ -142,10 +150,10 @@ impl PenBuilder {
     /// Starts pen in the background: the daemon, or how the start failed.
     #[track_caller]
     pub fn start_in_background(mut self) -> Result<Daemon, Ended> {
-        let control = Control::new(Address::Unix(self.directory.path().join("control")));
+        let control = Control::new(self.control.clone());
         let pid_file = self.directory.path().join("pid");
         self.foreground = false;
-        let mut command = self.command_line(control.address());
+        let mut command = self.command_line();
         command.arg("-p").arg(&pid_file);
         let ended = run_to_the_end(command);
         if ended.code != Some(0) {
@@ -156,12 +164,12 @@ impl PenBuilder {
         Ok(Daemon { process, control, listen: self.listen, pid_file, directory: self.directory })
     }
 
-    fn command_line(&self, control: &Address) -> Command {
+    fn command_line(&self) -> Command {
         let program = self.program.to_string_lossy().into_owned();
         let mut words = self.wrapper.iter().cloned().chain([program]);
         let mut command = Command::new(words.next().expect("the program is one word at least"));
         command.args(words).args(self.foreground.then_some("-f"));
-        command.args(["-C", &control.to_string()]).args(&self.options);
+        command.args(["-C", &self.control.to_string()]).args(&self.options);
         match &self.user {
             Some(user) => _ = command.args(["-u", user]),
             None if is_root() => _ = command.args(["-u", "root"]),
@@ -194,6 +202,7 @@ impl Pen {
             program: program::pen(),
             wrapper: Vec::new(),
             listen: Address::unused(Family::Tcp4, directory.path()),
+            control: Address::Unix(directory.path().join("control")),
             directory,
             servers: Vec::new(),
             options: Vec::new(),
@@ -215,6 +224,11 @@ impl Pen {
     /// Where it listens.
     pub fn address(&self) -> &Address {
         &self.listen
+    }
+
+    /// Where its control port is.
+    pub fn control_address(&self) -> &Address {
+        self.control.address()
     }
 
     /// The process.

@@ -4,6 +4,8 @@ use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::time::Duration;
 
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::IpBindAddressNoPort;
 use socket2::{Domain, Socket, Type};
 
 use crate::address::Address;
@@ -54,6 +56,8 @@ impl Stream {
     fn dial(address: &Address, source: Option<IpAddr>) -> io::Result<Self> {
         let socket = Socket::new(address.domain(), Type::STREAM, None)?;
         if let Some(source) = source {
+            // The port is chosen at the connect, so that only the whole pair of addresses has to be unique.
+            setsockopt(&socket, IpBindAddressNoPort, &true)?;
             socket.bind(&SocketAddr::new(source, 0).into())?;
         }
         if address.domain() == Domain::UNIX {
