@@ -4,9 +4,10 @@ use std::fmt;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
@@ -102,6 +103,7 @@ impl Backend {
     }
 
     fn open(address: &Address, directory: Option<TempDir>, service: Box<Service>) -> io::Result<Self> {
+        raise_descriptor_limit();
         let listener = bind(address)?;
         let address = match listener.local_addr()?.as_socket() {
             Some(bound) => Address::Ip(bound),
@@ -219,6 +221,15 @@ fn accept(listener: &Socket, shared: &Arc<Shared>) {
         };
         thread::Builder::new().stack_size(128 * 1024).spawn(body).expect("a thread can be started");
     }
+}
+
+/// Lets the tests hold thousands of connections; pen must care for its own limit.
+fn raise_descriptor_limit() {
+    static RAISED: Once = Once::new();
+    RAISED.call_once(|| {
+        let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a process has limits");
+        setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("the soft limit may be the hard one");
+    });
 }
 
 fn register(open: &mut Vec<Weak<Stream>>, stream: &Arc<Stream>) {

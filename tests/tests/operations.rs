@@ -222,3 +222,19 @@ fn term_under_load_resets_nobody_who_was_connected() {
     });
     assert_eq!(broken.into_inner(), 0, "of {}", served.into_inner());
 }
+
+#[test]
+fn pen_raises_its_soft_limit_of_descriptors_to_the_hard_one() {
+    let server = Backend::named("a");
+    let pen = Pen::builder().under(["prlimit", "--nofile=64:2048"]).servers([&server]).start();
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", pen.process().0)).unwrap();
+    let row = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    assert_eq!(row.split_whitespace().skip(3).take(2).collect::<Vec<_>>(), ["2048", "2048"]);
+}
+
+#[test]
+fn pen_warns_when_its_connections_do_not_fit_into_the_limit_of_descriptors() {
+    let server = Backend::named("a");
+    let pen = Pen::builder().under(["prlimit", "--nofile=64:64"]).servers([&server]).start();
+    wait_until("the warning is told", || pen.stderr().contains("conn_max"));
+}
