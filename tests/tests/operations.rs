@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Barrier, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use nix::sys::signal::Signal;
@@ -103,12 +103,14 @@ fn with_64_descriptors_200_clients_are_served_in_turn() {
     });
     let pen = Pen::builder().under(["prlimit", "--nofile=64:64"]).servers([&server]).option("-r").start();
     let descriptors = pen.process().descriptors();
-    // All at once and held: pen can have some thirty at a time, and the others wait for their turn.
-    let clients: Vec<_> = (0..200).map(|_| pen.connect()).collect();
+    // All at once: pen can have some thirty at a time, and the others wait for their turn.
     let spent = pen.process().ticks();
-    for client in clients {
+    let connected = Barrier::new(200);
+    in_parallel(200, 200, |_| {
+        let client = pen.connect();
+        connected.wait();
         assert_eq!(client.drain().text(), "a");
-    }
+    });
     let spent = pen.process().ticks() - spent;
     assert!(spent < 300, "{spent} clock ticks: it spins");
     pen.wait_until_idle();
