@@ -6,5 +6,6 @@ mod diagnostics;
 mod engine;
 mod os;
 mod request_log;
+mod status;
 
 fn main() {}

@@ -1,0 +1,17 @@
+//! What pen tells about itself: the snapshot and its renderings, which are pure functions over it. How a snapshot comes
+//! about is no matter of theirs, nor where a rendering goes.
+//!
+//! `html` is the page for people, `text` the same for a terminal, `answers` what the commands answer, exactly, line by
+//! line. They share `words`, quantities as people read them, and `escape`: whatever comes from outside goes through it.
+
+pub mod answers;
+pub mod html;
+pub mod snapshot;
+pub mod text;
+
+mod columns;
+mod escape;
+mod words;
+
+#[cfg(test)]
+mod sample;
