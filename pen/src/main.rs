@@ -5,6 +5,7 @@ mod cli;
 mod control;
 mod diagnostics;
 mod engine;
+mod fatal;
 mod net;
 mod os;
 mod publish;
@@ -40,6 +41,7 @@ fn run(invocation: cli::Invocation) -> Result<ExitCode, Failure> {
     for note in &invocation.notes {
         eprintln!("pen: {note}");
     }
+    fatal::end_on_panic();
     let clock = Clock::start();
     let (foreground, check) = (invocation.foreground, invocation.check);
     let prepared = startup::prepare(invocation)?;
@@ -66,5 +68,6 @@ fn run(invocation: cli::Invocation) -> Result<ExitCode, Failure> {
 fn fail(failure: &Failure) -> ExitCode {
     diagnostics::flush();
     eprintln!("pen: {failure}");
+    fatal::abort_if_asked();
     ExitCode::from(failure.exit_code())
 }

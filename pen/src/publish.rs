@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::control::listener::with_port;
-use crate::diagnostics;
 use crate::net::listener::{Inherited, TcpOptions};
 use crate::net::registry::{Plan, Registry, Wanted, needs_only_v6};
 use crate::request_log::{Destination, RequestLog};
@@ -11,6 +10,7 @@ use crate::settings::draft::{Draft, Effect};
 use crate::settings::servers::blacklist_by_hand;
 use crate::settings::{Place, Service, ServiceIndex, Settings};
 use crate::shared::Shared;
+use crate::{diagnostics, fatal};
 
 /// Publishes drafts.
 #[derive(Debug)]
@@ -53,6 +53,7 @@ impl Publisher {
             settings.services.iter_mut().try_for_each(open_log)?;
         }
         diagnostics::set_level(settings.process.debug);
+        fatal::set_abort_on_error(settings.process.abort_on_error);
         for service in &settings.services {
             service.state.clients.lock().grow(service.limits.clients_max as usize);
         }

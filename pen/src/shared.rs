@@ -187,8 +187,7 @@ impl Clock {
 
     /// The time since the start.
     pub fn now(self) -> Tick {
-        // 2^64 milliseconds are beyond any uptime.
-        Tick(self.0.elapsed().as_millis() as u64)
+        Tick(0).plus(self.0.elapsed())
     }
 }
 

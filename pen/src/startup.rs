@@ -4,7 +4,6 @@
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::AtomicU32;
-use std::sync::mpsc::channel;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
@@ -14,10 +13,10 @@ use common::command::{Threads, parse};
 use mio::{Poll, Waker};
 
 use crate::cli::Invocation;
-use crate::control::Replies;
 use crate::control::listener::ControlListener;
 use crate::control::sessions::{REPLIES, Sessions};
 use crate::control::steward::Steward;
+use crate::control::{Replies, orders};
 use crate::diagnostics;
 use crate::net::token::Token;
 use crate::net::worker::Worker;
@@ -151,7 +150,7 @@ impl Prepared {
         let waker = Waker::new(poll.registry(), REPLIES).map_err(failed("cannot make the control poll"))?;
         let replies = Replies::new(waker);
         let signals = Signals::new().map_err(failed("cannot catch signals"))?;
-        let (orders, steward_orders) = channel();
+        let (orders, order_queue) = orders();
         let sessions = Sessions::new(poll, signals, control, Arc::clone(&shared), orders, replies.clone())
             .map_err(failed("cannot watch the control port"))?;
         shared.allow_descriptors(descriptors_for_connections(descriptors));
@@ -160,7 +159,7 @@ impl Prepared {
         diagnostics::start_writer().map_err(failed("cannot start a thread"))?;
         let workers = start_workers(polls, &shared).map_err(failed("cannot start a thread"))?;
         let steward =
-            Steward::new(shared, environment, publisher, invocation.config, steward_orders, replies, workers);
+            Steward::new(shared, environment, publisher, invocation.config, order_queue, replies, workers);
         let steward = spawn("steward", move || steward.run()).map_err(failed("cannot start a thread"))?;
         if let Some(ready) = ready {
             ready.tell().map_err(failed("whoever started pen is gone"))?;

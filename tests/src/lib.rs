@@ -1,1 +1,45 @@
-//! End-to-end tests.
+//! The harness of the end-to-end suites: real programs, real sockets, and short tests.
+//!
+//! A test starts its servers, starts a pen in front of them, and looks at what arrives:
+//!
+//! ```no_run
+//! use pen_tests::{Backend, Pen};
+//!
+//! let (a, b) = (Backend::named("a"), Backend::named("b"));
+//! let pen = Pen::builder().servers([&a, &b]).option("-r").start();
+//! assert_eq!((pen.get(), pen.get()), ("a".into(), "b".into()));
+//! pen.stop();
+//! ```
+//!
+//! Every test has its own directory, addresses and processes, so that all of them can run at once. Nothing waits by
+//! sleeping: what is awaited is a condition, with a limit ([`wait_until`]). The programs under test are those beside
+//! the test executable, or those that `PEN_BIN` and `PENCTL_BIN` name; the suites are then also a description of
+//! how far another program, such as pen 0.34.1, agrees with ours.
+
+mod address;
+mod backend;
+mod child;
+mod content;
+mod control;
+mod daemon;
+mod load;
+mod network;
+mod pen;
+mod process;
+pub mod program;
+mod stream;
+mod wait;
+pub mod web;
+
+pub use address::{Address, DeadPort, Family, FullBacklog, private_address};
+pub use backend::Backend;
+pub use child::{Ended, run_to_the_end};
+pub use content::Content;
+pub use control::{Control, ServerRow};
+pub use daemon::Daemon;
+pub use load::{Load, answering_512_bytes, in_parallel};
+pub use network::{in_own_network, is_root, run};
+pub use pen::{Pen, PenBuilder};
+pub use process::Process;
+pub use stream::{End, Received, Stream};
+pub use wait::{LIMIT, wait_for, wait_until, within};

@@ -9,8 +9,8 @@ use crate::status::{answers, collect, html, text};
 /// The answer. Takes as long as it takes to ask the workers and to write it down: not for the steward's thread.
 pub fn answer(question: Question, shared: &Shared) -> String {
     match question {
-        Question::Servers => answers::servers(&collect::service(shared).servers),
-        Question::Connections => answers::connections(&collect::connections(shared)),
+        Question::Servers => answers::server_lines(&collect::service(shared).servers),
+        Question::Connections => answers::connection_lines(&collect::connections(shared)),
         Question::Connection(number) if out_of_range(number, shared) => range_error(number),
         Question::Connection(number) => {
             let connections = collect::connections(shared);
@@ -24,7 +24,7 @@ pub fn answer(question: Question, shared: &Shared) -> String {
             let number = owner.map_or(-1, |connection| i64::from(connection.number));
             format!("Socket {descriptor} belongs to connection {number}\n")
         }
-        Question::Recent(seconds) => answers::recent(&collect::service(shared).clients, seconds),
+        Question::Recent(seconds) => answers::recent_lines(&collect::service(shared).clients, seconds),
         Question::Status(StatusFormat::Html) => html::render(&collect::everything(shared)),
         Question::Status(StatusFormat::Text) => text::render(&collect::everything(shared)),
     }

@@ -11,6 +11,8 @@ pub mod steward;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
 
 use common::command::Command;
 use parking_lot::Mutex;
@@ -39,6 +41,86 @@ pub enum Order {
     WriteStatus,
     /// TERM or INT.
     Stop,
+}
+
+/// Orders on their way to the steward. However often pen is told to reload or to write its status, each is in the queue at
+/// most once, so that a storm of signals fills nothing.
+#[derive(Debug)]
+pub struct Orders {
+    queue: Sender<Order>,
+    awaited: Arc<Awaited>,
+}
+
+/// The steward's end of [`Orders`].
+#[derive(Debug)]
+pub struct OrderQueue {
+    queue: Receiver<Order>,
+    awaited: Arc<Awaited>,
+}
+
+/// What is in the queue and was not taken yet.
+#[derive(Debug, Default)]
+struct Awaited {
+    reload: AtomicBool,
+    status: AtomicBool,
+}
+
+/// An empty queue of orders.
+pub fn orders() -> (Orders, OrderQueue) {
+    let (sender, receiver) = channel();
+    let awaited = Arc::new(Awaited::default());
+    (Orders { queue: sender, awaited: Arc::clone(&awaited) }, OrderQueue { queue: receiver, awaited })
+}
+
+impl Orders {
+    /// A session's command.
+    pub fn command(&self, session: SessionId, origin: Origin, command: Command) {
+        self.send(Order::Command(session, origin, command));
+    }
+
+    /// HUP.
+    pub fn reload(&self) {
+        if !self.awaited.reload.swap(true, Ordering::AcqRel) {
+            self.send(Order::Reload);
+        }
+    }
+
+    /// USR1.
+    pub fn write_status(&self) {
+        if !self.awaited.status.swap(true, Ordering::AcqRel) {
+            self.send(Order::WriteStatus);
+        }
+    }
+
+    /// TERM and INT.
+    pub fn stop(&self) {
+        self.send(Order::Stop);
+    }
+
+    fn send(&self, order: Order) {
+        // Without a steward pen is ending, and nobody waits for anything any more.
+        let _ = self.queue.send(order);
+    }
+}
+
+impl OrderQueue {
+    /// Waits for an order, at most for `patience`; `None` if none came.
+    pub fn next(&self, patience: Option<Duration>) -> Option<Order> {
+        let order = match patience {
+            Some(patience) => self.queue.recv_timeout(patience).or_else(|error| match error {
+                RecvTimeoutError::Timeout => Err(()),
+                RecvTimeoutError::Disconnected => Ok(Order::Stop),
+            }),
+            None => Ok(self.queue.recv().unwrap_or(Order::Stop)),
+        };
+        match order {
+            // What comes from now on is another order.
+            Ok(Order::Reload) => self.awaited.reload.store(false, Ordering::Release),
+            Ok(Order::WriteStatus) => self.awaited.status.store(false, Ordering::Release),
+            _ => {}
+        }
+        order.ok()
+    }
 }
 
 /// Answers on their way from the other threads to the sessions.

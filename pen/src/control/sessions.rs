@@ -4,7 +4,6 @@
 use std::io::{self, ErrorKind};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use common::client_addr::ClientAddr;
@@ -13,7 +12,7 @@ use common::wire::{LineReader, Request, SESSION_LIMIT, SESSION_TIMEOUT};
 use mio::{Events, Poll, Token};
 
 use super::listener::ControlListener;
-use super::{Order, Origin, Replies, SessionId};
+use super::{Orders, Origin, Replies, SessionId};
 use crate::engine::time::Tick;
 use crate::net::stream::Stream;
 use crate::os::signals::{Signal, Signals};
@@ -36,7 +35,7 @@ pub struct Sessions {
     listener: Option<ControlListener>,
     accept_again: Option<Tick>,
     shared: Arc<Shared>,
-    orders: Sender<Order>,
+    orders: Orders,
     replies: Replies,
     open: Vec<Session>,
     next_id: usize,
@@ -71,7 +70,7 @@ impl Sessions {
         mut signals: Signals,
         listener: Option<ControlListener>,
         shared: Arc<Shared>,
-        orders: Sender<Order>,
+        orders: Orders,
         replies: Replies,
     ) -> io::Result<Sessions> {
         poll.registry().register(&mut signals, SIGNALS, mio::Interest::READABLE)?;
@@ -138,8 +137,8 @@ impl Sessions {
     }
 
     fn admit(&mut self, mut stream: Stream, peer: ClientAddr, now: Tick) {
-        if self.open.len() >= SESSION_LIMIT {
-            self.drop_oldest();
+        if self.open.len() >= SESSION_LIMIT && !self.make_room() {
+            return;
         }
         let number = self.next_id;
         self.next_id += 1;
@@ -169,10 +168,13 @@ impl Sessions {
         }
     }
 
-    /// Makes room: the oldest that has not said anything goes, or else the oldest.
-    fn drop_oldest(&mut self) {
-        let silent = self.open.iter().position(|session| matches!(session.phase, Phase::Reading(_)));
-        self.open.remove(silent.unwrap_or(0));
+    /// Drops the oldest session that has not said anything, or else the oldest that does not take its answer. Those whose
+    /// answer is being made stay: so no more answers are in the making than there may be sessions.
+    fn make_room(&mut self) -> bool {
+        let silent = |session: &Session| matches!(session.phase, Phase::Reading(_));
+        let deaf = |session: &Session| !matches!(session.phase, Phase::Waiting);
+        let oldest = self.open.iter().position(silent).or_else(|| self.open.iter().position(deaf));
+        oldest.map(|index| self.open.remove(index)).is_some()
     }
 
     fn progress(&mut self, number: usize, now: Tick) {
@@ -184,10 +186,7 @@ impl Sessions {
                 Heard::Command(command) => {
                     session.phase = Phase::Waiting;
                     session.deadline = Tick(u64::MAX);
-                    let order = Order::Command(session.id, session.origin, command);
-                    if self.orders.send(order).is_err() {
-                        session.phase = Phase::Over;
-                    }
+                    self.orders.command(session.id, session.origin, command);
                 }
                 Heard::Answer(answer) => session.answer(answer, now),
                 Heard::Nothing => session.phase = Phase::Over,
@@ -208,13 +207,11 @@ impl Sessions {
 
     fn pass_signals_on(&mut self) {
         for signal in self.signals.pending() {
-            let order = match signal {
-                Signal::Reload => Order::Reload,
-                Signal::WriteStatus => Order::WriteStatus,
-                Signal::Stop => Order::Stop,
-            };
-            // Without a steward pen is ending anyway.
-            let _ = self.orders.send(order);
+            match signal {
+                Signal::Reload => self.orders.reload(),
+                Signal::WriteStatus => self.orders.write_status(),
+                Signal::Stop => self.orders.stop(),
+            }
         }
     }
 }

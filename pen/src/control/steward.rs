@@ -2,13 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use common::command::{Command, StatusFormat};
 
-use super::{Order, Origin, Replies, SessionId, answers};
+use super::{Order, OrderQueue, Origin, Replies, SessionId, answers};
 use crate::engine::time::Tick;
 use crate::net::worker::Message;
 use crate::os::safe_file::replace_file;
@@ -32,7 +31,7 @@ pub struct Steward {
     environment: Arc<Environment>,
     publisher: Publisher,
     config: Option<PathBuf>,
-    orders: Receiver<Order>,
+    orders: OrderQueue,
     replies: Replies,
     workers: Vec<JoinHandle<()>>,
 }
@@ -51,7 +50,7 @@ impl Steward {
         environment: Arc<Environment>,
         publisher: Publisher,
         config: Option<PathBuf>,
-        orders: Receiver<Order>,
+        orders: OrderQueue,
         replies: Replies,
         workers: Vec<JoinHandle<()>>,
     ) -> Steward {
@@ -70,16 +69,13 @@ impl Steward {
 
     /// Waits for an order, at most until some listeners' farewells are over.
     fn take_order(&mut self, until: Option<Tick>) -> Mood {
-        let order = match until {
-            None => self.orders.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(until) => self.orders.recv_timeout(until.since(self.shared.now())),
-        };
-        match order {
-            Ok(Order::Command(session, origin, command)) => return self.command(session, origin, command),
-            Ok(Order::Reload) => self.reload(),
-            Ok(Order::WriteStatus) => self.write_status(),
-            Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return Mood::Stopping,
-            Err(RecvTimeoutError::Timeout) => {}
+        let patience = until.map(|until| until.since(self.shared.now()));
+        match self.orders.next(patience) {
+            Some(Order::Command(session, origin, command)) => return self.command(session, origin, command),
+            Some(Order::Reload) => self.reload(),
+            Some(Order::WriteStatus) => self.write_status(),
+            Some(Order::Stop) => return Mood::Stopping,
+            None => {}
         }
         Mood::Serving
     }
@@ -189,7 +185,7 @@ impl Steward {
         self.publisher.listeners.leave_all(patience);
         while self.shared.open_connections() > 0 && self.shared.now() < deadline {
             // A second TERM is obeyed at once.
-            if matches!(self.orders.recv_timeout(STOP_CHECK), Ok(Order::Stop)) {
+            if matches!(self.orders.next(Some(STOP_CHECK)), Some(Order::Stop)) {
                 break;
             }
             self.publisher.listeners.close_left();

@@ -126,11 +126,13 @@ impl ClientTable {
     }
 
     /// How many clients it can hold.
+    #[cfg(test)]
     pub fn capacity(&self) -> usize {
         self.numbers.capacity()
     }
 
     /// How many it holds. Some may have been forgotten already, if nobody has connected since.
+    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.numbers.len()
     }

@@ -118,6 +118,16 @@ impl Worker {
             self.accept();
             self.close_ended();
         }
+        self.finish();
+    }
+
+    /// Ends all connections with an ordinary close, those too that still wait in the queues of closing listeners.
+    fn finish(&mut self) {
+        while self.listeners.iter().any(Listening::can_accept) {
+            self.accept();
+        }
+        self.end_connections(|_| true);
+        self.close_ended();
     }
 
     fn dispatch(&mut self, event: &Event) {
@@ -284,11 +294,7 @@ impl Worker {
                 }
                 // Whoever asked may have lost interest meanwhile.
                 Message::Report(reply) => drop(reply.send(report::connections(&self.connections, self.now))),
-                Message::Stop => {
-                    self.end_connections(|_| true);
-                    self.close_ended();
-                    self.stopping = true;
-                }
+                Message::Stop => self.stopping = true,
             }
         }
     }

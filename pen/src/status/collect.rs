@@ -117,7 +117,7 @@ fn server_status(slot: usize, server: Option<&Server>, now: Tick) -> ServerStatu
         port,
         state: match state.blacklisted(now) {
             // Rounded up: what is left alone for another half second is not up yet.
-            Some(left) => ServerState::Blacklisted(left.as_millis().div_ceil(1000) as u64),
+            Some(left) => ServerState::Blacklisted(left.as_secs() + u64::from(left.subsec_millis() > 0)),
             None => ServerState::Up,
         },
         connections: state.connections(),

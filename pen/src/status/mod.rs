@@ -1,28 +1,18 @@
-//! status
-pub mod answers {
-    use super::snapshot::*;
-    pub fn servers(_: &[ServerStatus]) -> String {
-        String::new()
-    }
-    pub fn connections(_: &[ConnectionStatus]) -> String {
-        String::new()
-    }
-    pub fn connection(_: u32, _: Option<&ConnectionStatus>) -> String {
-        String::new()
-    }
-    pub fn recent(_: &[ClientStatus], _: u32) -> String {
-        String::new()
-    }
-}
-pub mod html {
-    pub fn render(_: &super::snapshot::Snapshot) -> String {
-        String::new()
-    }
-}
-pub mod text {
-    pub fn render(_: &super::snapshot::Snapshot) -> String {
-        String::new()
-    }
-}
+//! What pen tells about itself: the snapshot and its renderings, which are pure functions over it. How a snapshot comes
+//! about is the matter of `collect`, where a rendering goes that of whoever asks.
+//!
+//! `html` is the page for people, `text` the same for a terminal, `answers` what the commands answer, exactly, line by
+//! line. They share `words`, quantities as people read them, and `escape`: whatever comes from outside goes through it.
+
+pub mod answers;
 pub mod collect;
+pub mod html;
 pub mod snapshot;
+pub mod text;
+
+mod columns;
+mod escape;
+mod words;
+
+#[cfg(test)]
+mod sample;

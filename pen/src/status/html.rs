@@ -1,0 +1,302 @@
+//! The status page: one file that needs nothing else, for people on phones and desks, in light and dark. It reloads
+//! itself.
+//!
+//! Scripts of old scrape it, so the page keeps the words, headings and tables of pen 0.34 in their order: a cell is a
+//! plain number or word, alone on its line. What is to be known beyond goes to the cell's title (which the style shows
+//! beside the cell where there is room), or to lists, never to further tables, columns or rows.
+
+use std::fmt::{self, Display, Formatter};
+
+use super::answers::index;
+use super::escape::Html;
+use super::snapshot::{
+    ClientStatus, ConnectionStatus, FallbackStatus, ServerStatus, ServiceStatus, Snapshot,
+};
+use super::words::{Bytes, Moment, Seconds, all_servers, census, modes, place};
+
+/// Seconds from one reload to the next.
+const REFRESH: u32 = 10;
+
+const STYLE: &str = include_str!("page.css");
+
+const SERVER_TITLES: [&str; 11] = [
+    "server",
+    "address",
+    "status",
+    "port",
+    "connections",
+    "max soft",
+    "max hard",
+    "sent",
+    "received",
+    "weight",
+    "prio",
+];
+
+const CLIENT_TITLES: [&str; 7] =
+    ["client", "address", "age(secs)", "last server", "connects", "sent", "received"];
+
+const CONNECTION_TITLES: [&str; 7] =
+    ["connection", "downfd", "upfd", "pending data down", "pending data up", "client", "server"];
+
+/// Renders the page.
+pub fn render(snapshot: &Snapshot) -> String {
+    Page(snapshot).to_string()
+}
+
+struct Page<'a>(&'a Snapshot);
+
+/// Whether a service shares the page, and its tables have to say whose they are.
+#[derive(Clone, Copy)]
+enum Company {
+    None,
+    Others,
+}
+
+impl Display for Page<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let services = &self.0.services;
+        let company = if services.len() > 1 { Company::Others } else { Company::None };
+        write_head(f)?;
+        write_overview(f, self.0)?;
+        for service in services {
+            write_service(f, service, company)?;
+        }
+        writeln!(f, "<section>\n<h2>Active clients</h2>")?;
+        for service in services {
+            write_clients(f, service, company)?;
+        }
+        writeln!(f, "</section>\n<section>\n<h2>Active connections</h2>")?;
+        for (index, service) in services.iter().enumerate() {
+            let open = self.0.connections.iter().filter(|connection| connection.service == index);
+            write_connections(f, service, open, company)?;
+        }
+        writeln!(f, "</section>\n</main>\n</body>\n</html>")
+    }
+}
+
+fn write_head(f: &mut Formatter<'_>) -> fmt::Result {
+    write!(
+        f,
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n\
+         <meta http-equiv=\"refresh\" content=\"{REFRESH}\">\n\
+         <title>Pen status page</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n"
+    )
+}
+
+fn write_overview(f: &mut Formatter<'_>, snapshot: &Snapshot) -> fmt::Result {
+    let Snapshot { time, uptime, version, pid, services, .. } = snapshot;
+    let servers = || services.iter().flat_map(|service| &service.servers);
+    write!(
+        f,
+        "<header>\n<h1>Pen status page</h1>\n<p>Time {}, {} servers",
+        Moment(*time),
+        servers().count()
+    )?;
+    if let [ServiceStatus { current: Some(current), .. }] = services.as_slice() {
+        write!(f, ", {current} current")?;
+    }
+    write!(f, "</p>\n<p class=\"census\">")?;
+    for (count, state) in census(servers()) {
+        write!(f, "<span class=\"{state}\">{count} {state}</span> ")?;
+    }
+    writeln!(
+        f,
+        "</p>\n<p class=\"aside\">pen {version}, process {pid}, up {}</p>\n</header>",
+        Seconds(*uptime)
+    )
+}
+
+fn write_service(f: &mut Formatter<'_>, service: &ServiceStatus, company: Company) -> fmt::Result {
+    writeln!(f, "<section>")?;
+    match company {
+        Company::None => {}
+        Company::Others => writeln!(f, "<h2>Service {}</h2>", Html(&service.name))?,
+    }
+    write_totals(f, service)?;
+    open_table(f, "servers", format_args!("Servers of {}", Html(&service.name)), &SERVER_TITLES)?;
+    for server in &service.servers {
+        write_server(f, server)?;
+    }
+    close_table(f)?;
+    write_failures(f, service)?;
+    write_facts(f, service)?;
+    writeln!(f, "</section>")
+}
+
+fn write_totals(f: &mut Formatter<'_>, service: &ServiceStatus) -> fmt::Result {
+    let ServiceStatus { accepted, refused, unserved, shortages, pending, pending_max, .. } = service;
+    let worry = |count: u64| if count > 0 { " class=\"worry\"" } else { "" };
+    writeln!(f, "<dl class=\"totals\">")?;
+    writeln!(f, "<div><dt>accepted</dt><dd>{accepted}</dd></div>")?;
+    writeln!(f, "<div><dt>connecting</dt><dd>{pending} <small>of {pending_max}</small></dd></div>")?;
+    writeln!(f, "<div><dt>refused</dt><dd>{refused}</dd></div>")?;
+    writeln!(f, "<div{}><dt>unserved</dt><dd>{unserved}</dd></div>", worry(*unserved))?;
+    writeln!(f, "<div{}><dt>shortages</dt><dd>{shortages}</dd></div>", worry(*shortages))?;
+    writeln!(f, "</dl>")
+}
+
+fn write_server(f: &mut Formatter<'_>, server: &ServerStatus) -> fmt::Result {
+    let ServerStatus {
+        slot, name, address, port, state, connections, connects, max, hard, weight, prio, ..
+    } = server;
+    writeln!(f, "<tr class=\"{}\">", state.word())?;
+    match name {
+        Some(name) => titled_cell(f, slot, name)?,
+        None => cell(f, slot)?,
+    }
+    cell(f, address)?;
+    cell(f, state)?;
+    cell(f, port)?;
+    match connects {
+        0 => cell(f, connections)?,
+        connects => titled_cell(f, connections, format_args!("{connects} so far"))?,
+    }
+    cell(f, max)?;
+    cell(f, hard)?;
+    bytes_cell(f, server.sent)?;
+    bytes_cell(f, server.received)?;
+    cell(f, weight)?;
+    cell(f, prio)?;
+    writeln!(f, "</tr>")
+}
+
+fn write_failures(f: &mut Formatter<'_>, service: &ServiceStatus) -> fmt::Result {
+    let failed = || {
+        all_servers(service).filter_map(|(role, server)| Some((role, server, server.last_error.as_ref()?)))
+    };
+    if failed().next().is_none() {
+        return Ok(());
+    }
+    writeln!(f, "<ul class=\"failures\">")?;
+    for (role, ServerStatus { failures, .. }, error) in failed() {
+        writeln!(f, "<li>Server {role}: {failures} connects failed, the latest: {}</li>", Html(error))?;
+    }
+    writeln!(f, "</ul>")
+}
+
+fn write_facts(f: &mut Formatter<'_>, service: &ServiceStatus) -> fmt::Result {
+    writeln!(f, "<dl class=\"facts\">")?;
+    write_fact(f, "listens on", service.listen.join(", "))?;
+    write_fact(f, "modes", modes(service))?;
+    for FallbackStatus { role, server } in &service.fallbacks {
+        let ServerStatus { state, connections, sent, received, .. } = server;
+        let (place, sent, received) = (place(server), Bytes(*sent), Bytes(*received));
+        let told =
+            format_args!("{place}, {state}, {connections} connections, {sent} sent, {received} received");
+        write_fact(f, &format!("{role} server"), told)?;
+    }
+    if let Some(log) = &service.log {
+        write_fact(f, "request log", format_args!("{log}, {} records lost", service.log_lost))?;
+    }
+    writeln!(f, "</dl>")
+}
+
+fn write_fact(f: &mut Formatter<'_>, name: &str, fact: impl Display) -> fmt::Result {
+    writeln!(f, "<div><dt>{name}</dt><dd>{}</dd></div>", Html(fact))
+}
+
+fn write_clients(f: &mut Formatter<'_>, service: &ServiceStatus, company: Company) -> fmt::Result {
+    let ServiceStatus { clients, clients_max, .. } = service;
+    let of = Of(service, company);
+    let caption = format_args!("Max number of clients: {clients_max}, {} known{of}", clients.len());
+    open_table(f, "clients", caption, &CLIENT_TITLES)?;
+    for client in clients {
+        write_client(f, client)?;
+    }
+    close_table(f)
+}
+
+fn write_client(f: &mut Formatter<'_>, client: &ClientStatus) -> fmt::Result {
+    let ClientStatus { index: number, address, age, last_server, open, connects, sent, received } = client;
+    writeln!(f, "<tr>")?;
+    cell(f, number)?;
+    cell(f, address)?;
+    cell(f, age)?;
+    cell(f, index(*last_server))?;
+    match open {
+        0 => cell(f, connects)?,
+        open => titled_cell(f, connects, format_args!("{open} open"))?,
+    }
+    bytes_cell(f, *sent)?;
+    bytes_cell(f, *received)?;
+    writeln!(f, "</tr>")
+}
+
+fn write_connections<'a>(
+    f: &mut Formatter<'_>,
+    service: &ServiceStatus,
+    open: impl Iterator<Item = &'a ConnectionStatus>,
+    company: Company,
+) -> fmt::Result {
+    let ServiceStatus { connections, conn_max, .. } = service;
+    let of = Of(service, company);
+    let caption = format_args!("Number of connections: {conn_max} max, {connections} used{of}");
+    open_table(f, "connections", caption, &CONNECTION_TITLES)?;
+    for connection in open {
+        write_connection(f, connection)?;
+    }
+    close_table(f)
+}
+
+fn write_connection(f: &mut Formatter<'_>, connection: &ConnectionStatus) -> fmt::Result {
+    let ConnectionStatus { number, down_fd, up_fd, state, pending_down, pending_up, age, .. } = connection;
+    writeln!(f, "<tr>")?;
+    titled_cell(f, number, format_args!("{state}, {}", Seconds(*age)))?;
+    cell(f, down_fd)?;
+    cell(f, up_fd)?;
+    cell(f, pending_down)?;
+    cell(f, pending_up)?;
+    titled_cell(f, index(connection.client), &connection.client_address)?;
+    cell(f, index(connection.server))?;
+    writeln!(f, "</tr>")
+}
+
+/// Says whose table it is, where there are several.
+struct Of<'a>(&'a ServiceStatus, Company);
+
+impl Display for Of<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Of(_, Company::None) => Ok(()),
+            Of(service, Company::Others) => write!(f, " (service {})", Html(&service.name)),
+        }
+    }
+}
+
+/// The caption is markup. The box can be focused, so that a keyboard can scroll it.
+fn open_table(
+    f: &mut Formatter<'_>,
+    class: &str,
+    caption: fmt::Arguments<'_>,
+    titles: &[&str],
+) -> fmt::Result {
+    writeln!(f, "<div class=\"box\" role=\"region\" aria-label=\"{caption}\" tabindex=\"0\">")?;
+    writeln!(f, "<table class=\"{class}\">\n<caption>{caption}</caption>\n<thead>\n<tr>")?;
+    for title in titles {
+        writeln!(f, "<th scope=\"col\">{title}</th>")?;
+    }
+    writeln!(f, "</tr>\n</thead>\n<tbody>")
+}
+
+fn close_table(f: &mut Formatter<'_>) -> fmt::Result {
+    writeln!(f, "</tbody>\n</table>\n</div>")
+}
+
+fn cell(f: &mut Formatter<'_>, value: impl Display) -> fmt::Result {
+    writeln!(f, "<td>{}</td>", Html(value))
+}
+
+fn titled_cell(f: &mut Formatter<'_>, value: impl Display, title: impl Display) -> fmt::Result {
+    writeln!(f, "<td title=\"{}\">{}</td>", Html(title), Html(value))
+}
+
+/// Exact; the title helps to read it from where that is hard.
+fn bytes_cell(f: &mut Formatter<'_>, bytes: u64) -> fmt::Result {
+    if bytes < 10_000 { cell(f, bytes) } else { titled_cell(f, bytes, Bytes(bytes)) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,186 @@
+use super::super::sample;
+use super::*;
+
+/// The texts of all elements of a kind, as a scraper sees them.
+fn texts(page: &str, element: &str) -> Vec<String> {
+    let (open, close) = (format!("<{element}"), format!("</{element}>"));
+    let parts = page.split(&open).skip(1).filter(|part| part.starts_with(['>', ' ']));
+    parts.map(|part| part.split_once('>').unwrap().1.split_once(&close).unwrap().0.to_owned()).collect()
+}
+
+/// The cells, row by row, of a table.
+fn rows(page: &str, table: usize) -> Vec<Vec<String>> {
+    let rows = texts(&texts(page, "table")[table], "tr");
+    rows.iter().map(|row| texts(row, "td")).filter(|row| !row.is_empty()).collect()
+}
+
+/// The page without its values: what is left is pen's own markup.
+fn skeleton(page: &str) -> String {
+    page.split('<')
+        .map(|part| part.split_once('>').map_or("", |(tag, _)| tag.split(' ').next().unwrap()))
+        .collect()
+}
+
+#[test]
+fn the_page_has_the_words_and_headings_of_old() {
+    let snapshot = sample::snapshot();
+    let page = render(&snapshot);
+    assert!(page.starts_with("<!DOCTYPE html>\n<html lang=\"en\">"));
+    assert_eq!(texts(&page, "title"), ["Pen status page"]);
+    assert_eq!(texts(&page, "h1"), ["Pen status page"]);
+    assert_eq!(texts(&page, "h2"), ["Active clients", "Active connections"]);
+    assert!(page.contains(&format!("Time {}, 3 servers, 1 current<", Moment(snapshot.time))));
+    assert!(page.contains("Max number of clients: 2048"));
+    assert!(page.contains("Number of connections: 500 max, 1 used"));
+}
+
+#[test]
+fn the_tables_have_the_columns_of_old() {
+    let page = render(&sample::snapshot());
+    let titles: Vec<_> = texts(&page, "table").iter().map(|table| texts(table, "th").join(" ")).collect();
+    assert_eq!(
+        titles,
+        [
+            "server address status port connections max soft max hard sent received weight prio",
+            "client address age(secs) last server connects sent received",
+            "connection downfd upfd pending data down pending data up client server",
+        ]
+    );
+}
+
+#[test]
+fn a_server_is_a_row_of_plain_words_and_numbers() {
+    let www = ServerStatus {
+        name: Some("www1".to_owned()),
+        connections: 3,
+        connects: 77,
+        max: 10,
+        hard: 20,
+        sent: 15,
+        received: 12_345_678_901,
+        weight: 4,
+        prio: 5,
+        ..sample::server(0)
+    };
+    let mut snapshot = sample::snapshot();
+    snapshot.services[0].servers[0] = www;
+    let page = render(&snapshot);
+    assert_eq!(
+        rows(&page, 0),
+        [
+            ["0", "10.0.0.0", "up", "8080", "3", "10", "20", "15", "12345678901", "4", "5"],
+            ["1", "10.0.0.1", "blacklisted 23s", "8080", "0", "0", "0", "0", "0", "0", "0"],
+            ["2", "0.0.0.0", "empty", "0", "0", "0", "0", "0", "0", "0", "0"],
+        ]
+    );
+    assert!(page.contains("<td title=\"www1\">0</td>\n"));
+    assert!(page.contains("<td title=\"77 so far\">3</td>\n"));
+    assert!(page.contains("<td title=\"12.3 GB\">12345678901</td>\n"));
+}
+
+#[test]
+fn clients_and_connections_are_rows_too() {
+    let mut snapshot = sample::snapshot();
+    snapshot.services[0].clients.push(ClientStatus {
+        open: 2,
+        connects: 34,
+        last_server: None,
+        age: 0,
+        sent: 20,
+        received: 10,
+        ..sample::client(7)
+    });
+    snapshot.connections.push(ConnectionStatus {
+        client: None,
+        server: None,
+        up_fd: -1,
+        pending_down: 12,
+        pending_up: 34,
+        ..sample::connection(1)
+    });
+    let page = render(&snapshot);
+    assert_eq!(
+        rows(&page, 1),
+        [["0", "192.0.2.0", "3", "0", "1", "0", "0"], ["7", "192.0.2.7", "0", "-1", "34", "20", "10"]]
+    );
+    assert_eq!(
+        rows(&page, 2),
+        [["0", "10", "11", "0", "0", "0", "0"], ["1", "12", "-1", "12", "34", "-1", "-1"]]
+    );
+    assert!(page.contains("<td title=\"2 open\">34</td>\n"));
+    assert!(page.contains("<td title=\"connected, 2 s\">1</td>\n"));
+    assert!(page.contains("<td title=\"192.0.2.1\">-1</td>\n"));
+}
+
+#[test]
+fn totals_facts_and_failures_show() {
+    let mut snapshot = sample::snapshot();
+    let service = &mut snapshot.services[0];
+    service.unserved = 5;
+    service.log = Some("/var/log/pen.log".to_owned());
+    service.modes = vec!["hash", "prio"];
+    service.fallbacks = vec![FallbackStatus { role: "emergency", server: sample::server(9) }];
+    service.servers[1].failures = 2;
+    service.servers[1].last_error = Some("connection refused".to_owned());
+    let page = render(&snapshot);
+    for expected in [
+        "<span class=\"up\">1 up</span> <span class=\"blacklisted\">1 blacklisted</span> <span class=\"empty\">1 empty</span>",
+        "pen 1.0.0, process 4711, up 3 d 4 h",
+        "<div><dt>accepted</dt><dd>8</dd></div>",
+        "<div class=\"worry\"><dt>unserved</dt><dd>5</dd></div>",
+        "<div><dt>shortages</dt><dd>0</dd></div>",
+        "<dd>0.0.0.0:80</dd>",
+        "<dd>hash, prio</dd>",
+        "<dt>emergency server</dt><dd>10.0.0.9:8080, up, 0 connections, 0 B sent, 0 B received</dd>",
+        "<dd>/var/log/pen.log, 0 records lost</dd>",
+        "<li>Server 1: 2 connects failed, the latest: connection refused</li>",
+    ] {
+        assert!(page.contains(expected), "{expected} is missing in:\n{page}");
+    }
+}
+
+#[test]
+fn several_services_have_their_own_headings_totals_and_tables() {
+    let page = render(&Snapshot {
+        services: vec![sample::service("web"), sample::service("mail")],
+        connections: vec![ConnectionStatus { service: 1, ..sample::connection(5) }],
+        ..sample::snapshot()
+    });
+    assert_eq!(texts(&page, "h2"), ["Service web", "Service mail", "Active clients", "Active connections"]);
+    assert!(page.contains(", 6 servers</p>"));
+    assert_eq!(
+        texts(&page, "caption"),
+        [
+            "Servers of web",
+            "Servers of mail",
+            "Max number of clients: 2048, 1 known (service web)",
+            "Max number of clients: 2048, 1 known (service mail)",
+            "Number of connections: 500 max, 1 used (service web)",
+            "Number of connections: 500 max, 1 used (service mail)",
+        ]
+    );
+    assert!(rows(&page, 4).is_empty());
+    assert_eq!(rows(&page, 5).len(), 1);
+}
+
+#[test]
+fn hostile_names_add_no_markup() {
+    let hostile = "x</td></style><script src='//e'>&lt;\"onclick=\"a()\" '\0\x1b\u{202e}\r\n-->";
+    let page = render(&sample::named(hostile));
+    assert_eq!(skeleton(&page), skeleton(&render(&sample::named("x"))));
+    assert!(!page.contains(|c: char| c != '\n' && c.is_control()));
+    assert!(!page.contains("<script") && !page.contains("\"onclick") && !page.contains('\u{202e}'));
+    assert!(
+        page.contains(
+            "title=\"x&lt;/td&gt;&lt;/style&gt;&lt;script src=&#39;//e&#39;&gt;&amp;lt;&quot;onclick"
+        )
+    );
+}
+
+#[test]
+fn the_page_needs_nothing_from_outside() {
+    let page = render(&sample::snapshot());
+    for reference in ["http:", "https:", "//", "src=", "href=", "url(", "@import", "<script", "style="] {
+        assert!(!page.contains(reference), "{reference}");
+    }
+}

@@ -1,0 +1,249 @@
+//! The status for a terminal: times, totals, servers, clients and connections in words and aligned columns, also what
+//! USR1 writes without a `-w` file. Nothing to be parsed: scripts have `answers`.
+
+use std::fmt::{self, Display, Formatter};
+
+use super::columns::Columns;
+use super::escape::Line;
+use super::snapshot::{ClientStatus, ConnectionStatus, ServerStatus, ServiceStatus, Snapshot};
+use super::words::{Bytes, Moment, Seconds, all_servers, census, modes, place};
+
+/// Renders the whole.
+pub fn render(snapshot: &Snapshot) -> String {
+    Report(snapshot).to_string()
+}
+
+struct Report<'a>(&'a Snapshot);
+
+impl Display for Report<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Snapshot { time, uptime, version, pid, services, connections } = self.0;
+        writeln!(f, "pen {version}, process {pid}, up {}, at {}", Seconds(*uptime), Moment(*time))?;
+        for (index, service) in services.iter().enumerate() {
+            let connections: Vec<_> =
+                connections.iter().filter(|connection| connection.service == index).collect();
+            write_service(f, service)?;
+            write_servers(f, service)?;
+            write_clients(f, service)?;
+            write_connections(f, service, &connections)?;
+        }
+        Ok(())
+    }
+}
+
+fn write_service(f: &mut Formatter<'_>, service: &ServiceStatus) -> fmt::Result {
+    let ServiceStatus { connections, conn_max, pending, pending_max, .. } = service;
+    let ServiceStatus { accepted, refused, unserved, shortages, log_lost, .. } = service;
+    writeln!(f, "\nService {}", Line(&service.name))?;
+    writeln!(f, "  listens on   {}", Line(service.listen.join(", ")))?;
+    writeln!(f, "  modes        {}", modes(service))?;
+    writeln!(f, "  connections  {connections} of {conn_max} open, {pending} of {pending_max} connecting")?;
+    writeln!(
+        f,
+        "  so far       {accepted} accepted, {refused} refused, {unserved} unserved, {shortages} shortages"
+    )?;
+    if let Some(log) = &service.log {
+        writeln!(f, "  request log  {}, {log_lost} records lost", Line(log))?;
+    }
+    Ok(())
+}
+
+fn write_servers(f: &mut Formatter<'_>, service: &ServiceStatus) -> fmt::Result {
+    let servers = &service.servers;
+    write!(f, "\nServers: {}", servers.len())?;
+    if !servers.is_empty() {
+        let census = census(servers.iter()).into_iter().map(|(count, state)| format!("{count} {state}"));
+        write!(f, " ({})", census.collect::<Vec<_>>().join(", "))?;
+    }
+    if let Some(current) = service.current {
+        write!(f, ", the round robin is at {current}")?;
+    }
+    writeln!(f)?;
+
+    let (slots, servers): (Vec<_>, Vec<_>) = all_servers(service).unzip();
+    if servers.is_empty() {
+        return Ok(());
+    }
+    write!(f, "{}", server_columns(&slots, &servers))?;
+    for (slot, server) in slots.iter().zip(servers) {
+        if let Some(error) = &server.last_error {
+            writeln!(f, "  server {slot}: {} connects failed, the latest: {}", server.failures, Line(error))?;
+        }
+    }
+    Ok(())
+}
+
+fn server_columns(slots: &[String], servers: &[&ServerStatus]) -> Columns {
+    let servers = || servers.iter();
+    Columns::default()
+        .words("slot", slots.iter())
+        .words("name", servers().map(|server| Line(server.name.as_deref().unwrap_or(""))))
+        .unless_void()
+        .words("address", servers().map(|server| Line(place(server))))
+        .words("state", servers().map(|server| server.state))
+        .numbers("conn", servers().map(|server| server.connections))
+        .numbers("max", servers().map(|server| server.max))
+        .unless_void()
+        .numbers("hard", servers().map(|server| server.hard))
+        .unless_void()
+        .numbers("weight", servers().map(|server| server.weight))
+        .unless_void()
+        .numbers("prio", servers().map(|server| server.prio))
+        .unless_void()
+        .numbers("sent", servers().map(|server| Bytes(server.sent)))
+        .numbers("received", servers().map(|server| Bytes(server.received)))
+        .numbers("served", servers().map(|server| server.connects))
+}
+
+fn write_clients(f: &mut Formatter<'_>, service: &ServiceStatus) -> fmt::Result {
+    let clients = || service.clients.iter();
+    writeln!(f, "\nClients: {} of {}", service.clients.len(), service.clients_max)?;
+    if service.clients.is_empty() {
+        return Ok(());
+    }
+    let columns = Columns::default()
+        .numbers("client", clients().map(|client| client.index))
+        .words("address", clients().map(|client| Line(&client.address)))
+        .words("seen", clients().map(seen))
+        .words("last server", clients().map(|client| or_none(client.last_server)))
+        .numbers("connects", clients().map(|client| client.connects))
+        .numbers("sent", clients().map(|client| Bytes(client.sent)))
+        .numbers("received", clients().map(|client| Bytes(client.received)));
+    write!(f, "{columns}")
+}
+
+fn seen(client: &ClientStatus) -> String {
+    match client {
+        ClientStatus { open: 0, age, .. } => format!("{} ago", Seconds(*age)),
+        ClientStatus { open, .. } => format!("{open} open"),
+    }
+}
+
+fn write_connections(
+    f: &mut Formatter<'_>,
+    service: &ServiceStatus,
+    open: &[&ConnectionStatus],
+) -> fmt::Result {
+    let connections = || open.iter();
+    writeln!(f, "\nConnections: {} of {}", service.connections, service.conn_max)?;
+    if open.is_empty() {
+        return Ok(());
+    }
+    let columns = Columns::default()
+        .numbers("connection", connections().map(|connection| connection.number))
+        .words("client", connections().map(|connection| Line(&connection.client_address)))
+        .words("server", connections().map(|connection| or_none(connection.server)))
+        .words("age", connections().map(|connection| Seconds(connection.age)))
+        .numbers("pending down", connections().map(|connection| connection.pending_down))
+        .numbers("up", connections().map(|connection| connection.pending_up))
+        .words("state", connections().map(|connection| connection.state));
+    write!(f, "{columns}")
+}
+
+fn or_none(number: Option<u32>) -> String {
+    number.map_or_else(|| "none".to_owned(), |number| number.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::super::snapshot::{ConnectionState, FallbackStatus};
+    use super::*;
+
+    #[test]
+    fn a_report_tells_totals_servers_clients_and_connections() {
+        let snapshot = sample::snapshot();
+        let expected = "
+Service default
+  listens on   0.0.0.0:80
+  modes        tracking, round robin
+  connections  1 of 500 open, 0 of 100 connecting
+  so far       8 accepted, 0 refused, 0 unserved, 0 shortages
+
+Servers: 3 (1 up, 1 blacklisted, 1 empty), the round robin is at 1
+  slot  address        state            conn  sent  received  served
+  0     10.0.0.0:8080  up                  0   0 B       0 B       0
+  1     10.0.0.1:8080  blacklisted 23s     0   0 B       0 B       0
+  2     none           empty               0   0 B       0 B       0
+
+Clients: 1 of 2048
+  client  address    seen     last server  connects  sent  received
+       0  192.0.2.0  3 s ago  0                   1   0 B       0 B
+
+Connections: 1 of 500
+  connection  client     server  age  pending down  up  state
+           0  192.0.2.0  0       0 s             0   0  connected
+";
+        let report = render(&snapshot);
+        let (first, rest) = report.split_once('\n').unwrap();
+        assert_eq!(first, format!("pen 1.0.0, process 4711, up 3 d 4 h, at {}", Moment(snapshot.time)));
+        assert_eq!(rest, expected);
+    }
+
+    #[test]
+    fn names_limits_fallbacks_and_failures_show_where_there_are_any() {
+        let www = ServerStatus {
+            name: Some("www1".to_owned()),
+            max: 10,
+            hard: 20,
+            weight: 3,
+            prio: 4,
+            sent: 1_500_000,
+            failures: 2,
+            last_error: Some("connection refused".to_owned()),
+            ..sample::server(0)
+        };
+        let abuse = FallbackStatus { role: "abuse", server: sample::server(9) };
+        let service =
+            ServiceStatus { servers: vec![www], fallbacks: vec![abuse], ..sample::service("default") };
+        let report = render(&Snapshot { services: vec![service], ..sample::snapshot() });
+        let expected = "
+  slot   name  address        state  conn  max  hard  weight  prio    sent  received  served
+  0      www1  10.0.0.0:8080  up        0   10    20       3     4  1.5 MB       0 B       0
+  abuse        10.0.0.9:8080  up        0    0     0       0     0     0 B       0 B       0
+  server 0: 2 connects failed, the latest: connection refused
+";
+        assert!(report.contains(expected), "{report}");
+    }
+
+    #[test]
+    fn each_service_shows_its_own_connections() {
+        let closing = ConnectionState { connecting: false, client_closed: false, server_closed: true };
+        let other = ConnectionStatus { service: 1, state: closing, server: None, ..sample::connection(5) };
+        let report = render(&Snapshot {
+            services: vec![sample::service("web"), sample::service("mail")],
+            connections: vec![sample::connection(0), other],
+            ..sample::snapshot()
+        });
+        let (web, mail) = report.split_once("\nService mail\n").unwrap();
+        assert!(
+            web.contains("\nService web\n")
+                && web.ends_with("0  192.0.2.0  0       0 s             0   0  connected\n")
+        );
+        assert!(
+            mail.ends_with("5  192.0.2.5  none    10 s             0   0  connected, server closed\n"),
+            "{mail}"
+        );
+    }
+
+    #[test]
+    fn a_pen_without_anything_has_a_short_report() {
+        let service =
+            ServiceStatus { servers: vec![], clients: vec![], current: None, ..sample::service("default") };
+        let report = render(&Snapshot { services: vec![service], connections: vec![], ..sample::snapshot() });
+        assert!(
+            report.ends_with("\nServers: 0\n\nClients: 0 of 2048\n\nConnections: 1 of 500\n"),
+            "{report}"
+        );
+    }
+
+    #[test]
+    fn hostile_names_forge_no_lines_and_do_not_reach_the_terminal() {
+        let harmless = render(&sample::named("x"));
+        let report = render(&sample::named("x\x1b]0;owned\x07\r\nService evil\u{202e}\u{9b}2J"));
+        assert_eq!(report.lines().count(), harmless.lines().count());
+        assert!(!report.contains(|c: char| c != '\n' && c.is_control()));
+        assert!(!report.contains('\u{202e}'));
+        assert!(report.contains(r"x\u{1b}]0;owned\u{7}\u{d}\u{a}Service evil\u{202e}\u{9b}2J"));
+    }
+}

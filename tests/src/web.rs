@@ -1,0 +1,170 @@
+//! Debian's web servers, each with its own configuration, directory and address; and a small http client.
+
+use std::fmt;
+use std::fs;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+
+use crate::address::{Address, private_address};
+use crate::network::is_root;
+use crate::program::find;
+use crate::stream::Stream;
+use crate::wait::wait_until;
+
+/// A web server and its site, removed when it is dropped.
+///
+/// The site has `/name` with the server's name, takes `PUT` below `/upload/`, and whatever a test puts into
+/// [`WebServer::site`].
+pub struct WebServer {
+    master: Child,
+    address: Address,
+    directory: TempDir,
+}
+
+impl WebServer {
+    /// Starts nginx.
+    pub fn nginx() -> Self {
+        Self::start("nginx", |directory, address| {
+            let user = if is_root() { "user root;" } else { "" };
+            let config = format!(
+                "{user} worker_processes 2; daemon off; pid {directory}/pid; error_log {directory}/error.log;
+                 worker_rlimit_nofile 8192;
+                 events {{ worker_connections 4096; }}
+                 http {{
+                     access_log off; client_max_body_size 0; sendfile on;
+                     client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy;
+                     fastcgi_temp_path {directory}/fastcgi; uwsgi_temp_path {directory}/uwsgi;
+                     scgi_temp_path {directory}/scgi;
+                     server {{
+                         listen {address} backlog=4096; root {directory}/site;
+                         location /upload/ {{ dav_methods PUT; }}
+                     }}
+                 }}"
+            );
+            let path = write(directory, "nginx.conf", &config);
+            let mut nginx = Command::new(find("nginx"));
+            nginx.args(["-e", &format!("{directory}/error.log"), "-p", directory, "-c"]).arg(path);
+            nginx
+        })
+    }
+
+    /// Starts Apache.
+    pub fn apache() -> Self {
+        Self::start("apache", |directory, address| {
+            let user = if is_root() { "User www-data\nGroup www-data" } else { "" };
+            let modules = ["mpm_event", "authz_core", "dav", "dav_fs"].map(|module| {
+                format!("LoadModule {module}_module /usr/lib/apache2/modules/mod_{module}.so\n")
+            });
+            let config = format!(
+                "ServerRoot {directory}\nServerName localhost\nListen {address}\nListenBacklog 4096\n{user}\n\
+                 PidFile {directory}/pid\nErrorLog {directory}/error.log\nDocumentRoot {directory}/site\n\
+                 {modules}LimitRequestBody 0\nTimeout 60\nDavLockDB {directory}/site/upload/.locks\n\
+                 ServerLimit 4\nThreadsPerChild 64\nMaxRequestWorkers 256\n\
+                 <Directory {directory}/site/upload>\nDav On\n</Directory>\n",
+                modules = modules.concat(),
+            );
+            let path = write(directory, "apache.conf", &config);
+            let mut apache = Command::new(find("apache2"));
+            apache.args(["-d", directory, "-DFOREGROUND", "-f"]).arg(path);
+            apache
+        })
+    }
+
+    fn start(name: &str, configure: impl FnOnce(&str, &Address) -> Command) -> Self {
+        let directory = TempDir::new().expect("a directory can be made");
+        let site = directory.path().join("site");
+        let upload = site.join("upload");
+        fs::create_dir_all(&upload).expect("the directory is ours");
+        for (path, mode) in [(directory.path(), 0o755), (&upload, 0o777)] {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("the directory is ours");
+        }
+        fs::write(site.join("name"), name).expect("the directory is ours");
+        let address = Address::Ip(private_address());
+        let mut command = configure(&directory.path().to_string_lossy(), &address);
+        // Its own process group, so that master and workers can be killed at one blow.
+        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let master = command.spawn().expect("the web server can be run");
+        let server = Self { master, address, directory };
+        wait_until("the web server answers", || get(&server.address, "/name").is_ok());
+        server
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// The directory that it serves.
+    pub fn site(&self) -> PathBuf {
+        self.directory.path().join("site")
+    }
+
+    /// Ends all its processes with SIGKILL.
+    pub fn kill(&mut self) {
+        let group = Pid::from_raw(i32::try_from(self.master.id()).expect("process ids are small"));
+        // Dead already after an earlier call.
+        let _ = killpg(group, Signal::SIGKILL);
+        let _ = self.master.wait();
+    }
+}
+
+impl fmt::Display for WebServer {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.address.fmt(out)
+    }
+}
+
+impl Drop for WebServer {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn write(directory: &str, name: &str, text: &str) -> PathBuf {
+    let path = Path::new(directory).join(name);
+    fs::write(&path, text).expect("the directory is ours");
+    path
+}
+
+/// Gets a small page in a connection of its own: the body.
+pub fn get(address: &Address, path: &str) -> io::Result<String> {
+    get_through(&Stream::connect(address)?, path)
+}
+
+/// Gets a small page through `stream`, which the server then closes: the body.
+pub fn get_through(stream: &Stream, path: &str) -> io::Result<String> {
+    request(stream, &format!("GET {path}"), "")?;
+    let mut body = String::new();
+    let length = answer(stream)?;
+    { stream }.take(length).read_to_string(&mut body)?;
+    if body.len() as u64 == length { Ok(body) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+}
+
+/// Sends the head of a request: `GET /path`, and more header lines.
+pub fn request(stream: &Stream, request: &str, headers: &str) -> io::Result<()> {
+    let head = format!("{request} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
+    { stream }.write_all(head.as_bytes())
+}
+
+/// Reads the head of an answer of status 2xx: the length of the body.
+pub fn answer(stream: &Stream) -> io::Result<u64> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        { stream }.read_exact(&mut byte)?;
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8_lossy(&head).to_ascii_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    if !head.starts_with("http/1.1 2") {
+        return Err(io::Error::other(head));
+    }
+    Ok(length.and_then(|length| length.parse().ok()).unwrap_or(0))
+}
