@@ -451,7 +451,7 @@ fn a_pen_that_began_on_a_low_port_keeps_nothing_but_the_right_to_such_ports() {
         let pen = Pen::builder().servers([&web]).user("nobody").listen_at(low).start();
         let net_bind_service = "0000000000000400";
         assert_eq!(pen.process().status("CapEff"), net_bind_service);
-        pen.tell("listen 127.0.0.1:81");
+        assert_eq!(pen.ask("listen 127.0.0.1:81"), "127.0.0.1:81\n");
         assert_eq!(
             Stream::connect(&"127.0.0.1:81".parse::<SocketAddr>().unwrap().into()).unwrap().drain().text(),
             "a"
