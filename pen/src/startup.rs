@@ -138,6 +138,12 @@ impl Prepared {
         publisher.publish(draft)?;
         let control = open_control(control, user.as_ref(), &environment)?;
 
+        if let Some(user) = &user {
+            publisher
+                .listeners
+                .give_to(user)
+                .map_err(failed("cannot hand the listeners over to the user"))?;
+        }
         give_up_rights(invocation.chroot.as_deref(), user.as_ref(), &keep)?;
         publisher.open_logs()?;
         let pid_file = invocation.pidfile.as_deref().map(create_pid_file).transpose()?;
