@@ -250,7 +250,7 @@ impl End {
             }
         }
         let mut written = 0;
-        while self.writable && written < data.len() {
+        while self.writable && !self.broken && written < data.len() {
             match self.stream.write(&data[written..]) {
                 // A partial write of a stream socket means that it is full: the next room comes with an edge.
                 Ok(length) => {
