@@ -32,7 +32,7 @@ pub struct Wanted {
 
 /// Why a listener could not be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {place}: {}", explain(.error))]
+#[error("cannot listen on {place}: {}", explain(.place, .error))]
 pub struct ListenError {
     place: Place,
     error: io::Error,
@@ -268,7 +268,7 @@ impl Drop for SocketFile {
 }
 
 /// The reason in words that help.
-fn explain(error: &io::Error) -> String {
+fn explain(place: &Place, error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => "another process listens there".to_owned(),
         io::ErrorKind::AddrNotAvailable => "this machine does not have that address".to_owned(),

@@ -129,7 +129,7 @@ impl Worker {
     }
 
     fn has_nobody(&self) -> bool {
-        self.connections.is_empty() && !self.listeners.iter().any(Listening::can_accept)
+        self.connections.is_empty() && !self.listeners.iter().any(|listening| listening.ready)
     }
 
     fn dispatch(&mut self, event: &Event) {
