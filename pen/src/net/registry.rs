@@ -272,7 +272,7 @@ fn explain(place: &Place, error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => "another process listens there".to_owned(),
         io::ErrorKind::AddrNotAvailable => "this machine does not have that address".to_owned(),
-        io::ErrorKind::PermissionDenied => {
+        io::ErrorKind::PermissionDenied if matches!(place, Place::Inet(_)) => {
             "pen's user is not permitted to (ports below 1024 need root)".to_owned()
         }
         _ => error.to_string(),
