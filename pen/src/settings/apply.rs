@@ -296,3 +296,6 @@ pub fn listening_port(draft: &Draft) -> Option<Port> {
         _ => None,
     })
 }
+
+#[cfg(test)]
+mod tests;
