@@ -236,6 +236,10 @@ impl End {
         self.broken = true;
         self.failed = true;
         self.readable = true;
+        self.writable = false;
         self.pending = None;
     }
 }
+
+#[cfg(test)]
+mod tests;
