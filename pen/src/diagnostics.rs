@@ -37,6 +37,13 @@ pub fn init(destination: Destination) {
     }
 }
 
+/// Says that the terminal is about to be left: what was told on stderr as well goes to syslog only.
+pub fn leave_terminal() {
+    if let Some(diagnostics) = DIAGNOSTICS.get() {
+        diagnostics.output.sink.lock().leave_terminal();
+    }
+}
+
 /// Sets how much is said, by the number of the `debug` command: 0 what an operator wants to know, 1 more, 2 and above all.
 pub fn set_level(debug: u32) {
     log::set_max_level(match debug {

@@ -26,7 +26,7 @@ use crate::os::pid_file::PidFile;
 use crate::os::privileges::{self, User};
 use crate::os::signals::Signals;
 use crate::publish::Publisher;
-use crate::settings::apply::{apply, listen};
+use crate::settings::apply::listen;
 use crate::settings::draft::{Draft, Environment, Stage};
 use crate::settings::resolve::SystemResolver;
 use crate::settings::{Place, Settings, file, servers};
@@ -92,15 +92,11 @@ pub fn prepare(mut invocation: Invocation) -> Result<Prepared, Failure> {
     let mut draft = Draft::new(Settings::initial(), Stage::Start, Arc::clone(&environment));
     take_in_arguments(&invocation, &mut draft)?;
     for step in &invocation.steps {
-        let because = |error: &dyn std::fmt::Display| {
-            let error = error.to_string();
-            format!("{}: {}", step.origin, error.strip_prefix("error: ").unwrap_or(&error))
-        };
-        let Some(command) = parse(&step.line).map_err(|error| Failure::Usage(because(&error)))? else {
-            continue;
-        };
-        // Answers are for those who can hear them.
-        apply(command, &mut draft).map_err(|error| because(&error))?;
+        let located = |error: String| format!("{}: {error}", step.origin);
+        let command = parse(&step.line).map_err(|error| Failure::Usage(located(error.reason())))?;
+        if let Some(command) = command {
+            file::run(command, &mut draft).map_err(located)?;
+        }
     }
     if let Some(config) = &invocation.config {
         file::read(config, &mut draft)?;
@@ -142,6 +138,12 @@ impl Prepared {
         publisher.publish(draft)?;
         let control = open_control(control, user.as_ref(), &environment)?;
 
+        if let Some(user) = &user {
+            publisher
+                .listeners
+                .give_to(user)
+                .map_err(failed("cannot hand the listeners over to the user"))?;
+        }
         give_up_rights(invocation.chroot.as_deref(), user.as_ref(), &keep)?;
         publisher.open_logs()?;
         let pid_file = invocation.pidfile.as_deref().map(create_pid_file).transpose()?;
@@ -162,6 +164,8 @@ impl Prepared {
             Steward::new(shared, environment, publisher, invocation.config, order_queue, replies, workers);
         let steward = spawn("steward", move || steward.run()).map_err(failed("cannot start a thread"))?;
         if let Some(ready) = ready {
+            diagnostics::flush();
+            diagnostics::leave_terminal();
             ready.tell().map_err(failed("whoever started pen is gone"))?;
         }
         sessions.run();

@@ -76,7 +76,7 @@ struct Pair {
     client: Option<Stream>,
     server: Option<Accepted>,
     pen: Pen,
-    _manual: Manual,
+    manual: Manual,
 }
 
 impl Pair {
@@ -94,7 +94,7 @@ impl Pair {
         let pen = if command.is_empty() { builder } else { builder.command(command) }.start();
         let client = pen.connect();
         let server = manual.accept();
-        Self { client: Some(client), server: Some(server), pen, _manual: manual }
+        Self { client: Some(client), server: Some(server), pen, manual }
     }
 
     fn client(&self) -> &Stream {
@@ -532,8 +532,9 @@ fn shutdown_timeout_lets_connections_end_by_themselves() {
     wait_until("the listener is closed", || Stream::connect(pair.pen.address()).is_err());
     pair.client().send("still");
     assert_eq!(pair.server().receive(5), b"still");
-    let Pair { client, server, pen, .. } = pair;
-    drop((client, server));
+    let Pair { client, server, pen, manual } = pair;
+    // The server itself goes too: it may hold connections of the wait above.
+    drop((client, server, manual));
     assert_eq!(pen.wait().code, Some(0));
 }
 

@@ -37,6 +37,17 @@ pub enum CommandError {
     },
 }
 
+impl CommandError {
+    /// The same for a file or an option, where an unknown command is not ignored, and errors have a place before them.
+    pub fn reason(&self) -> String {
+        if let CommandError::Unknown(word) = self {
+            return format!("unknown command '{word}': penctl's 'help' lists the commands");
+        }
+        let answer = self.to_string();
+        answer.strip_prefix("error: ").unwrap_or(&answer).to_owned()
+    }
+}
+
 /// Reads one line of the language, without its newline. `None` for an empty line or a comment.
 pub fn parse(line: &str) -> Result<Option<Command>, CommandError> {
     let line = line.strip_suffix('\r').unwrap_or(line);

@@ -16,7 +16,7 @@ use crate::os::local_time::LocalTime;
 pub enum Destination {
     /// Lines on standard error.
     Stderr,
-    /// The system's log, facility `daemon`.
+    /// The system's log, facility `daemon`; until [`super::leave_terminal`] warnings and errors are told on stderr as well.
     Syslog,
 }
 
@@ -43,19 +43,37 @@ impl Sink {
             Destination::Stderr => Sink::Lines(Box::new(io::stderr())),
             Destination::Syslog => {
                 let mut syslog = Syslog::new(Path::new(SYSLOG_SOCKET));
-                if let Err(error) = syslog.connect() {
-                    eprintln!(
-                        "pen: cannot reach syslog at {SYSLOG_SOCKET}: {error}; messages are lost until it is there"
-                    );
-                }
+                // Whoever starts pen is told when they would otherwise miss something: at `leave_terminal`.
+                let _ = syslog.connect();
                 Sink::Syslog(syslog)
             }
+        }
+    }
+
+    /// From now on nobody reads stderr.
+    pub(super) fn leave_terminal(&mut self) {
+        let Sink::Syslog(syslog) = self else { return };
+        syslog.on_terminal = false;
+        if syslog.connected.is_none()
+            && let Err(error) = syslog.connect()
+        {
+            eprintln!(
+                "pen: cannot reach syslog at {SYSLOG_SOCKET}: {error}; messages are lost until it is there"
+            );
         }
     }
 
     pub(super) fn write(&mut self, message: &Message) -> io::Result<()> {
         match self {
             Sink::Lines(lines) => lines.write_all(line(message).as_bytes()),
+            Sink::Syslog(syslog) if syslog.on_terminal => {
+                if message.level <= Level::Warn {
+                    eprintln!("pen: {}", message.text);
+                }
+                // Once pen is up, failures to reach syslog count.
+                let _ = syslog.send(packet(message).as_bytes());
+                Ok(())
+            }
             Sink::Syslog(syslog) => syslog.send(packet(message).as_bytes()),
         }
     }
@@ -86,11 +104,12 @@ fn packet(message: &Message) -> String {
 pub(super) struct Syslog {
     path: PathBuf,
     connected: Option<UnixDatagram>,
+    on_terminal: bool,
 }
 
 impl Syslog {
     pub(super) fn new(path: &Path) -> Syslog {
-        Syslog { path: path.to_owned(), connected: None }
+        Syslog { path: path.to_owned(), connected: None, on_terminal: true }
     }
 
     fn connect(&mut self) -> io::Result<&UnixDatagram> {

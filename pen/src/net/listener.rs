@@ -19,6 +19,7 @@ use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use super::connection::Peer;
 use super::stream::Stream;
 use crate::engine::time::Tick;
+use crate::os::privileges::User;
 use crate::os::socket;
 use crate::settings::ServiceIndex;
 
@@ -156,6 +157,14 @@ impl ListenSocket {
             Kind::Tcp(listener) => socket::refuse_new_peers(listener),
             Kind::Unix(_) => Ok(()),
         }
+    }
+
+    /// Makes the socket the user's, as if the user had opened it: only sockets of one user can share an address.
+    pub fn give_to(&self, user: &User) -> io::Result<()> {
+        if let Kind::Tcp(listener) = &self.kind {
+            nix::unistd::fchown(listener, Some(user.uid), None)?;
+        }
+        Ok(())
     }
 
     fn fd(&self) -> i32 {

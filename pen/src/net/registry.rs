@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::listener::{ListenSocket, ListenerId, TcpOptions};
 use super::worker::Message;
 use crate::engine::time::Tick;
+use crate::os::privileges::User;
 use crate::settings::{Place, ServiceIndex};
 use crate::shared::Shared;
 
@@ -121,6 +122,11 @@ impl Registry {
             }
             self.entries.push(entry);
         }
+    }
+
+    /// Makes the listeners the user's, who may then open more sockets beside those that leave.
+    pub fn give_to(&self, user: &User) -> io::Result<()> {
+        self.entries.iter().flat_map(|entry| &entry.sockets).try_for_each(|socket| socket.give_to(user))
     }
 
     /// Where a listener that was asked for as `asked` really listens.

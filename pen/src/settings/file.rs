@@ -1,9 +1,10 @@
-//! Files of commands: `-F`, HUP and `include`. A file goes into a draft whole, or the draft is dropped.
+//! Commands that nobody waits for an answer of: in files (`-F`, HUP, `include`) and in options. A file goes into a draft whole, or
+//! the draft is dropped.
 
 use std::io::Read;
 use std::path::Path;
 
-use common::command::parse;
+use common::command::{Command, parse};
 
 use super::apply::{Action, Outcome, apply};
 use super::draft::Draft;
@@ -18,6 +19,11 @@ pub fn read(path: &Path, draft: &mut Draft) -> Result<(), String> {
     draft.within_file(|draft| read_nested(path, draft, 1))
 }
 
+/// Runs a command of the command line.
+pub fn run(command: Command, draft: &mut Draft) -> Result<(), String> {
+    run_nested(command, draft, 0)
+}
+
 fn read_nested(path: &Path, draft: &mut Draft, depth: usize) -> Result<(), String> {
     let text = contents(path).map_err(|error| format!("{}: {error}", path.display()))?;
     for (number, line) in (1..).zip(text.lines()) {
@@ -27,22 +33,25 @@ fn read_nested(path: &Path, draft: &mut Draft, depth: usize) -> Result<(), Strin
 }
 
 fn run_line(line: &str, draft: &mut Draft, depth: usize) -> Result<(), String> {
-    let Some(command) = parse(line).map_err(|error| {
-        let error = error.to_string();
-        error.strip_prefix("error: ").map_or(error.clone(), str::to_owned)
-    })?
-    else {
-        return Ok(());
-    };
+    match parse(line).map_err(|error| error.reason())? {
+        Some(command) => run_nested(command, draft, depth),
+        None => Ok(()),
+    }
+}
+
+/// `depth`: of the files that the command stands in; 0 for none.
+fn run_nested(command: Command, draft: &mut Draft, depth: usize) -> Result<(), String> {
     match apply(command, draft)? {
         // Nobody is there to be answered.
         Outcome::Done | Outcome::Answer(_) | Outcome::ListeningAddresses | Outcome::Question(_) => Ok(()),
         Outcome::Action(Action::Include(_)) if depth == DEEPEST => {
             Err(format!("files include each other more than {DEEPEST} deep"))
         }
-        Outcome::Action(Action::Include(file)) => read_nested(&file, draft, depth + 1),
-        Outcome::Action(Action::Close(_)) => Err("'close' has no place in a file".to_owned()),
-        Outcome::Action(Action::Exit) => Err("'exit' has no place in a file".to_owned()),
+        Outcome::Action(Action::Include(file)) => {
+            draft.within_file(|draft| read_nested(&file, draft, depth + 1))
+        }
+        Outcome::Action(Action::Close(_)) => Err("'close' is for the control port only".to_owned()),
+        Outcome::Action(Action::Exit) => Err("'exit' is for the control port only".to_owned()),
     }
 }
 

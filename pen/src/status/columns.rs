@@ -1,6 +1,6 @@
 //! Columns of text, as wide as what they hold.
 
-use std::fmt::{self, Display, Formatter, Write};
+use std::fmt::{self, Display, Formatter};
 
 /// A table under construction; displayed, it is a line of titles and a line a row, each ended by a newline.
 #[derive(Debug, Default)]
@@ -58,13 +58,13 @@ impl Columns {
     fn line<'a>(&'a self, cell: impl Fn(&'a Column) -> &'a str) -> String {
         let mut line = String::new();
         for column in &self.columns {
-            line.push_str(INDENT);
-            let (cell, width) = (cell(column), column.width);
-            // Writing to a String cannot fail.
-            let _ = match column.align {
-                Align::Left => write!(line, "{cell:<width$}"),
-                Align::Right => write!(line, "{cell:>width$}"),
+            let cell = cell(column);
+            let padding = " ".repeat(column.width.saturating_sub(cell.chars().count()));
+            let (first, second) = match column.align {
+                Align::Left => (cell, padding.as_str()),
+                Align::Right => (padding.as_str(), cell),
             };
+            line.extend([INDENT, first, second]);
         }
         line
     }

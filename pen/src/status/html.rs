@@ -139,7 +139,9 @@ fn write_totals(f: &mut Formatter<'_>, service: &ServiceStatus) -> fmt::Result {
 }
 
 fn write_server(f: &mut Formatter<'_>, server: &ServerStatus) -> fmt::Result {
-    let ServerStatus { slot, name, address, port, state, connections, max, hard, weight, prio, .. } = server;
+    let ServerStatus {
+        slot, name, address, port, state, connections, connects, max, hard, weight, prio, ..
+    } = server;
     writeln!(f, "<tr class=\"{}\">", state.word())?;
     match name {
         Some(name) => titled_cell(f, slot, name)?,
@@ -148,7 +150,10 @@ fn write_server(f: &mut Formatter<'_>, server: &ServerStatus) -> fmt::Result {
     cell(f, address)?;
     cell(f, state)?;
     cell(f, port)?;
-    cell(f, connections)?;
+    match connects {
+        0 => cell(f, connections)?,
+        connects => titled_cell(f, connections, format_args!("{connects} so far"))?,
+    }
     cell(f, max)?;
     cell(f, hard)?;
     bytes_cell(f, server.sent)?;
@@ -261,9 +266,14 @@ impl Display for Of<'_> {
     }
 }
 
-/// The box can be focused, so that a keyboard can scroll it.
-fn open_table(f: &mut Formatter<'_>, class: &str, caption: impl Display, titles: &[&str]) -> fmt::Result {
-    writeln!(f, "<div class=\"box\" role=\"region\" aria-label=\"{class}\" tabindex=\"0\">")?;
+/// The caption is markup. The box can be focused, so that a keyboard can scroll it.
+fn open_table(
+    f: &mut Formatter<'_>,
+    class: &str,
+    caption: fmt::Arguments<'_>,
+    titles: &[&str],
+) -> fmt::Result {
+    writeln!(f, "<div class=\"box\" role=\"region\" aria-label=\"{caption}\" tabindex=\"0\">")?;
     writeln!(f, "<table class=\"{class}\">\n<caption>{caption}</caption>\n<thead>\n<tr>")?;
     for title in titles {
         writeln!(f, "<th scope=\"col\">{title}</th>")?;

@@ -53,6 +53,7 @@ fn a_server_is_a_row_of_plain_words_and_numbers() {
     let www = ServerStatus {
         name: Some("www1".to_owned()),
         connections: 3,
+        connects: 77,
         max: 10,
         hard: 20,
         sent: 15,
@@ -73,6 +74,7 @@ fn a_server_is_a_row_of_plain_words_and_numbers() {
         ]
     );
     assert!(page.contains("<td title=\"www1\">0</td>\n"));
+    assert!(page.contains("<td title=\"77 so far\">3</td>\n"));
     assert!(page.contains("<td title=\"12.3 GB\">12345678901</td>\n"));
 }
 
@@ -182,81 +184,3 @@ fn the_page_needs_nothing_from_outside() {
         assert!(!page.contains(reference), "{reference}");
     }
 }
-// LOOK-BEGIN
-#[test]
-fn look() {
-    let mut s = sample::snapshot();
-    s.services.clear();
-    let mut sv = sample::service("default");
-    sv.listen = vec!["0.0.0.0:80".into(), "[::]:80".into()];
-    sv.modes = vec!["weight", "prio"];
-    sv.accepted = 1_204_331;
-    sv.refused = 17;
-    sv.unserved = 3;
-    sv.connections = 10;
-    sv.pending = 2;
-    sv.conn_max = 5000;
-    sv.log = Some("/var/log/pen/access.log".into());
-    sv.fallbacks = vec![FallbackStatus { role: "emergency", server: sample::server(9) }];
-    let st =
-        [ServerState::Up, ServerState::Up, ServerState::Blacklisted(23), ServerState::Up, ServerState::Empty];
-    sv.servers = (0..5u8)
-        .map(|i| ServerStatus {
-            state: st[usize::from(i)],
-            name: [Some("www1".to_owned()), Some("www2".into()), None, None, None][usize::from(i)].clone(),
-            connections: [4, 5, 0, 1, 0][usize::from(i)],
-            max: if i == 4 { 0 } else { 100 },
-            hard: if i < 2 { 120 } else { 0 },
-            sent: [18_234_567, 1_234_567, 88_000, 900, 0][usize::from(i)],
-            received: [98_234_567_123, 1_234_567_000, 88_000_000, 12_900, 0][usize::from(i)],
-            weight: u32::from(i) * 10,
-            ..sample::server(i)
-        })
-        .collect();
-    sv.servers[3].address = "2001:db8:85a3::8a2e:370:7334".into();
-    sv.servers[4].address = "0.0.0.0".into();
-    sv.servers[4].port = 0;
-    sv.servers[2].failures = 12;
-    sv.servers[2].last_error = Some("connection refused".into());
-    sv.clients = (0..20u8)
-        .map(|i| ClientStatus {
-            age: u64::from(i) * 7,
-            open: u32::from(i < 4),
-            connects: 1 + u64::from(i) * 13,
-            sent: u64::from(i).pow(8),
-            received: u64::from(i).pow(4),
-            last_server: Some(u32::from(i % 4)),
-            ..sample::client(i)
-        })
-        .collect();
-    s.connections = (0..10u8)
-        .map(|i| ConnectionStatus {
-            pending_down: usize::from(i % 3) * 16384,
-            state: super::super::snapshot::ConnectionState {
-                connecting: i == 9,
-                client_closed: i == 4,
-                server_closed: false,
-            },
-            ..sample::connection(i)
-        })
-        .collect();
-    s.services.push(sv.clone());
-    std::fs::write("/tmp/stwork/one.html", render(&s)).unwrap();
-    std::fs::write("/tmp/stwork/one.txt", super::super::text::render(&s)).unwrap();
-    sv.name = "mail".into();
-    s.services.push(sv);
-    std::fs::write("/tmp/stwork/two.html", render(&s)).unwrap();
-    std::fs::write(
-        "/tmp/stwork/hostile.html",
-        render(&sample::named("x</td></style><script>alert(1)</script>\"'&\u{202e}\n")),
-    )
-    .unwrap();
-    let mut big = sample::snapshot();
-    big.services[0].clients =
-        (0..100_000u32).map(|i| ClientStatus { index: i, ..sample::client(1) }).collect();
-    let t = std::time::Instant::now();
-    let n = render(&big).len();
-    println!("{n} {:?}", t.elapsed());
-}
-use super::super::snapshot::ServerState;
-// LOOK-END
