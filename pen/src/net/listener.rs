@@ -307,3 +307,6 @@ impl From<&io::Error> for AcceptTrouble {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
