@@ -104,11 +104,7 @@ impl Backend {
 
     fn open(address: &Address, directory: Option<TempDir>, service: Box<Service>) -> io::Result<Self> {
         raise_descriptor_limit();
-        let listener = bind(address)?;
-        let address = match listener.local_addr()?.as_socket() {
-            Some(bound) => Address::Ip(bound),
-            None => address.clone(),
-        };
+        let (listener, address) = bind_for_good(address)?;
         let shared = Shared {
             service,
             current: AtomicUsize::new(0),
@@ -193,6 +189,15 @@ impl Drop for Backend {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Binds to `address`, whose port may be 0; the port found stays bound through every shutdown and new listen.
+fn bind_for_good(address: &Address) -> io::Result<(Socket, Address)> {
+    let finder = bind(address)?;
+    let Some(found) = finder.local_addr()?.as_socket() else { return Ok((finder, address.clone())) };
+    // The kernel takes a port that it chose back at a shutdown, and leaves one that was asked for.
+    let found = Address::Ip(found);
+    Ok((bind(&found)?, found))
 }
 
 fn bind(address: &Address) -> io::Result<Socket> {

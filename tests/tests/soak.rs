@@ -178,6 +178,7 @@ fn live(stream: Stream, life: Life, complaints: &Complaints, vanished: &Sender<S
         return vanished.send(stream).expect("the graveyard is open");
     }
     let (arrived, end) = check(life.downward(), &stream);
+    let end = if was_reset(&said) { End::Reset } else { end };
     match arrived {
         None => complaints.add(&life, "the client got wrong bytes"),
         Some(arrived) if life.is_orderly() => {
@@ -220,15 +221,21 @@ fn serve(stream: &Stream, complaints: &Complaints, vanished: &Sender<Stream>) {
     }
     let life = Life::of(u64::from_le_bytes(number));
     if life.server_first {
-        say_down(stream, life, vanished);
-        hear_up(stream, life, complaints);
+        let said = say_down(stream, life, vanished);
+        hear_up(stream, life, &said, complaints);
     } else {
-        hear_up(stream, life, complaints);
-        say_down(stream, life, vanished);
+        hear_up(stream, life, &Ok(()), complaints);
+        // The client may be gone by now, as it may.
+        let _ = say_down(stream, life, vanished);
     }
 }
 
-fn hear_up(stream: &Stream, life: Life, complaints: &Complaints) {
+/// Whether it was a write that met the reset: the kernel tells it once, and the reads that follow just end.
+fn was_reset(written: &io::Result<()>) -> bool {
+    written.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::ConnectionReset)
+}
+
+fn hear_up(stream: &Stream, life: Life, said: &io::Result<()>, complaints: &Complaints) {
     // Without a half-close the server stops to listen when it has heard all; it knows how much that is.
     let whole = life.client == Ending::Orderly && !(life.half_close);
     let mut heard = 0;
@@ -247,6 +254,7 @@ fn hear_up(stream: &Stream, life: Life, complaints: &Complaints) {
             Err(_) => break End::Reset,
         }
     };
+    let end = if was_reset(said) { End::Reset } else { end };
     match life.client {
         Ending::Orderly if life.server != Ending::Orderly => {}
         Ending::Orderly if heard != life.up || end != End::Eof => {
@@ -259,18 +267,18 @@ fn hear_up(stream: &Stream, life: Life, complaints: &Complaints) {
     }
 }
 
-fn say_down(stream: &Stream, life: Life, vanished: &Sender<Stream>) {
+fn say_down(stream: &Stream, life: Life, vanished: &Sender<Stream>) -> io::Result<()> {
     let length = match life.server {
         Ending::Orderly => life.down,
         Ending::ResetAfter(count) | Ending::VanishAfter(count) => count,
     };
-    // The client may be gone, as it may.
-    let _ = life.downward().write_to(stream, length);
+    let said = life.downward().write_to(stream, length);
     match life.server {
         Ending::Orderly => stream.finish(),
         Ending::ResetAfter(_) => stream.reset_on_close(),
         Ending::VanishAfter(_) => _ = vanished.send(stream.duplicate()),
     }
+    said
 }
 
 /// Reads to the end: how many bytes came (`None`: wrong ones), and how it ended.
