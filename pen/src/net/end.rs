@@ -271,6 +271,10 @@ impl End {
         self.writable = false;
         self.failed = true;
         self.readable = true;
+        self.writable = false;
         self.pending = None;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -285,3 +285,6 @@ pub fn needs_only_v6(place: &Place, all: &[Place]) -> bool {
     v6.ip().is_unspecified()
         && all.contains(&Place::Inet(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), v6.port())))
 }
+
+#[cfg(test)]
+mod tests;
