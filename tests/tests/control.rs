@@ -126,9 +126,9 @@ const OURS: &[(&str, &str)] = &[
     ("tcp_fastclose both", ""),
     ("tcp_fastclose off", ""),
     ("no keepalive", ""),
-    ("backlog 600", "600\n"),
-    ("multi_accept 50", "50\n"),
-    ("shutdown_timeout 3", "3\n"),
+    ("backlog 600", ""),
+    ("multi_accept 50", ""),
+    ("shutdown_timeout 3", ""),
     ("web_stats page.html", "page.html\n"),
     ("no web_stats", ""),
 ];
