@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::control::listener::with_port;
 use crate::net::listener::{Inherited, TcpOptions};
 use crate::net::registry::{Plan, Registry, Wanted, needs_only_v6};
 use crate::request_log::{Destination, RequestLog};
@@ -62,20 +61,20 @@ impl Publisher {
         Ok(())
     }
 
-    /// Puts the port that a listener got where the user asked for any.
+    /// Notes the ports that listeners got where the user asked for any.
     fn tell_ports(&self, settings: &mut Settings, plan: &Plan) {
         for (index, service) in (0..).map(ServiceIndex).zip(&mut settings.services) {
             if !service
                 .listen
                 .iter()
-                .any(|on| matches!(on.asked, Place::Inet(address) if address.port() == 0))
+                .any(|on| matches!(on.bound, Place::Inet(address) if address.port() == 0))
             {
                 continue;
             }
             for on in &mut Arc::make_mut(service).listen {
                 let bound = plan.bound(index, &on.asked).or_else(|| self.listeners.bound(index, &on.asked));
-                if let Some(Place::Inet(address)) = bound {
-                    on.text = with_port(&on.text, address.port());
+                if let Some(bound) = bound {
+                    on.bind_to(bound);
                 }
             }
         }

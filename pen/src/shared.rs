@@ -106,13 +106,30 @@ impl Shared {
         self.settings.load().services.iter().map(|service| service.state.connections.used()).sum()
     }
 
-    /// Takes room for a connection of `service`; `None`: there is none now.
-    pub fn take_room(self: &Arc<Shared>, service: &Service) -> Option<Room> {
+    /// Takes room for a connection of `service` and for its connect; `None`: there is none now.
+    ///
+    /// It looks before it takes, because taking one and giving it back for want of the other would wake those who wait.
+    pub fn take_room(self: &Arc<Shared>, service: &Service) -> Option<(Room, PendingRoom)> {
+        let (state, limits) = (&service.state, &service.limits);
+        let there_is_room = state.connections.used() < limits.conn_max as usize
+            && state.pending.used() < limits.pending_max as usize
+            && self.descriptors.used() + DESCRIPTORS_PER_CONNECTION
+                <= self.descriptor_limit.load(Ordering::Relaxed);
+        if !there_is_room {
+            return None;
+        }
+        let room = self.take_connection(service)?;
+        let pending = state.pending.take(1, limits.pending_max as usize);
+        pending.then(|| (room, PendingRoom { shared: Arc::clone(self), service: Arc::clone(state) }))
+    }
+
+    fn take_connection(self: &Arc<Shared>, service: &Service) -> Option<Room> {
         let state = &service.state;
         if !state.connections.take(1, service.limits.conn_max as usize) {
             return None;
         }
-        if !self.descriptors.take(DESCRIPTORS_PER_CONNECTION, self.descriptor_limit.load(Ordering::Relaxed)) {
+        let descriptors = self.descriptor_limit.load(Ordering::Relaxed);
+        if !self.descriptors.take(DESCRIPTORS_PER_CONNECTION, descriptors) {
             state.connections.give_back(1);
             return None;
         }
@@ -122,15 +139,6 @@ impl Shared {
             return None;
         };
         Some(Room { shared: Arc::clone(self), service: Arc::clone(state), number })
-    }
-
-    /// Takes room for a connect in progress; `None`: there is none now.
-    pub fn take_pending_room(self: &Arc<Shared>, service: &Service) -> Option<PendingRoom> {
-        let state = &service.state;
-        state
-            .pending
-            .take(1, service.limits.pending_max as usize)
-            .then(|| PendingRoom { shared: Arc::clone(self), service: Arc::clone(state) })
     }
 
     /// There is room again: whoever waits for it is told, whatever thread it is.

@@ -3,7 +3,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
@@ -29,8 +29,8 @@ use crate::publish::Publisher;
 use crate::settings::apply::listen;
 use crate::settings::draft::{Draft, Environment, Stage};
 use crate::settings::resolve::SystemResolver;
-use crate::settings::{Place, Settings, file, servers};
-use crate::shared::{Clock, Shared};
+use crate::settings::{ListenOn, Place, Settings, file, servers};
+use crate::shared::{Clock, DESCRIPTORS_PER_CONNECTION, Shared};
 
 /// Why pen does not start: one line.
 #[derive(Debug, thiserror::Error)]
@@ -69,8 +69,9 @@ pub struct Prepared {
     invocation: Invocation,
     draft: Draft,
     environment: Arc<Environment>,
-    control: Option<ListenAddr>,
+    control: Option<ListenOn>,
     user: Option<User>,
+    give_up: Arc<AtomicBool>,
 }
 
 /// Takes in the command line's meaning and the `-F` file: all that can be wrong before sockets are opened.
@@ -79,16 +80,16 @@ pub fn prepare(mut invocation: Invocation) -> Result<Prepared, Failure> {
         // It must mean the same at HUP, wherever pen is then.
         *config = std::path::absolute(&*config).map_err(|error| format!("{}: {error}", config.display()))?;
     }
-    let control = invocation.control.as_deref().map(str::parse::<ListenAddr>).transpose();
-    let control = control.map_err(|error| Failure::Usage(format!("-C: {error}")))?;
     let user =
         invocation.user.as_deref().map(User::resolve).transpose().map_err(|error| error.to_string())?;
+    let resolver = SystemResolver::default();
     let environment = Arc::new(Environment {
-        resolver: Box::new(SystemResolver),
+        resolver: Box::new(resolver.clone()),
         control: OnceLock::new(),
         exit_enabled: invocation.enable_exit,
         generations: AtomicU32::new(0),
     });
+    let control = invocation.control.as_deref().map(|text| control_address(text, &resolver)).transpose()?;
     let mut draft = Draft::new(Settings::initial(), Stage::Start, Arc::clone(&environment));
     take_in_arguments(&invocation, &mut draft)?;
     for step in &invocation.steps {
@@ -105,7 +106,13 @@ pub fn prepare(mut invocation: Invocation) -> Result<Prepared, Failure> {
         let error = "no listening address: '[host:]port' as argument or 'listen' in the -F file is expected";
         return Err(Failure::Usage(error.to_owned()));
     }
-    Ok(Prepared { invocation, draft, environment, control, user })
+    Ok(Prepared { invocation, draft, environment, control, user, give_up: resolver.give_up })
+}
+
+/// Where the control port is to be.
+fn control_address(text: &str, resolver: &SystemResolver) -> Result<ListenOn, Failure> {
+    let address: ListenAddr = text.parse().map_err(|error| Failure::Usage(format!("-C: {error}")))?;
+    Ok(ListenOn::resolve(&address, resolver).map_err(|error| format!("-C {text}: {error}"))?)
 }
 
 /// The positional arguments: where to listen, and the servers.
@@ -125,7 +132,7 @@ fn take_in_arguments(invocation: &Invocation, draft: &mut Draft) -> Result<(), F
 impl Prepared {
     /// Opens everything, tells `ready`, and serves until pen is told to stop.
     pub fn run(self, clock: Clock, ready: Option<Ready>) -> Result<(), Failure> {
-        let Prepared { invocation, draft, environment, control, user } = self;
+        let Prepared { invocation, draft, environment, control, user, give_up } = self;
         let failed = |what: &'static str| move |error| format!("{what}: {error}");
 
         let descriptors =
@@ -152,10 +159,10 @@ impl Prepared {
         let waker = Waker::new(poll.registry(), REPLIES).map_err(failed("cannot make the control poll"))?;
         let replies = Replies::new(waker);
         let signals = Signals::new().map_err(failed("cannot catch signals"))?;
-        let (orders, order_queue) = orders();
+        let (orders, order_queue) = orders(give_up);
         let sessions = Sessions::new(poll, signals, control, Arc::clone(&shared), orders, replies.clone())
             .map_err(failed("cannot watch the control port"))?;
-        shared.allow_descriptors(descriptors_for_connections(descriptors));
+        shared.allow_descriptors(descriptors_for_connections(descriptors)?);
         announce(&shared, &environment);
 
         diagnostics::start_writer().map_err(failed("cannot start a thread"))?;
@@ -214,7 +221,7 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<th
 
 /// Opens the control port, if one is wanted and allowed.
 fn open_control(
-    address: Option<ListenAddr>,
+    address: Option<ListenOn>,
     user: Option<&User>,
     environment: &Environment,
 ) -> Result<Option<ControlListener>, Failure> {
@@ -225,7 +232,7 @@ fn open_control(
         );
         return Ok(None);
     }
-    let listener = ControlListener::open(&address, user, &*environment.resolver)?;
+    let listener = ControlListener::open(&address, user)?;
     // It is set once, here.
     let _ = environment.control.set(listener.text.clone());
     Ok(Some(listener))
@@ -254,10 +261,16 @@ fn create_pid_file(path: &Path) -> Result<PidFile, Failure> {
 }
 
 /// What connections may use of `limit` descriptors, now that everything else is open.
-fn descriptors_for_connections(limit: u64) -> usize {
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+fn descriptors_for_connections(most: u64) -> Result<usize, Failure> {
+    let limit = usize::try_from(most).unwrap_or(usize::MAX);
     let open = std::fs::read_dir("/proc/self/fd").map_or(64, Iterator::count);
-    limit.saturating_sub(open).saturating_sub(RESERVED_DESCRIPTORS.min(limit / 4))
+    let left = limit.saturating_sub(open).saturating_sub(RESERVED_DESCRIPTORS.min(limit / 4));
+    if left < DESCRIPTORS_PER_CONNECTION {
+        return Err(
+            format!("the descriptor limit of {limit} is too low: it leaves none for connections").into()
+        );
+    }
+    Ok(left)
 }
 
 fn announce(shared: &Shared, environment: &Environment) {

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::typed::StatusFormat;
+use super::typed::{Question, StatusFormat};
 use super::words::{Problem, Words};
 use super::{Command, Effect, Form, LONGEST, Row, Scope};
 
@@ -18,7 +18,9 @@ pub(super) static ROWS: &[Row] = &[
     Row {
         name: "connection",
         args: "N",
-        form: Form::Plain(|words| Ok(Command::Connection(words.need_number("connection", &NUMBERS)?))),
+        form: Form::Plain(|words| {
+            Ok(Command::Ask(Question::Connection(words.need_number("connection", &NUMBERS)?)))
+        }),
         scope: Scope::Process,
         effect: Effect::Live,
         about: "Tells the state of connection N",
@@ -26,7 +28,7 @@ pub(super) static ROWS: &[Row] = &[
     Row {
         name: "connections",
         args: "",
-        form: Form::Plain(|_| Ok(Command::Connections)),
+        form: Form::Plain(|_| Ok(Command::Ask(Question::Connections))),
         scope: Scope::Service,
         effect: Effect::Live,
         about: "Lists the open connections, a line each",
@@ -50,7 +52,9 @@ pub(super) static ROWS: &[Row] = &[
     Row {
         name: "recent",
         args: "[T]",
-        form: Form::Plain(|words| Ok(Command::Recent(words.number("time", &(0..=LONGEST))?.unwrap_or(300)))),
+        form: Form::Plain(|words| {
+            Ok(Command::Ask(Question::Recent(words.number("time", &(0..=LONGEST))?.unwrap_or(300))))
+        }),
         scope: Scope::Service,
         effect: Effect::Live,
         about: "Lists the clients of the last T seconds, a line each (300)",
@@ -58,7 +62,9 @@ pub(super) static ROWS: &[Row] = &[
     Row {
         name: "socket",
         args: "F",
-        form: Form::Plain(|words| Ok(Command::Socket(words.need_number("descriptor", &NUMBERS)?))),
+        form: Form::Plain(|words| {
+            Ok(Command::Ask(Question::Socket(words.need_number("descriptor", &NUMBERS)?)))
+        }),
         scope: Scope::Process,
         effect: Effect::Live,
         about: "Tells which connection file descriptor F belongs to",
@@ -77,7 +83,7 @@ pub(super) static ROWS: &[Row] = &[
 const NUMBERS: RangeInclusive<u32> = 0..=0x7fff_ffff;
 
 fn status(words: &mut Words<'_>) -> Result<Command, Problem> {
-    Ok(Command::Status(match words.next() {
+    Ok(Command::Ask(Question::Status(match words.next() {
         None | Some("html") => StatusFormat::Html,
         Some("text") => StatusFormat::Text,
         Some("json") => return Err(Problem::Later { words: "status json", capability: "JSON" }),
@@ -85,5 +91,5 @@ fn status(words: &mut Words<'_>) -> Result<Command, Problem> {
             return Err(Problem::Later { words: "status prometheus", capability: "Prometheus" });
         }
         Some(word) => return Err(Problem::Wrong(format!("bad format '{word}': html or text is expected"))),
-    }))
+    })))
 }

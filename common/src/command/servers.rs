@@ -1,6 +1,6 @@
 //! The servers of a service, and those outside its table.
 
-use super::typed::{Fallback, Number, ServerChanges, ServerHost, Slot};
+use super::typed::{Fallback, Number, Question, ServerChanges, ServerHost, Slot};
 use super::words::{Problem, Words, acl_number, number, parsed};
 use super::{Command, Effect, Form, LONGEST, Row, Scope};
 use crate::addr::{CONNECTIONS_MOST, Port, WEIGHT_MOST, decimal, socket_path};
@@ -53,7 +53,7 @@ pub(super) static ROWS: &[Row] = &[
     Row {
         name: "servers",
         args: "",
-        form: Form::Plain(|_| Ok(Command::Servers)),
+        form: Form::Plain(|_| Ok(Command::Ask(Question::Servers))),
         scope: Scope::Service,
         effect: Effect::Live,
         about: "Lists the servers, a line each",

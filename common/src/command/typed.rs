@@ -29,8 +29,6 @@ pub enum Command {
     Server(Slot, ServerChanges),
     /// Takes a server away.
     NoServer(Slot),
-    /// Lists the servers.
-    Servers,
     /// Names the server for clients that no regular server takes; `None` for none.
     Fallback(Fallback, Option<ServerAddr>),
     /// Sets the local address of connections to servers; `None` lets the kernel choose.
@@ -50,18 +48,10 @@ pub enum Command {
 
     /// Ends a connection by its number.
     Close(u32),
-    /// Tells about a connection by its number.
-    Connection(u32),
-    /// Lists the open connections.
-    Connections,
-    /// Which connection a descriptor belongs to.
-    Socket(u32),
-    /// Lists clients seen within so many seconds.
-    Recent(u32),
+    /// Asks about servers, clients and connections as they are.
+    Ask(Question),
     /// Tells the modes of selection.
     Mode,
-    /// Tells everything.
-    Status(StatusFormat),
 
     /// Tells the control address.
     Control,
@@ -75,6 +65,23 @@ pub enum Command {
     Include(PathBuf),
     /// An old command that has nothing to do any more.
     Ignored,
+}
+
+/// What can be asked about servers, clients and connections as they are. Nothing changes by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// `servers`
+    Servers,
+    /// `connections`
+    Connections,
+    /// `connection N`
+    Connection(u32),
+    /// `socket F`
+    Socket(u32),
+    /// `recent SECONDS`
+    Recent(u32),
+    /// `status FORMAT`
+    Status(StatusFormat),
 }
 
 /// What a command with a `no` form says about a switch.

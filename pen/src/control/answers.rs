@@ -1,13 +1,25 @@
 //! Answers to questions about the running state.
 
-use common::command::StatusFormat;
+use std::sync::Arc;
+use std::thread;
 
-use crate::settings::apply::Question;
+use common::command::{Question, StatusFormat};
+
+use super::{Replies, SessionId};
+use crate::os::safe_file::replace_file;
 use crate::shared::Shared;
 use crate::status::{answers, collect, html, text};
 
-/// The answer. Takes as long as it takes to ask the workers and to write it down: not for the steward's thread.
-pub fn answer(question: Question, shared: &Shared) -> String {
+/// Answers a session from a thread of its own: asking the workers and writing it down takes as long as it takes.
+pub fn answer_later(question: Question, session: SessionId, shared: &Arc<Shared>, replies: &Replies) {
+    let (shared, replies_of_thread) = (Arc::clone(shared), replies.clone());
+    let work = move || replies_of_thread.send(session, answer(question, &shared));
+    if let Err(error) = thread::Builder::new().name("answer".to_owned()).spawn(work) {
+        replies.send(session, format!("error: cannot start a thread to answer: {error}"));
+    }
+}
+
+fn answer(question: Question, shared: &Shared) -> String {
     match question {
         Question::Servers => answers::server_lines(&collect::service(shared).servers),
         Question::Connections => answers::connection_lines(&collect::connections(shared)),
@@ -25,9 +37,20 @@ pub fn answer(question: Question, shared: &Shared) -> String {
             format!("Socket {descriptor} belongs to connection {number}\n")
         }
         Question::Recent(seconds) => answers::recent_lines(&collect::service(shared).clients, seconds),
-        Question::Status(StatusFormat::Html) => html::render(&collect::everything(shared)),
+        Question::Status(StatusFormat::Html) => status_page(shared),
         Question::Status(StatusFormat::Text) => text::render(&collect::everything(shared)),
     }
+}
+
+/// The status page, which also goes to the `-w` file.
+pub fn status_page(shared: &Shared) -> String {
+    let page = html::render(&collect::everything(shared));
+    if let Some(file) = &shared.settings.load().process.web_stats
+        && let Err(error) = replace_file(file, page.as_bytes())
+    {
+        log::error!("cannot write {}: {error}", file.display());
+    }
+    page
 }
 
 /// Whether there can be no such connection.

@@ -49,6 +49,8 @@ pub enum Order {
 pub struct Orders {
     queue: Sender<Order>,
     awaited: Arc<Awaited>,
+    /// Tells the resolver, for which the steward may be waiting, that it is in vain.
+    give_up: Arc<AtomicBool>,
 }
 
 /// The steward's end of [`Orders`].
@@ -65,11 +67,14 @@ struct Awaited {
     status: AtomicBool,
 }
 
-/// An empty queue of orders.
-pub fn orders() -> (Orders, OrderQueue) {
+/// An empty queue of orders; `give_up` is set when pen is told to stop.
+pub fn orders(give_up: Arc<AtomicBool>) -> (Orders, OrderQueue) {
     let (sender, receiver) = channel();
     let awaited = Arc::new(Awaited::default());
-    (Orders { queue: sender, awaited: Arc::clone(&awaited) }, OrderQueue { queue: receiver, awaited })
+    (
+        Orders { queue: sender, awaited: Arc::clone(&awaited), give_up },
+        OrderQueue { queue: receiver, awaited },
+    )
 }
 
 impl Orders {
@@ -94,6 +99,7 @@ impl Orders {
 
     /// TERM and INT.
     pub fn stop(&self) {
+        self.give_up.store(true, Ordering::Relaxed);
         self.send(Order::Stop);
     }
 

@@ -2,15 +2,15 @@
 //! silent, slow or hostile delays anybody else.
 
 use std::io::{self, ErrorKind};
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use common::client_addr::ClientAddr;
-use common::command::parse;
+use common::command::{Command, parse};
 use common::wire::{LineReader, Request, SESSION_LIMIT, SESSION_TIMEOUT};
 use mio::{Events, Poll, Token};
 
+use super::answers;
 use super::listener::ControlListener;
 use super::{Orders, Origin, Replies, SessionId};
 use crate::engine::time::Tick;
@@ -163,7 +163,7 @@ impl Sessions {
         let list = &settings.acls[usize::from(settings.process.control_acl)];
         match peer {
             ClientAddr::Unix => true,
-            ClientAddr::Ip(address) if list.is_empty() => is_this_machine(address),
+            ClientAddr::Ip(address) if list.is_empty() => address.is_loopback(),
             ClientAddr::Ip(_) => list.permits(peer),
         }
     }
@@ -186,7 +186,12 @@ impl Sessions {
                 Heard::Command(command) => {
                     session.phase = Phase::Waiting;
                     session.deadline = Tick(u64::MAX);
-                    self.orders.command(session.id, session.origin, command);
+                    match command {
+                        Command::Ask(question) => {
+                            answers::answer_later(question, session.id, &self.shared, &self.replies);
+                        }
+                        _ => self.orders.command(session.id, session.origin, command),
+                    }
                 }
                 Heard::Answer(answer) => session.answer(answer, now),
                 Heard::Nothing => session.phase = Phase::Over,
@@ -218,7 +223,7 @@ impl Sessions {
 
 /// What a request comes to.
 enum Heard {
-    Command(common::command::Command),
+    Command(Command),
     Answer(String),
     Nothing,
 }
@@ -228,7 +233,7 @@ fn interpret(request: Request, may_command: bool) -> Heard {
         Request::Http => return Heard::Nothing,
         _ if !may_command => {
             return Heard::Answer(
-                "error: control from other machines is closed: 'control_acl N' with an 'acl N permit ADDRESS' opens it"
+                "error: you may not control this pen: 'acl N permit ADDRESS' and 'control_acl N' say who may"
                     .to_owned(),
             );
         }
@@ -244,10 +249,6 @@ fn interpret(request: Request, may_command: bool) -> Heard {
         Ok(None) => Heard::Answer(String::new()),
         Err(error) => Heard::Answer(error.to_string()),
     }
-}
-
-fn is_this_machine(address: IpAddr) -> bool {
-    address.is_loopback()
 }
 
 impl Session {

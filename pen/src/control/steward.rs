@@ -5,15 +5,14 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use common::command::{Command, StatusFormat};
+use common::command::Command;
 
 use super::{Order, OrderQueue, Origin, Replies, SessionId, answers};
 use crate::engine::time::Tick;
 use crate::net::worker::Message;
-use crate::os::safe_file::replace_file;
 use crate::publish::Publisher;
 use crate::settings::DEFAULT_SERVICE;
-use crate::settings::apply::{Action, Outcome, Question, apply};
+use crate::settings::apply::{Action, Outcome, apply};
 use crate::settings::draft::{Draft, Environment, Stage};
 use crate::settings::file;
 use crate::shared::Shared;
@@ -89,10 +88,6 @@ impl Steward {
                 Ok(()) => Ok(self.listening_addresses()),
                 Err(error) => Err(error),
             },
-            Ok(Outcome::Question(question)) => {
-                self.answer_later(session, question);
-                return Mood::Serving;
-            }
             Ok(Outcome::Action(Action::Close(number))) => Ok(self.close(number)),
             Ok(Outcome::Action(Action::Include(file))) => self.include(&file, origin),
             Ok(Outcome::Action(Action::Exit)) => {
@@ -142,30 +137,25 @@ impl Steward {
         }
     }
 
-    /// USR1: the status file, or the log.
+    /// USR1: the status file, or the log. Beside the steward, because it may take long.
     fn write_status(&self) {
-        if self.shared.settings.load().process.web_stats.is_some() {
-            let shared = Arc::clone(&self.shared);
-            spawn("status", move || drop(html_status(&shared)));
-            return;
-        }
         let shared = Arc::clone(&self.shared);
-        spawn("status", move || {
-            let text = status::text::render(&status::collect::everything(&shared));
-            text.lines().for_each(|line| log::info!("{line}"));
+        let written = thread::Builder::new().name("status".to_owned()).spawn(move || {
+            if shared.settings.load().process.web_stats.is_some() {
+                answers::status_page(&shared);
+            } else {
+                let text = status::text::render(&status::collect::everything(&shared));
+                text.lines().for_each(|line| log::info!("{line}"));
+            }
         });
+        if let Err(error) = written {
+            log::error!("cannot start a thread to write the status: {error}");
+        }
     }
 
-    /// Answers from a thread of its own.
-    fn answer_later(&self, session: SessionId, question: Question) {
-        let (shared, replies) = (Arc::clone(&self.shared), self.replies.clone());
-        spawn("answer", move || {
-            let answer = match question {
-                Question::Status(StatusFormat::Html) => html_status(&shared),
-                _ => answers::answer(question, &shared),
-            };
-            replies.send(session, answer);
-        });
+    /// Whether there are connections, or may be in the queues of closing listeners.
+    fn somebody_is_left(&self) -> bool {
+        !self.publisher.listeners.is_empty() || self.shared.open_connections() > 0
     }
 
     fn draft(&self) -> Draft {
@@ -183,10 +173,14 @@ impl Steward {
         let patience = Duration::from_secs(self.shared.settings.load().process.shutdown_timeout.into());
         let deadline = self.shared.now().plus(patience);
         self.publisher.listeners.leave_all(patience);
-        while self.shared.open_connections() > 0 && self.shared.now() < deadline {
-            // A second TERM is obeyed at once.
-            if matches!(self.orders.next(Some(STOP_CHECK)), Some(Order::Stop)) {
-                break;
+        while self.somebody_is_left() && self.shared.now() < deadline {
+            match self.orders.next(Some(STOP_CHECK)) {
+                // A second TERM is obeyed at once.
+                Some(Order::Stop) => break,
+                Some(Order::Command(session, ..)) => {
+                    self.replies.send(session, "error: pen is stopping".to_owned());
+                }
+                Some(Order::Reload | Order::WriteStatus) | None => {}
             }
             self.publisher.listeners.close_left();
         }
@@ -194,30 +188,11 @@ impl Steward {
             mailbox.send(Message::Stop);
         }
         for worker in self.workers.drain(..) {
-            if worker.join().is_err() {
-                log::error!("a worker had ended with a panic");
-            }
+            // Its panic, if it had one, has ended the process.
+            let _ = worker.join();
         }
         for log in self.shared.settings.load().services.iter().filter_map(|service| service.request_log()) {
             log.drain(LOG_PATIENCE);
         }
-    }
-}
-
-/// The status page, which also goes to the `-w` file.
-fn html_status(shared: &Shared) -> String {
-    let page = answers::answer(Question::Status(StatusFormat::Html), shared);
-    if let Some(file) = &shared.settings.load().process.web_stats
-        && let Err(error) = replace_file(file, page.as_bytes())
-    {
-        log::error!("cannot write {}: {error}", file.display());
-    }
-    page
-}
-
-/// Does something that may take long beside the steward.
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) {
-    if let Err(error) = thread::Builder::new().name(name.to_owned()).spawn(work) {
-        log::error!("cannot start a thread to answer: {error}");
     }
 }

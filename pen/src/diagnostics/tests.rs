@@ -81,7 +81,7 @@ fn syslog_gets_priority_name_and_pid() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("log");
     let syslogd = UnixDatagram::bind(&path).unwrap();
-    let diagnostics = Diagnostics::new(Sink::Syslog(Syslog::new(&path)));
+    let diagnostics = away_from_the_terminal(Sink::Syslog(Syslog::new(&path)));
     diagnostics.say(Message { level: Level::Error, ..message("disk on fire") });
     let packet = receive(&syslogd);
     assert!(packet.starts_with("<27>"), "{packet}");
@@ -93,7 +93,7 @@ fn syslog_gets_priority_name_and_pid() {
 fn a_restart_of_syslogd_is_survived_and_what_was_lost_meanwhile_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("log");
-    let diagnostics = Diagnostics::new(Sink::Syslog(Syslog::new(&path)));
+    let diagnostics = away_from_the_terminal(Sink::Syslog(Syslog::new(&path)));
     diagnostics.say(message("nobody is there yet"));
     let first = UnixDatagram::bind(&path).unwrap();
     diagnostics.say(message("one"));
@@ -126,4 +126,9 @@ fn receive(syslogd: &UnixDatagram) -> String {
 
 fn said(text: &str) -> String {
     format!("pen[{}]: {text}", std::process::id())
+}
+
+fn away_from_the_terminal(mut sink: Sink) -> Diagnostics {
+    sink.leave_terminal();
+    Diagnostics::new(sink)
 }

@@ -167,9 +167,9 @@ impl ClientTable {
     }
 
     /// Notes the server that the client uses.
-    pub fn remember(&mut self, client: ClientRef, server: ServerId) {
+    pub fn remember(&mut self, client: ClientRef, server: Option<ServerId>) {
         if let Some(entry) = self.entry_mut(client) {
-            entry.last_server = Some(server);
+            entry.last_server = server;
         }
     }
 

@@ -56,6 +56,8 @@ pub struct Connection {
     pub opened: Tick,
     last_activity: Tick,
     request_tap: Option<Box<RequestTap>>,
+    /// It is in the worker's queue of those that have more to do.
+    queued: bool,
     room: Room,
 }
 
@@ -70,6 +72,8 @@ pub enum Phase {
     Failing(Tick),
     /// pen itself is the server.
     Dummy,
+    /// Everything is said, or was cut short: until the deadline the last bytes may arrive, and nothing is listened to.
+    Leaving(Tick),
     /// It is over.
     Ended,
 }
@@ -131,6 +135,7 @@ impl Connection {
             opened: turn.now,
             last_activity: turn.now,
             request_tap: None,
+            queued: false,
             room: place.room,
         };
         let service = turn.settings.service(place.service);
@@ -183,8 +188,34 @@ impl Connection {
         match self.phase {
             Phase::Relaying | Phase::Failing(_) => self.relay(turn),
             Phase::Dummy => dummy::serve(&mut self.down, turn.scratch, turn.settings.service(self.service)),
+            Phase::Leaving(deadline) => self.wait_for_delivery(deadline, turn),
             Phase::Connecting(_) | Phase::Ended => Next::Wait,
         }
+    }
+
+    /// The same, for a connection that was put into the worker's queue.
+    pub fn resume_from_queue(&mut self, turn: &mut Turn<'_>) -> Next {
+        self.queued = false;
+        self.resume(turn)
+    }
+
+    /// Marks the connection as queued; false if it is already.
+    pub fn queue(&mut self) -> bool {
+        !std::mem::replace(&mut self.queued, true)
+    }
+
+    /// Ends the connection with an ordinary close, to both sides. A close alone would be a reset wherever the peer is still
+    /// sending, and would take back what was sent and has not arrived.
+    pub fn leave(&mut self, turn: &mut Turn<'_>) -> Next {
+        if let Phase::Connecting(_) = self.phase {
+            self.up = None;
+        }
+        self.down.say_goodbye();
+        if let Some(up) = &mut self.up {
+            up.say_goodbye();
+        }
+        let limits = &turn.settings.service(self.service).limits;
+        self.wait_for_delivery(turn.now.plus_seconds(limits.timeout), turn)
     }
 
     /// The timer has run out.
@@ -193,13 +224,13 @@ impl Connection {
             Phase::Connecting(_) => self.connect_timed_out(turn),
             Phase::Relaying => self.check_idle(turn),
             Phase::Dummy => Next::End,
-            Phase::Failing(_) => self.relay(turn),
+            Phase::Failing(_) | Phase::Leaving(_) => self.resume(turn),
             Phase::Ended => Next::Wait,
         }
     }
 
-    /// The settings have changed: the idle timeout may have.
-    pub fn settings_changed(&mut self, turn: &mut Turn<'_>) {
+    /// The idle timeout was set anew.
+    pub fn idle_timeout_changed(&mut self, turn: &mut Turn<'_>) {
         if matches!(self.phase, Phase::Relaying) {
             self.arm_idle_timer(turn);
         }
@@ -289,9 +320,17 @@ impl Connection {
             self.last_activity = turn.now;
         }
         match standing {
-            Standing::Waiting => Next::Wait,
+            Standing::Waiting => {
+                if let Phase::Failing(_) = self.phase {
+                    // The error turned out to be none.
+                    self.phase = Phase::Relaying;
+                    self.arm_idle_timer(turn);
+                }
+                Next::Wait
+            }
             Standing::Unfinished => Next::Resume,
             Standing::Finished => Next::End,
+            Standing::CutShort => self.leave(turn),
             Standing::Failing => self.fail(turn),
             Standing::Reset(side) => self.reset(side, turn),
         }
@@ -314,11 +353,27 @@ impl Connection {
     /// Everything was written to `side`: it is reset as soon as it has arrived there.
     fn reset(&mut self, side: Side, turn: &mut Turn<'_>) -> Next {
         let delivered = match (side, &self.up) {
-            (Side::Down, _) => self.down.stream.delivered(),
-            (Side::Up, Some(up)) => up.stream.delivered(),
+            (Side::Down, _) => self.down.delivered(),
+            (Side::Up, Some(up)) => up.delivered(),
             (Side::Up, None) => true,
         };
         if delivered { self.reset_now() } else { self.fail(turn) }
+    }
+
+    /// Waits, not beyond the deadline, for the last bytes to arrive.
+    fn wait_for_delivery(&mut self, deadline: Tick, turn: &mut Turn<'_>) -> Next {
+        let mut more = self.down.discard(turn.scratch);
+        let mut delivered = self.down.delivered();
+        if let Some(up) = &mut self.up {
+            more |= up.discard(turn.scratch);
+            delivered &= up.delivered();
+        }
+        if delivered || turn.now >= deadline {
+            return Next::End;
+        }
+        self.phase = Phase::Leaving(deadline);
+        turn.timers.arm(self.slot, deadline.min(Tick(turn.now.0 + DELIVERY_CHECK_MILLISECONDS)));
+        if more { Next::Resume } else { Next::Wait }
     }
 
     /// Both ends are closed with a reset (to a dead one it makes no difference).
@@ -334,7 +389,7 @@ impl Connection {
         match turn.settings.service(self.service).limits.idle_deadline(self.last_activity) {
             Some(deadline) if turn.now >= deadline => {
                 log::debug!("connection {} from {} was idle too long", self.number(), self.peer.address);
-                Next::End
+                self.leave(turn)
             }
             _ => {
                 self.arm_idle_timer(turn);

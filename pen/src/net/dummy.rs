@@ -6,14 +6,19 @@ use crate::settings::Service;
 
 /// Answers the first thing that the client says (a request's head, presumably), then reads on until the client closes.
 pub fn serve(down: &mut End, scratch: &mut [u8], service: &Service) -> Next {
-    while let Incoming::Data(request) = down.read(scratch) {
-        if !down.shut {
-            down.send(&answer(service, request.starts_with(b"HEAD ")));
-            down.finish_writing();
-        }
+    if !down.shut
+        && let Incoming::Data(request) = down.read(scratch)
+    {
+        down.send(&answer(service, request.starts_with(b"HEAD ")));
+        // The answer fits into any socket's buffer: nothing can be pending.
+        down.finish_writing();
     }
-    // The answer fits into any socket's buffer: nothing can be pending.
-    if down.ended || down.broken { Next::End } else { Next::Wait }
+    let more = down.shut && down.discard(scratch);
+    match (down.ended || down.broken, more) {
+        (true, _) => Next::End,
+        (false, true) => Next::Resume,
+        (false, false) => Next::Wait,
+    }
 }
 
 fn answer(service: &Service, head_only: bool) -> Vec<u8> {

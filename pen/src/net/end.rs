@@ -10,6 +10,8 @@ use super::stream::Stream;
 pub const LARGEST_READ: usize = 256 * 1024;
 /// The smallest read that a slow receiver on the other side brings us down to.
 const SMALLEST_READ: usize = 16 * 1024;
+/// Reads in a row when the data is thrown away.
+const READS_PER_DISCARD: usize = 16;
 /// The first reads of a connection: an ordinary request or answer fits.
 const FIRST_READ: usize = 64 * 1024;
 
@@ -104,9 +106,15 @@ impl End {
         self.closing |= event.is_read_closed();
         self.failed |= event.is_error();
         self.urgent |= event.is_priority();
-        if self.failed && self.ended {
-            // Nobody will read this socket again, so its error is looked for here.
-            self.broken |= !matches!(self.stream.take_error(), Ok(None));
+        if self.ended {
+            self.look_for_an_error();
+        }
+    }
+
+    /// The poll may have reported an error that no read has met, and nobody will read this socket again.
+    fn look_for_an_error(&mut self) {
+        if self.failed && !self.broken {
+            self.broken = !matches!(self.stream.take_error(), Ok(None));
         }
     }
 
@@ -142,6 +150,7 @@ impl End {
         match self.stream.read(&mut buffer[..size]) {
             Ok(0) => {
                 self.ended = true;
+                self.look_for_an_error();
                 Incoming::Over
             }
             Ok(length) => {
@@ -185,6 +194,31 @@ impl End {
             self.pending = Some(pending);
         }
         written
+    }
+
+    /// Throws away what the peer sends; true while there may be more at once.
+    pub fn discard(&mut self, buffer: &mut [u8]) -> bool {
+        // The socket may not be known to the poll, so it is asked itself.
+        self.readable = true;
+        for _ in 0..READS_PER_DISCARD {
+            if !matches!(self.read(buffer), Incoming::Data(_)) {
+                return false;
+            }
+        }
+        self.readable
+    }
+
+    /// Says that nothing more will be written; what is pending is not.
+    pub fn say_goodbye(&mut self) {
+        self.pending = None;
+        if !self.shut {
+            self.finish_writing();
+        }
+    }
+
+    /// Whether the peer's kernel has everything that was written, or will never have it.
+    pub fn delivered(&self) -> bool {
+        self.broken || self.stream.delivered()
     }
 
     /// Says that nothing more will be written.
@@ -234,6 +268,7 @@ impl End {
     /// The socket can't be written any more. What the peer sent before it failed may still be read.
     fn break_off(&mut self) {
         self.broken = true;
+        self.writable = false;
         self.failed = true;
         self.readable = true;
         self.pending = None;

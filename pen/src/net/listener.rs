@@ -5,6 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::lchown;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -134,13 +135,16 @@ impl ListenSocket {
 
     /// Sets what can be set while it listens: the length of the queue, and what accepted connections inherit.
     pub fn set_options(&self, options: TcpOptions) -> io::Result<()> {
-        if let Kind::Tcp(listener) = &self.kind {
-            let socket = SockRef::from(listener);
-            socket.set_keepalive(options.inherited.keepalive)?;
-            socket.set_tcp_nodelay(options.inherited.nodelay)?;
-            socket.listen(options.backlog.try_into().unwrap_or(i32::MAX))?;
+        let backlog = options.backlog.try_into().unwrap_or(i32::MAX);
+        match &self.kind {
+            Kind::Tcp(listener) => {
+                let socket = SockRef::from(listener);
+                socket.set_keepalive(options.inherited.keepalive)?;
+                socket.set_tcp_nodelay(options.inherited.nodelay)?;
+                socket.listen(backlog)
+            }
+            Kind::Unix(listener) => SockRef::from(listener).listen(backlog),
         }
-        Ok(())
     }
 
     /// The address of a TCP listener.
@@ -151,18 +155,21 @@ impl ListenSocket {
         }
     }
 
-    /// Lets no new client begin, while those that have begun still get in. A Unix listener's file is taken away for that.
+    /// Lets no new client begin, while those that have begun still get in.
     pub fn turn_away(&self) -> io::Result<()> {
         match &self.kind {
             Kind::Tcp(listener) => socket::refuse_new_peers(listener),
-            Kind::Unix(_) => Ok(()),
+            // The queue can still be accepted from.
+            Kind::Unix(listener) => SockRef::from(listener).shutdown(std::net::Shutdown::Read),
         }
     }
 
-    /// Makes the socket the user's, as if the user had opened it: only sockets of one user can share an address.
+    /// Makes the socket (of Unix: its file) the user's, as if the user had opened it: only sockets of one user can share an
+    /// address, and only who owns a file may take it away again.
     pub fn give_to(&self, user: &User) -> io::Result<()> {
-        if let Kind::Tcp(listener) = &self.kind {
-            nix::unistd::fchown(listener, Some(user.uid), None)?;
+        match &self.kind {
+            Kind::Tcp(listener) => nix::unistd::fchown(listener, Some(user.uid), None)?,
+            Kind::Unix(_) => lchown(&self.name, Some(user.uid.as_raw()), Some(user.gid.as_raw()))?,
         }
         Ok(())
     }

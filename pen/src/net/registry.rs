@@ -6,7 +6,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::listener::{ListenSocket, ListenerId, TcpOptions};
@@ -32,7 +32,7 @@ pub struct Wanted {
 
 /// Why a listener could not be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {place}: {}", explain(.error))]
+#[error("cannot listen on {place}: {}", explain(.place, .error))]
 pub struct ListenError {
     place: Place,
     error: io::Error,
@@ -50,6 +50,8 @@ impl ListenError {
 pub struct Registry {
     shared: Arc<Shared>,
     entries: Vec<Entry>,
+    /// Sockets that the workers were told to let go of, and may still be emptying.
+    gone: Vec<Weak<ListenSocket>>,
     next_id: u32,
 }
 
@@ -89,7 +91,7 @@ pub struct SocketFile(pub PathBuf);
 impl Registry {
     /// No listeners yet; `shared` tells how many workers there are.
     pub fn new(shared: Arc<Shared>) -> Registry {
-        Registry { shared, entries: Vec::new(), next_id: 0 }
+        Registry { shared, entries: Vec::new(), gone: Vec::new(), next_id: 0 }
     }
 
     /// Opens what is wanted and not yet there. Nothing changes for the listeners that are.
@@ -143,10 +145,12 @@ impl Registry {
         for entry in
             self.entries.extract_if(.., |entry| matches!(entry.state, State::Leaving(until) if until <= now))
         {
+            self.gone.extend(entry.sockets.iter().map(Arc::downgrade));
             for mailbox in &self.shared.mailboxes {
                 mailbox.send(Message::Unlisten(entry.id));
             }
         }
+        self.gone.retain(|socket| socket.strong_count() > 0);
         self.entries
             .iter()
             .filter_map(|entry| if let State::Leaving(until) = entry.state { Some(until) } else { None })
@@ -160,6 +164,11 @@ impl Registry {
             entry.leave(until);
         }
         self.close_left();
+    }
+
+    /// Whether somebody may still come out of a listener's queue.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.gone.iter().all(|socket| socket.strong_count() == 0)
     }
 
     fn open(&mut self, wanted: &Wanted) -> io::Result<Entry> {
@@ -211,6 +220,7 @@ impl Entry {
     fn satisfies(&self, wanted: &Wanted) -> bool {
         self.state == State::Open
             && self.service == wanted.service
+            && self.options.only_v6 == wanted.options.only_v6
             && (self.asked == wanted.place || self.bound == wanted.place)
     }
 
@@ -258,7 +268,7 @@ impl Drop for SocketFile {
 }
 
 /// The reason in words that help.
-fn explain(error: &io::Error) -> String {
+fn explain(place: &Place, error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => "another process listens there".to_owned(),
         io::ErrorKind::AddrNotAvailable => "this machine does not have that address".to_owned(),

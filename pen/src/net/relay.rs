@@ -23,6 +23,8 @@ pub enum Standing {
     Reset(Side),
     /// Both sides are done.
     Finished,
+    /// One side is done, and by `tcp_fastclose` that ends the connection.
+    CutShort,
 }
 
 /// What is told of the bytes that pass.
@@ -71,8 +73,11 @@ fn standing(down: &End, up: &End, fast_close: FastClose) -> Standing {
         FastClose::Up => up_done,
         FastClose::Both => down_done || up_done,
     };
-    if cut_short || (down_done && up_done) {
+    if down_done && up_done {
         return Standing::Finished;
+    }
+    if cut_short {
+        return Standing::CutShort;
     }
     if (down.failed() && !down.ended) || (up.failed() && !up.ended) {
         // The error stands behind data that the other side is too slow to take.

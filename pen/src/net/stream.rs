@@ -1,6 +1,7 @@
 //! One non-blocking stream socket, TCP or Unix: what forwarding needs of it and nothing more.
 
 use std::io::{self, Read, Write};
+use std::mem::MaybeUninit;
 use std::net::Shutdown;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
@@ -77,6 +78,16 @@ impl Stream {
             Stream::Tcp(tcp) => tcp.take_error(),
             Stream::Unix(unix) => unix.take_error(),
         }
+    }
+
+    /// Whether the peer has sent something, even if the socket has failed since.
+    pub fn has_data(&self) -> bool {
+        let mut byte = [MaybeUninit::uninit()];
+        let peeked = match self {
+            Stream::Tcp(tcp) => SockRef::from(tcp).peek(&mut byte),
+            Stream::Unix(unix) => SockRef::from(unix).peek(&mut byte),
+        };
+        peeked.is_ok_and(|length| length > 0)
     }
 
     /// Whether everything written has reached the peer's kernel.

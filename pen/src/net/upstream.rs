@@ -25,6 +25,8 @@ pub struct Attempt {
     refused: bool,
     stage: Stage,
     known: Option<ServerId>,
+    /// The client table has another server for the client than `known`, which has not taken the connection yet.
+    promised: bool,
     selection: Selection,
     _pending: PendingRoom,
 }
@@ -57,7 +59,7 @@ impl Attempt {
     /// Before the first server. `known`: the client's last server; `refused`: by `client_acl`.
     pub fn new(known: Option<ServerId>, refused: bool, pending: PendingRoom) -> Attempt {
         let stage = if refused { Stage::Refused } else { Stage::Regular };
-        Attempt { refused, stage, known, selection: Selection::new(), _pending: pending }
+        Attempt { refused, stage, known, promised: false, selection: Selection::new(), _pending: pending }
     }
 }
 
@@ -91,14 +93,15 @@ impl Connection {
     /// The server's socket has news while connecting.
     pub fn connect_event(&mut self, turn: &mut Turn<'_>) -> Next {
         let Some(up) = &self.up else { return Next::Wait };
-        if up.failed() {
+        // A server that has said something was there, even if it has reset the connection since.
+        if up.failed() && !up.stream.has_data() {
             let error = match up.stream.take_error() {
                 Ok(Some(error)) | Err(error) => error,
                 Ok(None) => ErrorKind::ConnectionReset.into(),
             };
             return self.connect_failed(&error, turn);
         }
-        if !up.writable() {
+        if !up.writable() && !up.failed() {
             return Next::Wait;
         }
         if let Some(chosen) = &self.server {
@@ -138,10 +141,13 @@ impl Connection {
                 now: turn.now,
             };
             if let Some(candidate) = attempt.selection.next(&query) {
+                // Already now, so that a client's simultaneous connections go to one server.
+                let id = Some(candidate.server.id());
                 if let Some(tracked) = &self.client
-                    && attempt.known != Some(candidate.server.id())
+                    && attempt.known != id
                 {
-                    service.state.clients.lock().remember(tracked.entry, candidate.server.id());
+                    service.state.clients.lock().remember(tracked.entry, id);
+                    attempt.promised = true;
                 }
                 return Some(Chosen {
                     server: candidate.server,
@@ -149,6 +155,9 @@ impl Connection {
                     regular: true,
                 });
             }
+        }
+        if let (true, Some(tracked)) = (std::mem::take(&mut attempt.promised), &self.client) {
+            service.state.clients.lock().remember(tracked.entry, attempt.known);
         }
         let (server, stage) = match attempt.stage {
             Stage::Regular if !service.modes.stubborn => (&service.emergency, Stage::Emergency),

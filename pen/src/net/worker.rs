@@ -24,6 +24,8 @@ use crate::status::snapshot::ConnectionStatus;
 const EVENTS_PER_TURN: usize = 1024;
 /// How long to leave a listener alone that could not accept for want of descriptors or memory, if nothing else frees some.
 const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);
+/// How long a worker that stops waits for its last bytes to arrive.
+const STOP_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What the control plane tells a worker.
 #[derive(Debug)]
@@ -58,7 +60,8 @@ pub struct Worker {
     /// Connections that are over: closed after the events are dealt with.
     ended: Vec<u32>,
     fired: Vec<u32>,
-    stopping: bool,
+    /// Set once it is told to stop: it ends then at the latest.
+    stop_at: Option<Tick>,
 }
 
 /// What a connection may use during its turn.
@@ -93,14 +96,14 @@ impl Worker {
             unfinished: Vec::new(),
             ended: Vec::new(),
             fired: Vec::new(),
-            stopping: false,
+            stop_at: None,
         }
     }
 
     /// Works until it is told to stop.
     pub fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS_PER_TURN);
-        while !self.stopping {
+        while !self.is_done() {
             if let Err(error) = self.poll.poll(&mut events, self.patience())
                 && error.kind() != io::ErrorKind::Interrupted
             {
@@ -112,22 +115,21 @@ impl Worker {
                 self.dispatch(event);
             }
             for (slot, generation) in unfinished {
-                self.step(slot, generation, Connection::resume);
+                self.step(slot, generation, Connection::resume_from_queue);
             }
             self.run_timers();
             self.accept();
             self.close_ended();
         }
-        self.finish();
     }
 
-    /// Ends all connections with an ordinary close, those too that still wait in the queues of closing listeners.
-    fn finish(&mut self) {
-        while self.listeners.iter().any(Listening::can_accept) {
-            self.accept();
-        }
-        self.end_connections(|_| true);
-        self.close_ended();
+    /// Whether the worker was told to stop, and all its connections have said goodbye or had their time for it.
+    fn is_done(&self) -> bool {
+        self.stop_at.is_some_and(|stop_at| stop_at <= self.now || self.has_nobody())
+    }
+
+    fn has_nobody(&self) -> bool {
+        self.connections.is_empty() && !self.listeners.iter().any(|listening| listening.ready)
     }
 
     fn dispatch(&mut self, event: &Event) {
@@ -151,7 +153,7 @@ impl Worker {
         }
         let timers = self.timers.next_deadline();
         let pauses = self.listeners.iter().filter_map(|listening| listening.paused_until);
-        Some(timers.into_iter().chain(pauses).min()?.since(self.now))
+        Some(timers.into_iter().chain(pauses).chain(self.stop_at).min()?.since(self.now))
     }
 
     /// What a connection may use, and the connections.
@@ -180,7 +182,11 @@ impl Worker {
         }
         match step(connection, &mut turn) {
             Next::Wait => {}
-            Next::Resume => self.unfinished.push((slot, generation)),
+            Next::Resume => {
+                if connection.queue() {
+                    self.unfinished.push((slot, generation));
+                }
+            }
             Next::End => {
                 connection.end(&mut turn);
                 self.ended.push(slot);
@@ -245,13 +251,9 @@ impl Worker {
     /// Room for one more connection, or a promise to be woken when there is.
     fn take_rooms(&self, service: ServiceIndex) -> Option<(Room, PendingRoom)> {
         let service = self.settings.service(service);
-        let take = || {
-            let room = self.shared.take_room(service)?;
-            Some((room, self.shared.take_pending_room(service)?))
-        };
-        take().or_else(|| {
+        self.shared.take_room(service).or_else(|| {
             self.mailbox().wait_for_room();
-            take()
+            self.shared.take_room(service)
         })
     }
 
@@ -266,7 +268,8 @@ impl Worker {
         let slot = connections.vacant_key() as u32;
         let place = Place { service, slot, generation, room };
         connections.insert(Connection::accept(accepted, place, pending, &mut turn));
-        self.step(slot, generation, Connection::start);
+        let first_step = if self.stop_at.is_some() { Connection::leave } else { Connection::start };
+        self.step(slot, generation, first_step);
     }
 
     /// Closes what has ended: only now, so that no event of this turn can meet a stranger in an old slot.
@@ -294,9 +297,15 @@ impl Worker {
                 }
                 // Whoever asked may have lost interest meanwhile.
                 Message::Report(reply) => drop(reply.send(report::connections(&self.connections, self.now))),
-                Message::Stop => self.stopping = true,
+                Message::Stop => self.stop(),
             }
         }
+    }
+
+    /// Ends all connections with an ordinary close; those that are still in the queues follow as they are accepted.
+    fn stop(&mut self) {
+        self.stop_at = Some(self.now.plus(STOP_PATIENCE));
+        self.end_connections(|_| true);
     }
 
     fn refresh_settings(&mut self) {
@@ -304,10 +313,13 @@ impl Worker {
         if Arc::ptr_eq(&settings, &self.settings) {
             return;
         }
-        self.settings = settings;
+        let before = std::mem::replace(&mut self.settings, settings);
         let (mut turn, connections) = self.parts();
+        if before.idle_timeouts().eq(turn.settings.idle_timeouts()) {
+            return;
+        }
         for (_, connection) in connections {
-            connection.settings_changed(&mut turn);
+            connection.idle_timeout_changed(&mut turn);
         }
     }
 
@@ -326,7 +338,7 @@ impl Worker {
             .map(|(_, connection)| (connection.slot, connection.generation))
             .collect();
         for (slot, generation) in slots {
-            self.step(slot, generation, |_, _| Next::End);
+            self.step(slot, generation, Connection::leave);
         }
     }
 

@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, FcntlArg, OFlag, fcntl, openat, readlinkat, renameat};
@@ -21,6 +22,9 @@ pub enum Existing {
     /// It goes.
     Truncate,
 }
+
+/// Counts the replacements, whose temporary files must not meet.
+static REPLACEMENTS: AtomicU64 = AtomicU64::new(0);
 
 /// So many symbolic links in one path are taken for a loop, as by the kernel.
 const MAX_LINKS: u32 = 40;
@@ -151,7 +155,8 @@ impl Place {
     fn replace(&self, contents: &[u8]) -> io::Result<()> {
         let mut name = OsString::from(".");
         name.push(&self.name);
-        name.push(format!(".{}", std::process::id()));
+        // Several threads may be at it.
+        name.push(format!(".{}.{}", std::process::id(), REPLACEMENTS.fetch_add(1, Ordering::Relaxed)));
         let temporary = Place { dir: self.dir.try_clone()?, name };
         temporary.remove()?;
         let written = temporary.write_new(contents).and_then(|()| {

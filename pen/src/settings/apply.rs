@@ -1,9 +1,7 @@
-//! What each command does: to a draft, or (for those that only ask) what is to be looked up.
+//! What each command does to a draft, and what it answers.
 
-use common::addr::{ListenAddr, ListenPlace, Port};
-use common::command::{
-    self, AclUser, Command, LogDestination, Number, Setting, StatusFormat, Switch, Threads, Toggle,
-};
+use common::addr::{ListenAddr, Port};
+use common::command::{self, AclUser, Command, LogDestination, Number, Setting, Switch, Threads, Toggle};
 
 use super::draft::{Draft, Stage};
 use super::servers;
@@ -18,27 +16,8 @@ pub enum Outcome {
     Answer(String),
     /// The answer is where the service listens, once the draft is published: a port may have to be found yet.
     ListeningAddresses,
-    /// The answer has to be collected from the running connections, servers and clients.
-    Question(Question),
     /// Something happens that is not a setting.
     Action(Action),
-}
-
-/// What can be asked about the running state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Question {
-    /// `servers`
-    Servers,
-    /// `connections`
-    Connections,
-    /// `connection N`
-    Connection(u32),
-    /// `socket F`
-    Socket(u32),
-    /// `recent SECONDS`
-    Recent(u32),
-    /// `status FORMAT`
-    Status(StatusFormat),
 }
 
 /// What can be done besides changing settings.
@@ -116,15 +95,14 @@ pub fn apply(command: Command, draft: &mut Draft) -> Result<Outcome, String> {
         Command::Control => Outcome::Answer(draft.environment.control.get().cloned().unwrap_or_default()),
         Command::Pid => Outcome::Answer(std::process::id().to_string()),
         Command::Help(row) => Outcome::Answer(row.map_or_else(command::help, command::Row::help)),
-        Command::Ignored => Outcome::Done,
-        Command::Servers => Outcome::Question(Question::Servers),
-        Command::Connections => Outcome::Question(Question::Connections),
-        Command::Connection(number) => Outcome::Question(Question::Connection(number)),
-        Command::Socket(descriptor) => Outcome::Question(Question::Socket(descriptor)),
-        Command::Recent(seconds) => Outcome::Question(Question::Recent(seconds)),
-        Command::Status(format) => Outcome::Question(Question::Status(format)),
+        // Whoever asks on the control port is answered there, without a draft.
+        Command::Ask(_) | Command::Ignored => Outcome::Done,
         Command::Close(number) => Outcome::Action(Action::Close(number)),
         Command::Include(file) => Outcome::Action(Action::Include(file)),
+        // At start nobody would hear the answer.
+        Command::Exit if draft.stage == Stage::Start => {
+            return Err("'exit' is for the control port only".to_owned());
+        }
         Command::Exit if draft.environment.exit_enabled => Outcome::Action(Action::Exit),
         Command::Exit => Outcome::Answer("Exit is not enabled; restart with -X flag".to_owned()),
     })
@@ -204,21 +182,11 @@ fn answers_when_set(number: Number) -> bool {
 
 /// Sets where the service listens.
 pub fn listen(draft: &mut Draft, addresses: &[ListenAddr]) -> Result<(), String> {
-    let listen = addresses.iter().map(|address| resolve_listen(draft, address)).collect::<Result<_, _>>()?;
+    let resolver = &*draft.environment.resolver;
+    let listen =
+        addresses.iter().map(|address| ListenOn::resolve(address, resolver)).collect::<Result<_, _>>()?;
     draft.service_mut().listen = listen;
     Ok(())
-}
-
-fn resolve_listen(draft: &Draft, address: &ListenAddr) -> Result<ListenOn, String> {
-    let resolver = &draft.environment.resolver;
-    let place = match address.place() {
-        ListenPlace::Unix(path) => Place::Unix(path.clone()),
-        ListenPlace::Inet { host: Some(host), port } => Place::Inet(resolver.resolve(host, port)?),
-        ListenPlace::Inet { host: None, port } => {
-            Place::Inet((std::net::Ipv4Addr::UNSPECIFIED, resolver.port(port)?).into())
-        }
-    };
-    Ok(ListenOn { asked: place, text: address.as_str().to_owned() })
 }
 
 fn log(draft: &mut Draft, setting: Setting<LogDestination>) -> Result<Outcome, String> {
@@ -291,7 +259,7 @@ fn mode(draft: &Draft) -> String {
 
 /// The port that servers without one have: the first one that the service listens on.
 pub fn listening_port(draft: &Draft) -> Option<Port> {
-    draft.service().listen.iter().find_map(|address| match &address.asked {
+    draft.service().listen.iter().find_map(|on| match &on.bound {
         Place::Inet(address) if address.port() != 0 => Some(Port::Number(address.port())),
         _ => None,
     })

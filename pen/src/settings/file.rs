@@ -43,7 +43,7 @@ fn run_line(line: &str, draft: &mut Draft, depth: usize) -> Result<(), String> {
 fn run_nested(command: Command, draft: &mut Draft, depth: usize) -> Result<(), String> {
     match apply(command, draft)? {
         // Nobody is there to be answered.
-        Outcome::Done | Outcome::Answer(_) | Outcome::ListeningAddresses | Outcome::Question(_) => Ok(()),
+        Outcome::Done | Outcome::Answer(_) | Outcome::ListeningAddresses => Ok(()),
         Outcome::Action(Action::Include(_)) if depth == DEEPEST => {
             Err(format!("files include each other more than {DEEPEST} deep"))
         }

@@ -10,11 +10,12 @@ pub mod resolve;
 pub mod servers;
 
 use std::fmt::{self, Display, Formatter};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use common::addr::{ListenAddr, ListenPlace};
 use common::command::{FastClose, Threads};
 use parking_lot::Mutex;
 
@@ -25,6 +26,7 @@ use crate::engine::select::{Modes, Turn};
 use crate::engine::servers::Server;
 use crate::engine::time::Tick;
 use crate::request_log::RequestLog;
+use resolve::Resolver;
 
 /// Access lists are numbered 0 to 9.
 pub const ACL_COUNT: usize = 10;
@@ -106,8 +108,43 @@ pub struct Service {
 pub struct ListenOn {
     /// What was asked for, looked up; port 0 takes a free one.
     pub asked: Place,
+    /// The same; once it is open, with the port that it got instead of a 0.
+    pub bound: Place,
     /// As the user wrote it; once it is open, with the port that it got instead of a 0.
     pub text: String,
+}
+
+impl ListenOn {
+    /// Looks the names up. The error names the word at fault.
+    pub fn resolve(address: &ListenAddr, resolver: &dyn Resolver) -> Result<ListenOn, String> {
+        let place = match address.place() {
+            ListenPlace::Unix(path) => Place::Unix(path.clone()),
+            ListenPlace::Inet { host: Some(host), port } => Place::Inet(resolver.resolve(host, port)?),
+            ListenPlace::Inet { host: None, port } => {
+                Place::Inet((Ipv4Addr::UNSPECIFIED, resolver.port(port)?).into())
+            }
+        };
+        Ok(ListenOn { asked: place.clone(), bound: place, text: address.as_str().to_owned() })
+    }
+
+    /// Notes where it really listens.
+    pub fn bind_to(&mut self, bound: &Place) {
+        if let (Place::Inet(asked), Place::Inet(got)) = (&self.asked, bound)
+            && asked.port() == 0
+        {
+            self.text = with_port(&self.text, got.port());
+        }
+        self.bound = bound.clone();
+    }
+}
+
+/// A listening address as given, but with the port that it got where it asked for any.
+fn with_port(text: &str, port: u16) -> String {
+    match text.rsplit_once(':') {
+        Some((host, "0")) => format!("{host}:{port}"),
+        None if text == "0" => port.to_string(),
+        _ => text.to_owned(),
+    }
 }
 
 /// Where to listen.
@@ -205,6 +242,11 @@ impl Settings {
         }
     }
 
+    /// The services' idle timeouts, in seconds.
+    pub fn idle_timeouts(&self) -> impl Iterator<Item = u32> {
+        self.services.iter().map(|service| service.limits.idle_timeout)
+    }
+
     /// The service of this index: a connection's service exists as long as the connection.
     pub fn service(&self, index: ServiceIndex) -> &Arc<Service> {
         &self.services[usize::from(index.0)]
@@ -284,5 +326,18 @@ impl Limits {
     /// When a connection in use at `since` is closed as idle; `None`: never.
     pub fn idle_deadline(&self, since: Tick) -> Option<Tick> {
         (self.idle_timeout > 0).then(|| since.plus_seconds(self.idle_timeout))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_port;
+
+    #[test]
+    fn a_port_that_was_left_to_the_system_is_told() {
+        assert_eq!(with_port("0", 4711), "4711");
+        assert_eq!(with_port("[::1]:0", 4711), "[::1]:4711");
+        assert_eq!(with_port("localhost:8080", 8080), "localhost:8080");
+        assert_eq!(with_port("http", 80), "http");
     }
 }

@@ -1,36 +1,54 @@
 //! Names to addresses: of hosts and of services. The only part of the settings that asks the world.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use common::addr::{Host, Port};
 use dns_lookup::{AddrInfoHints, SockType, getaddrinfo};
 
 /// Looks names up. Handed in, so that tests need no network.
 pub trait Resolver: Send + Sync {
-    /// The address to use for a host and a TCP port. The error names the word at fault.
-    fn resolve(&self, host: &Host, port: &Port) -> Result<SocketAddr, String>;
+    /// The addresses of a host and a TCP port, at least one, the best first. The error names the word at fault.
+    fn resolve_all(&self, host: &Host, port: &Port) -> Result<Vec<SocketAddr>, String>;
+
+    /// The best address of a host and a TCP port.
+    fn resolve(&self, host: &Host, port: &Port) -> Result<SocketAddr, String> {
+        let addresses = self.resolve_all(host, port)?;
+        addresses.first().copied().ok_or_else(|| no_address(host))
+    }
 
     /// The number of a TCP port.
     fn port(&self, port: &Port) -> Result<u16, String>;
 }
 
-/// Asks the system: `/etc/hosts`, `/etc/services`, the name servers. May take seconds.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SystemResolver;
+/// Asks the system: `/etc/hosts`, `/etc/services`, the name servers. That may take seconds, but not for ever, and no longer
+/// than until pen is told to stop.
+#[derive(Clone, Debug, Default)]
+pub struct SystemResolver {
+    /// Set when pen is told to stop.
+    pub give_up: Arc<AtomicBool>,
+}
+
+/// How long the system may take for one name.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often to look whether pen is told to stop.
+const GLANCE: Duration = Duration::from_millis(50);
 
 impl Resolver for SystemResolver {
-    fn resolve(&self, host: &Host, port: &Port) -> Result<SocketAddr, String> {
+    fn resolve_all(&self, host: &Host, port: &Port) -> Result<Vec<SocketAddr>, String> {
         let port = self.port(port)?;
         if let Ok(address) = host.as_str().parse::<IpAddr>() {
-            return Ok(SocketAddr::new(address, port));
+            return Ok(vec![SocketAddr::new(address, port)]);
         }
-        let failed = |reason: &str| format!("unknown host '{host}': {reason}");
-        let found = getaddrinfo(Some(host.as_str()), None, Some(hints()));
-        let mut addresses = found.map_err(|error| failed(&reason(error)))?.filter_map(Result::ok);
-        let first = addresses.next().ok_or_else(|| failed("it has no address"))?;
-        let mut address = first.sockaddr;
-        address.set_port(port);
-        Ok(address)
+        let addresses = self.look_up(host)?;
+        if addresses.is_empty() {
+            return Err(no_address(host));
+        }
+        Ok(addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect())
     }
 
     fn port(&self, port: &Port) -> Result<u16, String> {
@@ -42,6 +60,34 @@ impl Resolver for SystemResolver {
         let mut found = getaddrinfo(None, Some(name), Some(hints())).map_err(|_| unknown())?;
         found.find_map(Result::ok).map(|info| info.sockaddr.port()).ok_or_else(unknown)
     }
+}
+
+impl SystemResolver {
+    /// The system can't be told to stop looking, so a thread waits for its answer, and this one for the thread.
+    fn look_up(&self, host: &Host) -> Result<Vec<IpAddr>, String> {
+        let failed = |reason: &str| format!("unknown host '{host}': {reason}");
+        let (sender, answer) = channel();
+        let name = host.as_str().to_owned();
+        let looking = thread::Builder::new().name("look-up".to_owned()).spawn(move || {
+            let found = getaddrinfo(Some(&name), None, Some(hints()));
+            let found =
+                found.map(|found| found.filter_map(Result::ok).map(|info| info.sockaddr.ip()).collect());
+            // Whoever asked may have lost patience.
+            let _ = sender.send(found.map_err(reason));
+        });
+        looking.map_err(|error| failed(&error.to_string()))?;
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE && !self.give_up.load(Ordering::Relaxed) {
+            if let Ok(found) = answer.recv_timeout(GLANCE) {
+                return found.map_err(|reason| failed(&reason));
+            }
+        }
+        Err(failed("the name servers do not answer"))
+    }
+}
+
+fn no_address(host: &Host) -> String {
+    format!("unknown host '{host}': it has no address")
 }
 
 fn hints() -> AddrInfoHints {
@@ -61,15 +107,15 @@ mod tests {
 
     #[test]
     fn numbers_and_service_names_are_ports() {
-        assert_eq!(SystemResolver.port(&"8080".parse().unwrap()), Ok(8080));
-        assert_eq!(SystemResolver.port(&"smtp".parse().unwrap()), Ok(25));
-        let error = SystemResolver.port(&"nonesuch".parse().unwrap()).unwrap_err();
+        assert_eq!(SystemResolver::default().port(&"8080".parse().unwrap()), Ok(8080));
+        assert_eq!(SystemResolver::default().port(&"smtp".parse().unwrap()), Ok(25));
+        let error = SystemResolver::default().port(&"nonesuch".parse().unwrap()).unwrap_err();
         assert_eq!(error, "unknown port 'nonesuch': a number or the name of a TCP service is expected");
     }
 
     #[test]
     fn addresses_need_no_look_up() {
-        let address = SystemResolver.resolve(&"::1".parse().unwrap(), &Port::Number(80));
+        let address = SystemResolver::default().resolve(&"::1".parse().unwrap(), &Port::Number(80));
         assert_eq!(address, Ok("[::1]:80".parse().unwrap()));
     }
 }

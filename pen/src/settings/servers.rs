@@ -69,7 +69,11 @@ pub fn set_fallback(
     which: Fallback,
     address: Option<addr::ServerAddr>,
 ) -> Result<(), String> {
-    let address = address.map(|address| resolve(draft, &address)).transpose()?;
+    let current = match which {
+        Fallback::Abuse => draft.service().abuse.clone(),
+        Fallback::Emergency => draft.service().emergency.clone(),
+    };
+    let address = address.map(|address| resolve(draft, &address, current.as_deref())).transpose()?;
     let state = draft.new_server_state(NO_SLOT);
     let service = draft.service_mut();
     let server = match which {
@@ -85,7 +89,7 @@ pub fn set_fallback(
 
 /// A server of the command line, for the next slot.
 pub fn append(draft: &mut Draft, spec: &ServerSpec) -> Result<(), String> {
-    let address = resolve(draft, &spec.addr)?;
+    let address = resolve(draft, &spec.addr, None)?;
     let number = draft.service().servers.len();
     let slot =
         u32::try_from(number).ok().and_then(Slot::new).ok_or("too many servers: 10000 are the most")?;
@@ -110,7 +114,7 @@ fn new_address(
             Err("a Unix socket has no port: leave 'port' out".to_owned())
         }
         (Some(ServerHost::Unix(path)), _) => Ok(Some(unix(path))),
-        (Some(ServerHost::Inet(host)), _) => inet(draft, host, port()).map(Some),
+        (Some(ServerHost::Inet(host)), _) => inet(draft, host, port(), current).map(Some),
         (None, None) => Err(format!("slot {slot} is empty: 'server {slot} address ADDRESS' fills it")),
         (None, Some(server)) => match (server.address(), &changes.port) {
             (address, None) => Ok(Some(address.clone())),
@@ -126,23 +130,39 @@ fn new_address(
 }
 
 /// Looks up where a server outside `server N …` is.
-fn resolve(draft: &Draft, address: &addr::ServerAddr) -> Result<ServerAddr, String> {
+fn resolve(
+    draft: &Draft,
+    address: &addr::ServerAddr,
+    current: Option<&Server>,
+) -> Result<ServerAddr, String> {
     match address {
         addr::ServerAddr::Unix(path) => Ok(unix(path)),
         addr::ServerAddr::Inet { host, port } => {
-            inet(draft, host, port.clone().or_else(|| listening_port(draft)))
+            inet(draft, host, port.clone().or_else(|| listening_port(draft)), current)
         }
     }
 }
 
-fn inet(draft: &Draft, host: &Host, port: Option<Port>) -> Result<ServerAddr, String> {
+/// A name with several addresses keeps the one that the server has, if it is still among them.
+fn inet(
+    draft: &Draft,
+    host: &Host,
+    port: Option<Port>,
+    current: Option<&Server>,
+) -> Result<ServerAddr, String> {
     let port = port.ok_or_else(|| {
         format!(
             "server '{host}' needs a port: pen itself listens on no fixed port that could be taken for it"
         )
     })?;
     checked_port(draft, &port)?;
-    draft.environment.resolver.resolve(host, &port).map(ServerAddr::Inet)
+    let addresses = draft.environment.resolver.resolve_all(host, &port)?;
+    let kept = addresses
+        .iter()
+        .map(|address| ServerAddr::Inet(*address))
+        .find(|address| current.is_some_and(|server| server.address() == address));
+    kept.or_else(|| addresses.first().map(|address| ServerAddr::Inet(*address)))
+        .ok_or_else(|| format!("unknown host '{host}': it has no address"))
 }
 
 fn checked_port(draft: &Draft, port: &Port) -> Result<u16, String> {

@@ -70,7 +70,7 @@ fn a_client_is_recognised_and_its_server_remembered() {
     let mut table = ClientTable::new(10);
     let first = table.open(client(1), second(1), None);
     assert_eq!(first.last_server, None);
-    table.remember(first.client, server(2));
+    table.remember(first.client, Some(server(2)));
     table.close(first.client, second(2));
     let again = table.open(client(1), second(1_000_000), None);
     assert_eq!((again.client, again.last_server), (first.client, Some(server(2))));
@@ -103,7 +103,7 @@ fn counters_are_live() {
 fn a_client_is_forgotten_some_time_after_its_last_connection_ended() {
     let mut table = ClientTable::new(10);
     let first = table.open(client(1), second(0), MINUTE).client;
-    table.remember(first, server(0));
+    table.remember(first, Some(server(0)));
     let other = table.open(client(1), second(1), MINUTE).client;
     table.close(first, second(100));
     assert_eq!(known(&table, 1000).len(), 1, "a connection is open");
@@ -145,7 +145,7 @@ fn the_least_recently_used_client_makes_room_and_connected_ones_last() {
     table.open(client(7), second(7), MINUTE);
     assert_eq!(known(&table, 7), [(0, client(7)), (1, client(5)), (2, client(6))]);
     table.close(connected, second(8));
-    table.remember(connected, server(0));
+    table.remember(connected, Some(server(0)));
     let (rows, _) = table.rows(0, 1, second(8), MINUTE);
     assert_eq!((rows[0].open, rows[0].last_server), (1, None), "the old reference is nobody's");
 }
@@ -269,7 +269,7 @@ impl Model {
         (known.row.last_seen, known.used) = (now, steps);
         opened.counters.sent.fetch_add(5, Ordering::Relaxed);
         if let Some(slot) = remember {
-            self.table.remember(opened.client, server(slot));
+            self.table.remember(opened.client, Some(server(slot)));
             known.row.last_server = Some(server(slot));
         }
         self.open.push(opened.client);

@@ -97,9 +97,10 @@ impl Selection {
         }
         loop {
             let slot = query.choose(self.last, &self.tried)?;
+            let candidate = self.try_slot(slot, query, Standing::New);
             // Another thread may have taken the last place since.
-            if let Some(candidate) = self.try_slot(slot, query, Standing::New) {
-                return Some(candidate);
+            if candidate.is_some() || query.modes.stubborn {
+                return candidate;
             }
         }
     }
