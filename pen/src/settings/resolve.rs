@@ -115,7 +115,9 @@ mod tests {
 
     #[test]
     fn names_are_looked_up_and_get_the_port() {
-        let found = SystemResolver.resolve(&"localhost".parse().unwrap(), &"http".parse().unwrap()).unwrap();
+        let found = SystemResolver::default()
+            .resolve(&"localhost".parse().unwrap(), &"http".parse().unwrap())
+            .unwrap();
         assert!(found.ip().is_loopback());
         assert_eq!(found.port(), 80);
     }
@@ -123,7 +125,7 @@ mod tests {
     #[test]
     fn the_port_is_looked_up_before_the_host() {
         let port = "nonesuch".parse().unwrap();
-        let error = SystemResolver.resolve(&"192.0.2.1".parse().unwrap(), &port).unwrap_err();
+        let error = SystemResolver::default().resolve(&"192.0.2.1".parse().unwrap(), &port).unwrap_err();
         assert!(error.starts_with("unknown port 'nonesuch'"), "{error}");
     }
 

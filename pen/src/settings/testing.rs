@@ -12,21 +12,25 @@ use super::apply::{Outcome, apply};
 use super::draft::{Draft, Environment, Stage};
 use super::resolve::Resolver;
 
-/// A resolver that knows the hosts `www1`, `www2` and `six`, literal addresses, and the ports `http` and `nowhere` (0).
+/// A resolver that knows the hosts `www1`, `www2`, `six` and `both` (of the first two), literal addresses, and the ports `http` and `nowhere` (0).
 #[derive(Debug)]
 pub struct Names;
 
 impl Resolver for Names {
-    fn resolve(&self, host: &Host, port: &Port) -> Result<SocketAddr, String> {
-        let literal = match host.as_str() {
-            "www1" => "10.0.0.1",
-            "www2" => "10.0.0.2",
-            "six" => "2001:db8::6",
-            name => name,
+    fn resolve_all(&self, host: &Host, port: &Port) -> Result<Vec<SocketAddr>, String> {
+        let literals = match host.as_str() {
+            "www1" => vec!["10.0.0.1"],
+            "www2" => vec!["10.0.0.2"],
+            "six" => vec!["2001:db8::6"],
+            "both" => vec!["10.0.0.1", "10.0.0.2"],
+            name => vec![name],
         };
-        let address: IpAddr =
-            literal.parse().map_err(|_| format!("unknown host '{host}': not in the table"))?;
-        Ok(SocketAddr::new(address, self.port(port)?))
+        let port = self.port(port)?;
+        let address = |literal: &str| {
+            let address: Result<IpAddr, _> = literal.parse();
+            address.map_err(|_| format!("unknown host '{host}': not in the table"))
+        };
+        literals.into_iter().map(|literal| Ok(SocketAddr::new(address(literal)?, port))).collect()
     }
 
     fn port(&self, port: &Port) -> Result<u16, String> {

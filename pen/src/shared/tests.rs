@@ -20,6 +20,10 @@ fn settings(conn_max: u32, pending_max: u32) -> Settings {
 
 fn take(shared: &Arc<Shared>) -> Option<Room> {
     let settings = shared.settings.load();
+    Some(take_both(shared, &settings)?.0)
+}
+
+fn take_both(shared: &Arc<Shared>, settings: &Settings) -> Option<(Room, PendingRoom)> {
     shared.take_room(settings.service(DEFAULT_SERVICE))
 }
 
@@ -89,13 +93,24 @@ fn a_raised_conn_max_makes_room_and_numbers() {
 fn connects_in_progress_have_a_limit_of_their_own() {
     let (shared, _polls) = shared(settings(10, 2), 1);
     let settings = shared.settings.load();
-    let service = settings.service(DEFAULT_SERVICE);
-    let first = shared.take_pending_room(service).unwrap();
-    let _second = shared.take_pending_room(service).unwrap();
-    assert!(shared.take_pending_room(service).is_none());
-    assert!(take(&shared).is_some());
-    drop(first);
-    assert!(shared.take_pending_room(service).is_some());
+    let (_room, connecting) = take_both(&shared, &settings).unwrap();
+    let _second = take_both(&shared, &settings).unwrap();
+    assert!(take_both(&shared, &settings).is_none());
+    drop(connecting);
+    assert!(take_both(&shared, &settings).is_some());
+}
+
+#[test]
+fn looking_for_room_in_vain_wakes_nobody() {
+    for (conn_max, pending_max) in [(1, 2), (2, 1)] {
+        let (shared, mut polls) = shared(settings(conn_max, pending_max), 2);
+        let settings = shared.settings.load();
+        let _taken = take_both(&shared, &settings).unwrap();
+        shared.mailboxes[0].wait_for_room();
+        shared.mailboxes[1].wait_for_room();
+        assert!(take_both(&shared, &settings).is_none());
+        assert!(polls.iter_mut().all(|poll| !is_awake(poll)));
+    }
 }
 
 #[test]
@@ -116,9 +131,9 @@ fn freed_room_wakes_those_who_wait_for_it_once() {
 fn a_connect_that_is_over_wakes_those_who_wait_too() {
     let (shared, mut polls) = shared(settings(1, 1), 1);
     let settings = shared.settings.load();
-    let pending = shared.take_pending_room(settings.service(DEFAULT_SERVICE)).unwrap();
+    let (_room, connecting) = take_both(&shared, &settings).unwrap();
     shared.mailboxes[0].wait_for_room();
-    drop(pending);
+    drop(connecting);
     assert!(is_awake(&mut polls[0]));
 }
 

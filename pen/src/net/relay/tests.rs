@@ -340,12 +340,12 @@ fn a_fast_close_ends_the_connection_when_its_side_closes() {
     let table = [
         (Off, Side::Down, Standing::Waiting),
         (Off, Side::Up, Standing::Waiting),
-        (Down, Side::Down, Standing::Finished),
+        (Down, Side::Down, Standing::CutShort),
         (Down, Side::Up, Standing::Waiting),
         (Up, Side::Down, Standing::Waiting),
-        (Up, Side::Up, Standing::Finished),
-        (Both, Side::Down, Standing::Finished),
-        (Both, Side::Up, Standing::Finished),
+        (Up, Side::Up, Standing::CutShort),
+        (Both, Side::Down, Standing::CutShort),
+        (Both, Side::Up, Standing::CutShort),
     ];
     for (fast_close, side, expected) in table {
         let (standing, heard) = close_one(fast_close, side);

@@ -149,6 +149,16 @@ fn the_same_address_is_the_same_server() {
 }
 
 #[test]
+fn a_name_with_several_addresses_keeps_the_one_that_the_server_has() {
+    let mut draft = three();
+    run(&mut draft, &["server 0 address 10.0.0.2 port 8080"]);
+    let state = Arc::clone(&occupant(&draft, 0).state);
+    run(&mut draft, &["server 0 address both"]);
+    assert!(Arc::ptr_eq(&occupant(&draft, 0).state, &state));
+    assert_eq!(occupant(&draft, 0).address().to_string(), "10.0.0.2:8080");
+}
+
+#[test]
 fn another_address_is_another_server_with_the_old_ones_settings() {
     for line in ["server 1 address www1", "server 1 port 81", "server 1 address /run/web.sock"] {
         let mut draft = three();
