@@ -19,6 +19,10 @@ fn settings(conn_max: u32, pending_max: u32) -> Settings {
 }
 
 fn take(shared: &Arc<Shared>) -> Option<Room> {
+    take_both(shared).map(|(room, _)| room)
+}
+
+fn take_both(shared: &Arc<Shared>) -> Option<(Room, PendingRoom)> {
     let settings = shared.settings.load();
     shared.take_room(settings.service(DEFAULT_SERVICE))
 }
@@ -88,14 +92,23 @@ fn a_raised_conn_max_makes_room_and_numbers() {
 #[test]
 fn connects_in_progress_have_a_limit_of_their_own() {
     let (shared, _polls) = shared(settings(10, 2), 1);
-    let settings = shared.settings.load();
-    let service = settings.service(DEFAULT_SERVICE);
-    let first = shared.take_pending_room(service).unwrap();
-    let _second = shared.take_pending_room(service).unwrap();
-    assert!(shared.take_pending_room(service).is_none());
-    assert!(take(&shared).is_some());
-    drop(first);
-    assert!(shared.take_pending_room(service).is_some());
+    let (_room, pending) = take_both(&shared).unwrap();
+    let _other = take_both(&shared).unwrap();
+    assert!(take_both(&shared).is_none());
+    assert_eq!(shared.open_connections(), 2);
+    drop(pending);
+    assert!(take_both(&shared).is_some());
+}
+
+#[test]
+fn who_finds_no_room_wakes_nobody() {
+    for (conn_max, pending_max) in [(1, 2), (2, 1)] {
+        let (shared, mut polls) = shared(settings(conn_max, pending_max), 1);
+        let _taken = take_both(&shared).unwrap();
+        shared.mailboxes[0].wait_for_room();
+        assert!(take_both(&shared).is_none());
+        assert!(!is_awake(&mut polls[0]));
+    }
 }
 
 #[test]
@@ -114,9 +127,8 @@ fn freed_room_wakes_those_who_wait_for_it_once() {
 
 #[test]
 fn a_connect_that_is_over_wakes_those_who_wait_too() {
-    let (shared, mut polls) = shared(settings(1, 1), 1);
-    let settings = shared.settings.load();
-    let pending = shared.take_pending_room(settings.service(DEFAULT_SERVICE)).unwrap();
+    let (shared, mut polls) = shared(settings(2, 1), 1);
+    let (_room, pending) = take_both(&shared).unwrap();
     shared.mailboxes[0].wait_for_room();
     drop(pending);
     assert!(is_awake(&mut polls[0]));

@@ -340,12 +340,12 @@ fn a_fast_close_ends_the_connection_when_its_side_closes() {
     let table = [
         (Off, Side::Down, Standing::Waiting),
         (Off, Side::Up, Standing::Waiting),
-        (Down, Side::Down, Standing::Finished),
+        (Down, Side::Down, Standing::CutShort),
         (Down, Side::Up, Standing::Waiting),
         (Up, Side::Down, Standing::Waiting),
-        (Up, Side::Up, Standing::Finished),
-        (Both, Side::Down, Standing::Finished),
-        (Both, Side::Up, Standing::Finished),
+        (Up, Side::Up, Standing::CutShort),
+        (Both, Side::Down, Standing::CutShort),
+        (Both, Side::Up, Standing::CutShort),
     ];
     for (fast_close, side, expected) in table {
         let (standing, heard) = close_one(fast_close, side);
@@ -362,7 +362,7 @@ fn a_fast_close_waits_until_everything_is_delivered() {
     server.shutdown(Shutdown::Write).unwrap();
     assert_eq!(rig.turn(), Standing::Waiting);
     let reader = thread::spawn(move || read_to_end(&client));
-    assert_eq!(rig.run(), Standing::Finished);
+    assert_eq!(rig.run(), Standing::CutShort);
     drop(rig);
     assert!(reader.join().unwrap() == sent);
 }

@@ -179,20 +179,7 @@ fn questions_change_nothing() {
 }
 
 #[test]
-fn what_needs_the_running_pen_is_handed_on() {
-    let questions = [
-        ("servers", Question::Servers),
-        ("connections", Question::Connections),
-        ("connection 12", Question::Connection(12)),
-        ("socket 7", Question::Socket(7)),
-        ("recent", Question::Recent(300)),
-        ("recent 60", Question::Recent(60)),
-        ("status", Question::Status(StatusFormat::Html)),
-        ("status text", Question::Status(StatusFormat::Text)),
-    ];
-    for (line, question) in questions {
-        assert_eq!(say(&mut draft(Stage::Live), line), Ok(Outcome::Question(question)), "{line}");
-    }
+fn what_is_no_setting_is_handed_on() {
     let close = say(&mut draft(Stage::Live), "close 5");
     assert_eq!(close, Ok(Outcome::Action(Action::Close(5))));
     let include = say(&mut draft(Stage::Live), "include /etc/pen with blanks.cfg");

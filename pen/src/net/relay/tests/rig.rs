@@ -102,7 +102,9 @@ impl Rig {
             match standing {
                 Standing::Unfinished => {}
                 Standing::Waiting | Standing::Failing => self.wait(),
-                Standing::Reset(_) | Standing::Finished => panic!("{standing:?} too early: {:?}", self.tally),
+                Standing::Reset(_) | Standing::Finished | Standing::CutShort => {
+                    panic!("{standing:?} too early: {:?}", self.tally)
+                }
             }
         }
     }
