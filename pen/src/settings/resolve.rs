@@ -115,11 +115,18 @@ mod tests {
 
     #[test]
     fn names_are_looked_up_and_get_the_port() {
-        let found = SystemResolver::default()
-            .resolve(&"localhost".parse().unwrap(), &"http".parse().unwrap())
-            .unwrap();
+        let resolver = SystemResolver::default();
+        let found = resolver.resolve(&"localhost".parse().unwrap(), &"http".parse().unwrap()).unwrap();
         assert!(found.ip().is_loopback());
         assert_eq!(found.port(), 80);
+    }
+
+    #[test]
+    fn a_pen_that_stops_waits_for_no_name() {
+        let resolver = SystemResolver { give_up: Arc::new(AtomicBool::new(true)) };
+        let error = resolver.resolve(&"localhost".parse().unwrap(), &Port::Number(80)).unwrap_err();
+        assert_eq!(error, "unknown host 'localhost': the name servers do not answer");
+        assert!(resolver.resolve(&"127.0.0.1".parse().unwrap(), &Port::Number(80)).is_ok());
     }
 
     #[test]

@@ -12,25 +12,31 @@ use super::apply::{Outcome, apply};
 use super::draft::{Draft, Environment, Stage};
 use super::resolve::Resolver;
 
-/// A resolver that knows the hosts `www1`, `www2`, `six` and `both` (of the first two), literal addresses, and the ports `http` and `nowhere` (0).
+/// A resolver that knows the hosts `www1`, `www2`, `six` and `many` (which has the addresses of the other three), literal
+/// addresses, and the ports `http` and `nowhere` (0).
 #[derive(Debug)]
 pub struct Names;
 
+const WWW1: &str = "10.0.0.1";
+const WWW2: &str = "10.0.0.2";
+const SIX: &str = "2001:db8::6";
+
 impl Resolver for Names {
     fn resolve_all(&self, host: &Host, port: &Port) -> Result<Vec<SocketAddr>, String> {
-        let literals = match host.as_str() {
-            "www1" => vec!["10.0.0.1"],
-            "www2" => vec!["10.0.0.2"],
-            "six" => vec!["2001:db8::6"],
-            "both" => vec!["10.0.0.1", "10.0.0.2"],
-            name => vec![name],
+        let addresses = match host.as_str() {
+            "www1" => vec![WWW1],
+            "www2" => vec![WWW2],
+            "six" => vec![SIX],
+            "many" => vec![WWW1, WWW2, SIX],
+            literal => vec![literal],
         };
         let port = self.port(port)?;
-        let address = |literal: &str| {
-            let address: Result<IpAddr, _> = literal.parse();
-            address.map_err(|_| format!("unknown host '{host}': not in the table"))
+        let address = |text: &str| {
+            let address: IpAddr =
+                text.parse().map_err(|_| format!("unknown host '{host}': not in the table"))?;
+            Ok(SocketAddr::new(address, port))
         };
-        literals.into_iter().map(|literal| Ok(SocketAddr::new(address(literal)?, port))).collect()
+        addresses.into_iter().map(address).collect()
     }
 
     fn port(&self, port: &Port) -> Result<u16, String> {

@@ -19,6 +19,10 @@ fn settings(conn_max: u32, pending_max: u32) -> Settings {
 }
 
 fn take(shared: &Arc<Shared>) -> Option<Room> {
+    take_both(shared).map(|(room, _)| room)
+}
+
+fn take_both(shared: &Arc<Shared>) -> Option<(Room, PendingRoom)> {
     let settings = shared.settings.load();
     Some(take_both(shared, &settings)?.0)
 }
@@ -92,24 +96,22 @@ fn a_raised_conn_max_makes_room_and_numbers() {
 #[test]
 fn connects_in_progress_have_a_limit_of_their_own() {
     let (shared, _polls) = shared(settings(10, 2), 1);
-    let settings = shared.settings.load();
-    let (_room, connecting) = take_both(&shared, &settings).unwrap();
-    let _second = take_both(&shared, &settings).unwrap();
-    assert!(take_both(&shared, &settings).is_none());
-    drop(connecting);
-    assert!(take_both(&shared, &settings).is_some());
+    let (_room, pending) = take_both(&shared).unwrap();
+    let _other = take_both(&shared).unwrap();
+    assert!(take_both(&shared).is_none());
+    assert_eq!(shared.open_connections(), 2);
+    drop(pending);
+    assert!(take_both(&shared).is_some());
 }
 
 #[test]
-fn looking_for_room_in_vain_wakes_nobody() {
+fn who_finds_no_room_wakes_nobody() {
     for (conn_max, pending_max) in [(1, 2), (2, 1)] {
-        let (shared, mut polls) = shared(settings(conn_max, pending_max), 2);
-        let settings = shared.settings.load();
-        let _taken = take_both(&shared, &settings).unwrap();
+        let (shared, mut polls) = shared(settings(conn_max, pending_max), 1);
+        let _taken = take_both(&shared).unwrap();
         shared.mailboxes[0].wait_for_room();
-        shared.mailboxes[1].wait_for_room();
-        assert!(take_both(&shared, &settings).is_none());
-        assert!(polls.iter_mut().all(|poll| !is_awake(poll)));
+        assert!(take_both(&shared).is_none());
+        assert!(!is_awake(&mut polls[0]));
     }
 }
 
@@ -129,9 +131,8 @@ fn freed_room_wakes_those_who_wait_for_it_once() {
 
 #[test]
 fn a_connect_that_is_over_wakes_those_who_wait_too() {
-    let (shared, mut polls) = shared(settings(1, 1), 1);
-    let settings = shared.settings.load();
-    let (_room, connecting) = take_both(&shared, &settings).unwrap();
+    let (shared, mut polls) = shared(settings(2, 1), 1);
+    let (_room, pending) = take_both(&shared).unwrap();
     shared.mailboxes[0].wait_for_room();
     drop(connecting);
     assert!(is_awake(&mut polls[0]));

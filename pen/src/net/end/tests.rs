@@ -232,6 +232,68 @@ fn a_connecting_end_is_not_written_to_before_the_poll_reports_room() {
 }
 
 #[test]
+fn a_reset_that_a_failed_write_has_taken_notice_of_is_no_clean_end() {
+    let (stream, mut peer) = tcp_pair(None);
+    peer.write_all(b"hello").unwrap();
+    reset(peer);
+    await_event(&stream, Event::is_error);
+    let mut rig = Rig::new(stream);
+    rig.wait();
+    assert_eq!(rig.end.send(b"too late"), 0);
+    assert_eq!(rig.read_all(), b"hello");
+    assert!(rig.end.ended && rig.end.broken);
+}
+
+#[test]
+fn what_is_discarded_is_read_to_its_end() {
+    for kind in [Kind::Tcp, Kind::Unix] {
+        let (stream, mut peer) = pair(kind, None);
+        peer.write_all(&[b'x'; 100]).unwrap();
+        peer.shutdown(Shutdown::Write).unwrap();
+        await_event(&stream, Event::is_read_closed);
+        let mut end = End::accepted(stream);
+        assert!(end.discard(&mut [0; 5]));
+        assert!(!end.ended);
+        assert!(!end.discard(&mut [0; 5]));
+        assert!(end.ended && !end.broken);
+    }
+}
+
+#[test]
+fn nothing_to_discard_is_no_end() {
+    let (stream, _peer) = tcp_pair(None);
+    let mut end = End::accepted(stream);
+    assert!(!end.discard(&mut [0; 5]));
+    assert!(!end.ended);
+}
+
+#[test]
+fn a_goodbye_forgets_what_is_pending_and_is_said_once() {
+    let (stream, peer) = tcp_pair(Some(8192));
+    let mut rig = Rig::new(stream);
+    let sent = fill(&mut rig.end);
+    let unsent = rig.end.pending();
+    rig.end.say_goodbye();
+    rig.end.say_goodbye();
+    assert!(rig.end.shut && !rig.end.broken);
+    assert_eq!(rig.end.pending(), 0);
+    assert!(!rig.end.delivered());
+    assert!(read_to_end(&peer) == sent[..sent.len() - unsent]);
+}
+
+#[test]
+fn a_dead_peer_will_never_have_more() {
+    let (stream, peer) = tcp_pair(Some(8192));
+    let mut rig = Rig::new(stream);
+    fill(&mut rig.end);
+    assert!(!rig.end.delivered());
+    reset(peer);
+    rig.wait_until(|end| end.failed() && end.writable());
+    rig.end.flush();
+    assert!(rig.end.delivered());
+}
+
+#[test]
 fn urgent_data_is_no_end_of_the_rest() {
     let (stream, mut peer) = tcp_pair(None);
     peer.write_all(b"before").unwrap();

@@ -74,9 +74,18 @@ impl Rig {
             .collect()
     }
 
+    /// Closes all listeners, with the workers' help.
+    fn close_all(&mut self) {
+        self.registry.leave_all(Duration::ZERO);
+        self.shared.mailboxes.iter().for_each(|mailbox| drop(mailbox.take()));
+    }
+
     /// All sockets of the one listener that was just opened.
     fn sockets(&self) -> Vec<Arc<ListenSocket>> {
-        self.told().into_iter().flatten().map(|(_, socket)| socket).collect()
+        let mut sockets: Vec<_> = self.told().into_iter().flatten().map(|(_, socket)| socket).collect();
+        // Of a Unix listener each worker gets the same.
+        sockets.dedup_by(|one, other| Arc::ptr_eq(one, other));
+        sockets
     }
 }
 
@@ -264,8 +273,7 @@ fn overlapping_addresses_can_be_listened_on_together() {
         rig.listen(&["127.0.0.1:0"]).unwrap();
         let exact = rig.bound("127.0.0.1:0").unwrap().to_string();
         let wildcard = format!("0.0.0.0:{}", rig.bound("127.0.0.1:0").unwrap().port());
-        rig.registry.leave_all(Duration::ZERO);
-        rig.let_go();
+        rig.close_all();
         let places = if wildcard_first { [&*wildcard, &*exact] } else { [&*exact, &*wildcard] };
         rig.listen(&places).unwrap();
         assert_eq!(rig.registry.entries.len(), 2);
@@ -277,8 +285,7 @@ fn a_place_that_is_wanted_twice_is_opened_once() {
     let mut rig = Rig::new();
     rig.listen(&["127.0.0.1:0"]).unwrap();
     let address = rig.bound("127.0.0.1:0").unwrap().to_string();
-    rig.registry.leave_all(Duration::ZERO);
-    rig.let_go();
+    rig.close_all();
     rig.listen(&[&address, &address]).unwrap();
     assert_eq!(rig.registry.entries.len(), 1);
 }

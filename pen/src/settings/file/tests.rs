@@ -55,7 +55,7 @@ fn questions_in_a_file_are_answered_to_nobody() {
 #[test]
 fn errors_name_file_and_line() {
     let table = [
-        ("hash\nhsah\n", "main:2: do_cmd: ignoring command starting with 'hsah'"),
+        ("hash\nhsah\n", "main:2: unknown command 'hsah': penctl's 'help' lists the commands"),
         (
             "\n\ntimeout 0",
             "main:3: bad timeout '0': a number from 1 to 31536000 is expected; usage: timeout [T]",
@@ -65,7 +65,7 @@ fn errors_name_file_and_line() {
             "write",
             "main:1: 'write' is not available in this version of pen: configuration writing support comes later",
         ),
-        ("close 1", "main:1: 'close' has no place in a file"),
+        ("close 1", "main:1: 'close' is for the control port only"),
     ];
     for (text, expected) in table {
         assert_eq!(error(&[("main", text)]), expected, "{text:?}");
@@ -73,10 +73,29 @@ fn errors_name_file_and_line() {
 }
 
 #[test]
-fn exit_has_no_place_in_a_file() {
+fn exit_is_for_the_control_port_only() {
     let mut draft = Draft::new(Settings::initial(), Stage::Live, environment(true));
     let error = read_main(&[("main", "exit")], &mut draft);
-    assert_eq!(error, Err("main:1: 'exit' has no place in a file".to_owned()));
+    assert_eq!(error, Err("main:1: 'exit' is for the control port only".to_owned()));
+}
+
+#[test]
+fn a_command_of_the_command_line_may_include_a_file() {
+    let directory =
+        directory(&[("first", "acl 1 permit ::1\nacl 1 permit ::2"), ("broken", "hash\nexit now")]);
+    let include = |name: &str| Command::Include(directory.path().join(name));
+    let mut draft = draft(Stage::Start);
+    super::run(include("first"), &mut draft).unwrap();
+    super::run(Command::Mode, &mut draft).unwrap();
+    let error = super::run(include("broken"), &mut draft).unwrap_err();
+    let expected =
+        format!("{}:2: superfluous word 'now'; usage: exit", directory.path().join("broken").display());
+    assert_eq!(error, expected);
+    assert!(draft.service().modes.hash);
+    let (settings, _) = draft.finish().unwrap();
+    assert_eq!(settings.acls[1].entries().len(), 2);
+    let error = super::run(Command::Close(1), &mut self::draft(Stage::Start));
+    assert_eq!(error, Err("'close' is for the control port only".to_owned()));
 }
 
 #[test]

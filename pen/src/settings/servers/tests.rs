@@ -150,12 +150,21 @@ fn the_same_address_is_the_same_server() {
 
 #[test]
 fn a_name_with_several_addresses_keeps_the_one_that_the_server_has() {
+    for line in ["server 0 address many", "server 1 address many port 8000", "server 2 address many port 80"]
+    {
+        let mut draft = three();
+        let slot = usize::from(line.as_bytes()[7] - b'0');
+        let state = Arc::clone(&occupant(&draft, slot).state);
+        run(&mut draft, &[line]);
+        assert!(Arc::ptr_eq(&occupant(&draft, slot).state, &state), "{line}");
+    }
     let mut draft = three();
-    run(&mut draft, &["server 0 address 10.0.0.2 port 8080"]);
-    let state = Arc::clone(&occupant(&draft, 0).state);
-    run(&mut draft, &["server 0 address both"]);
-    assert!(Arc::ptr_eq(&occupant(&draft, 0).state, &state));
-    assert_eq!(occupant(&draft, 0).address().to_string(), "10.0.0.2:8080");
+    run(&mut draft, &["emergency www2:81", "server 1 address many port 99", "server 5 address many"]);
+    assert_eq!(slots(&draft)[1], "10.0.0.1:99 10 12 3 4");
+    assert_eq!(slots(&draft)[5], "10.0.0.1:8080 0 0 0 0");
+    let emergency = Arc::clone(draft.service().emergency.as_ref().unwrap());
+    run(&mut draft, &["emergency many:81"]);
+    assert!(Arc::ptr_eq(draft.service().emergency.as_ref().unwrap(), &emergency));
 }
 
 #[test]
