@@ -154,7 +154,8 @@ fn a_hundred_thousand_random_connections_leave_nothing_behind() {
     wait_until("no connection is open", || pen.ask("connections").is_empty());
     pen.wait_until_idle();
     wait_until("the servers have nobody", || servers.iter().all(|server| server.current() == 0));
-    wait_until("the descriptors are as before", || pen.process().descriptors() == descriptors);
+    // The session that was asked whether pen is idle may have been among those before.
+    wait_until("the descriptors are as few as before", || pen.process().descriptors() <= descriptors);
     let grown = pen.process().resident().saturating_sub(memory);
     assert!(grown < 64 * 1024, "{grown} KiB more");
     let status = pen.ask("status text");

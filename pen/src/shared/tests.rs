@@ -24,10 +24,6 @@ fn take(shared: &Arc<Shared>) -> Option<Room> {
 
 fn take_both(shared: &Arc<Shared>) -> Option<(Room, PendingRoom)> {
     let settings = shared.settings.load();
-    Some(take_both(shared, &settings)?.0)
-}
-
-fn take_both(shared: &Arc<Shared>, settings: &Settings) -> Option<(Room, PendingRoom)> {
     shared.take_room(settings.service(DEFAULT_SERVICE))
 }
 
@@ -116,6 +112,18 @@ fn who_finds_no_room_wakes_nobody() {
 }
 
 #[test]
+fn looking_for_room_in_vain_wakes_nobody() {
+    for (conn_max, pending_max) in [(1, 2), (2, 1)] {
+        let (shared, mut polls) = shared(settings(conn_max, pending_max), 2);
+        let _taken = take_both(&shared).unwrap();
+        shared.mailboxes[0].wait_for_room();
+        shared.mailboxes[1].wait_for_room();
+        assert!(take_both(&shared).is_none());
+        assert!(polls.iter_mut().all(|poll| !is_awake(poll)));
+    }
+}
+
+#[test]
 fn freed_room_wakes_those_who_wait_for_it_once() {
     let (shared, mut polls) = shared(settings(1, 1), 3);
     let room = take(&shared).unwrap();
@@ -134,7 +142,7 @@ fn a_connect_that_is_over_wakes_those_who_wait_too() {
     let (shared, mut polls) = shared(settings(2, 1), 1);
     let (_room, pending) = take_both(&shared).unwrap();
     shared.mailboxes[0].wait_for_room();
-    drop(connecting);
+    drop(pending);
     assert!(is_awake(&mut polls[0]));
 }
 
