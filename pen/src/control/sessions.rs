@@ -323,3 +323,6 @@ impl Session {
         matches!(self.phase, Phase::Over) || self.deadline <= now
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -196,3 +196,6 @@ impl Steward {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -69,3 +69,6 @@ impl RequestTap {
         self.turn = Turn::Logged;
     }
 }
+
+#[cfg(test)]
+mod tests;
