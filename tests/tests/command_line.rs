@@ -230,7 +230,7 @@ fn as_root_without_a_user_the_control_port_stays_closed_and_pen_says_so() {
     let directory = tempfile::tempdir().unwrap();
     let listen = Address::Ip(private_address());
     let mut command = Command::new(program::pen());
-    command.args(["-p", "pid", "-C", "control", &listen.to_string(), &web.to_string()]);
+    command.args(["-p", "pid", "-C", "./control", &listen.to_string(), &web.to_string()]);
     let ended = run_to_the_end({
         command.current_dir(directory.path());
         command
