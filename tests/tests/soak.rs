@@ -159,6 +159,11 @@ fn a_hundred_thousand_random_connections_leave_nothing_behind() {
     assert!(grown < 64 * 1024, "{grown} KiB more");
     let status = pen.ask("status text");
     assert!(!status.contains("blacklisted"), "{status}");
+    let totals = format!("{} accepted, 0 refused, 0 unserved, 0 shortages", CONNECTIONS + 1);
+    assert!(status.contains(&totals), "{totals} in {status}");
+    let last = pen.connect();
+    wait_until("the first number is free again", || pen.ask("connection 0").contains("state = 2"));
+    drop(last);
     eprintln!("{} connections in {:?}", served.into_inner(), started.elapsed());
     pen.stop();
 }
