@@ -138,7 +138,7 @@ fn a_hundred_thousand_random_connections_leave_nothing_behind() {
     first.finish();
     assert_eq!(first.drain().text(), "", "a connection without a number is ended");
     pen.wait_until_idle();
-    let descriptors = pen.process().descriptors();
+    let descriptors = pen.process().descriptors_at_rest();
     let memory = pen.process().resident();
 
     let served = AtomicUsize::new(0);
@@ -154,7 +154,7 @@ fn a_hundred_thousand_random_connections_leave_nothing_behind() {
     wait_until("no connection is open", || pen.ask("connections").is_empty());
     pen.wait_until_idle();
     wait_until("the servers have nobody", || servers.iter().all(|server| server.current() == 0));
-    wait_until("the descriptors are as before", || pen.process().descriptors() == descriptors);
+    pen.process().expect_descriptors(descriptors);
     let grown = pen.process().resident().saturating_sub(memory);
     assert!(grown < 64 * 1024, "{grown} KiB more");
     let status = pen.ask("status text");
