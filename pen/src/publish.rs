@@ -112,3 +112,6 @@ fn open_log(service: &mut Arc<Service>) -> Result<(), String> {
     target.log = Some(log);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

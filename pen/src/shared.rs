@@ -221,3 +221,8 @@ impl Drop for PendingRoom {
         self.shared.room_was_freed();
     }
 }
+
+#[cfg(test)]
+pub mod testing;
+#[cfg(test)]
+mod tests;

@@ -268,9 +268,12 @@ impl End {
     /// The socket can't be written any more. What the peer sent before it failed may still be read.
     fn break_off(&mut self) {
         self.broken = true;
-        self.writable = false;
         self.failed = true;
         self.readable = true;
+        self.writable = false;
         self.pending = None;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -314,3 +314,6 @@ impl From<&io::Error> for AcceptTrouble {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

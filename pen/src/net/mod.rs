@@ -10,6 +10,8 @@ pub mod relay;
 pub mod report;
 pub mod request_tap;
 pub mod stream;
+#[cfg(test)]
+pub mod testing;
 pub mod token;
 pub mod upstream;
 pub mod worker;

@@ -100,8 +100,10 @@ impl Registry {
         for one in wanted {
             if let Some(entry) = self.entries.iter().find(|entry| entry.satisfies(one)) {
                 plan.kept.push((entry.id, one.options));
-            } else {
-                let entry = self.open(one).map_err(|error| ListenError::new(one.place.clone(), error))?;
+            } else if !plan.opened.iter().any(|entry| entry.satisfies(one)) {
+                let entry = self
+                    .open(one, &plan.opened)
+                    .map_err(|error| ListenError::new(one.place.clone(), error))?;
                 plan.opened.push(entry);
             }
         }
@@ -171,10 +173,10 @@ impl Registry {
         self.entries.is_empty() && self.gone.iter().all(|socket| socket.strong_count() == 0)
     }
 
-    fn open(&mut self, wanted: &Wanted) -> io::Result<Entry> {
+    fn open(&mut self, wanted: &Wanted, beside: &[Entry]) -> io::Result<Entry> {
         let (sockets, bound, file) = match &wanted.place {
             Place::Inet(address) => {
-                let sockets = self.open_group(*address, wanted.options)?;
+                let sockets = self.open_group(*address, wanted.options, beside)?;
                 let bound = sockets[0].local_address().map_or(wanted.place.clone(), Place::Inet);
                 (sockets, bound, None)
             }
@@ -198,8 +200,13 @@ impl Registry {
 
     /// One socket a worker. A `SO_REUSEPORT` group lets in any process of the same user, another pen for instance; so an
     /// ordinary bind looks first whether the address is free (unless it overlaps one of our own).
-    fn open_group(&self, mut address: SocketAddr, options: TcpOptions) -> io::Result<Vec<ListenSocket>> {
-        if !self.entries.iter().any(|entry| entry.overlaps(address)) {
+    fn open_group(
+        &self,
+        mut address: SocketAddr,
+        options: TcpOptions,
+        beside: &[Entry],
+    ) -> io::Result<Vec<ListenSocket>> {
+        if !self.entries.iter().chain(beside).any(|entry| entry.overlaps(address)) {
             address = ListenSocket::probe(address, options)?;
         }
         self.shared.mailboxes.iter().map(|_| ListenSocket::tcp(address, options)).collect()
@@ -272,7 +279,7 @@ fn explain(place: &Place, error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => "another process listens there".to_owned(),
         io::ErrorKind::AddrNotAvailable => "this machine does not have that address".to_owned(),
-        io::ErrorKind::PermissionDenied => {
+        io::ErrorKind::PermissionDenied if matches!(place, Place::Inet(_)) => {
             "pen's user is not permitted to (ports below 1024 need root)".to_owned()
         }
         _ => error.to_string(),
@@ -285,3 +292,6 @@ pub fn needs_only_v6(place: &Place, all: &[Place]) -> bool {
     v6.ip().is_unspecified()
         && all.contains(&Place::Inet(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), v6.port())))
 }
+
+#[cfg(test)]
+mod tests;

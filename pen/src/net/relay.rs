@@ -111,3 +111,6 @@ fn pass_on_end(from: &End, to: &mut End) {
         to.finish_writing();
     }
 }
+
+#[cfg(test)]
+mod tests;

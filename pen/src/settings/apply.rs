@@ -264,3 +264,6 @@ pub fn listening_port(draft: &Draft) -> Option<Port> {
         _ => None,
     })
 }
+
+#[cfg(test)]
+mod tests;

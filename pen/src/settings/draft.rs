@@ -146,3 +146,6 @@ impl Draft {
         Some((self.settings, self.effects))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -69,3 +69,6 @@ fn contents(path: &Path) -> Result<String, String> {
     String::from_utf8(bytes)
         .map_err(|error| format!("not UTF-8 text after byte {}", error.utf8_error().valid_up_to()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,8 @@ pub mod draft;
 pub mod file;
 pub mod resolve;
 pub mod servers;
+#[cfg(test)]
+pub mod testing;
 
 use std::fmt::{self, Display, Formatter};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

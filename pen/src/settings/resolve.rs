@@ -114,6 +114,29 @@ mod tests {
     }
 
     #[test]
+    fn names_are_looked_up_and_get_the_port() {
+        let resolver = SystemResolver::default();
+        let found = resolver.resolve(&"localhost".parse().unwrap(), &"http".parse().unwrap()).unwrap();
+        assert!(found.ip().is_loopback());
+        assert_eq!(found.port(), 80);
+    }
+
+    #[test]
+    fn a_pen_that_stops_waits_for_no_name() {
+        let resolver = SystemResolver { give_up: Arc::new(AtomicBool::new(true)) };
+        let error = resolver.resolve(&"localhost".parse().unwrap(), &Port::Number(80)).unwrap_err();
+        assert_eq!(error, "unknown host 'localhost': the name servers do not answer");
+        assert!(resolver.resolve(&"127.0.0.1".parse().unwrap(), &Port::Number(80)).is_ok());
+    }
+
+    #[test]
+    fn the_port_is_looked_up_before_the_host() {
+        let port = "nonesuch".parse().unwrap();
+        let error = SystemResolver::default().resolve(&"192.0.2.1".parse().unwrap(), &port).unwrap_err();
+        assert!(error.starts_with("unknown port 'nonesuch'"), "{error}");
+    }
+
+    #[test]
     fn addresses_need_no_look_up() {
         let address = SystemResolver::default().resolve(&"::1".parse().unwrap(), &Port::Number(80));
         assert_eq!(address, Ok("[::1]:80".parse().unwrap()));

@@ -57,9 +57,10 @@ pub fn remove(draft: &mut Draft, slot: Slot) -> Result<(), String> {
             *occupant = None;
             Ok(())
         }
-        None => {
-            Err(format!("there is no server {slot}: the slots are 0 to {}", servers.len().saturating_sub(1)))
-        }
+        None => Err(match servers.len() {
+            0 => format!("there is no server {slot}: no slot has ever been filled"),
+            count => format!("there is no server {slot}: the slots are 0 to {}", count - 1),
+        }),
     }
 }
 
@@ -199,3 +200,6 @@ pub fn blacklist_by_hand(state: &ServerState, seconds: u32, now: crate::engine::
         seconds => state.blacklist_by_hand(now.plus_seconds(seconds)),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,399 @@
+mod rig;
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::Shutdown;
+use std::thread;
+
+use mio::event::Event;
+use proptest::prelude::*;
+use socket2::Socket;
+
+use self::rig::{Rig, read_exactly, read_to_end, read_until_error, stall};
+use super::*;
+use crate::net::end::LARGEST_READ;
+use crate::net::testing::{Kind, await_event, content, pair, reset, tcp_pair};
+
+/// What a peer does with its stream: it sends `data` in pieces of these sizes, in turn, and closes.
+#[derive(Clone, Debug)]
+struct Plan {
+    data: Vec<u8>,
+    writes: Vec<usize>,
+    reads: Vec<usize>,
+}
+
+fn plan() -> impl Strategy<Value = Plan> {
+    let sizes = || prop::collection::vec(1..20_000usize, 1..8);
+    (any::<u32>(), 0..100_000usize, sizes(), sizes()).prop_map(|(seed, length, writes, reads)| Plan {
+        data: content(seed, length),
+        writes,
+        reads,
+    })
+}
+
+fn kind() -> impl Strategy<Value = Kind> {
+    prop_oneof![Just(Kind::Tcp), Just(Kind::Unix)]
+}
+
+fn send(mut peer: &Socket, plan: &Plan) {
+    let mut rest = &plan.data[..];
+    for &size in plan.writes.iter().cycle() {
+        let (piece, more) = rest.split_at(size.min(rest.len()));
+        peer.write_all(piece).unwrap();
+        rest = more;
+        if rest.is_empty() {
+            break;
+        }
+    }
+    peer.shutdown(Shutdown::Write).unwrap();
+}
+
+fn receive(mut peer: &Socket, sizes: &[usize]) -> Vec<u8> {
+    let mut all = Vec::new();
+    let mut buffer = vec![0; 20_000];
+    for &size in sizes.iter().cycle() {
+        let length = peer.read(&mut buffer[..size]).unwrap();
+        all.extend_from_slice(&buffer[..length]);
+        if length == 0 {
+            break;
+        }
+    }
+    all
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn every_byte_arrives_once_and_in_order_both_ways(
+        (client_plan, server_plan) in (plan(), plan()),
+        (down_kind, up_kind) in (kind(), kind()),
+        buffers in prop_oneof![Just(None), (2048..32_768usize).prop_map(Some)],
+        scratch in 50..LARGEST_READ,
+    ) {
+        let ((down, client), (up, server)) = (pair(down_kind, buffers), pair(up_kind, buffers));
+        let mut rig = Rig::new(down, up);
+        rig.scratch.truncate(scratch);
+        let (tally, at_client, at_server) = thread::scope(|scope| {
+            scope.spawn(|| send(&client, &client_plan));
+            scope.spawn(|| send(&server, &server_plan));
+            let at_client = scope.spawn(|| receive(&client, &client_plan.reads));
+            let at_server = scope.spawn(|| receive(&server, &server_plan.reads));
+            assert_eq!(rig.run(), Standing::Finished);
+            assert!(!rig.down.broken && !rig.up.broken);
+            let tally = rig.close(&Standing::Finished);
+            (tally, at_client.join().unwrap(), at_server.join().unwrap())
+        });
+        prop_assert!(at_client == server_plan.data);
+        prop_assert!(at_server == client_plan.data);
+        prop_assert!(tally.from_client == client_plan.data);
+        prop_assert!(tally.from_server == server_plan.data);
+        prop_assert_eq!(tally.to_client, server_plan.data.len());
+        prop_assert_eq!(tally.to_server, client_plan.data.len());
+    }
+}
+
+#[test]
+fn a_client_that_has_said_all_still_hears_the_answer() {
+    let (mut rig, mut client, mut server) = Rig::tcp(None);
+    client.write_all(b"request").unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    rig.run_until(|rig| rig.up.shut);
+    assert!(!rig.down.shut);
+    assert_eq!(read_to_end(&server), b"request");
+    server.write_all(b"answer").unwrap();
+    drop(server);
+    assert_eq!(rig.run(), Standing::Finished);
+    rig.close(&Standing::Finished);
+    assert_eq!(read_to_end(&client), b"answer");
+}
+
+#[test]
+fn a_server_that_has_said_all_still_hears_the_client() {
+    let (mut rig, mut client, mut server) = Rig::tcp(None);
+    server.write_all(b"greeting").unwrap();
+    server.shutdown(Shutdown::Write).unwrap();
+    rig.run_until(|rig| rig.down.shut);
+    assert!(!rig.up.shut);
+    assert_eq!(read_to_end(&client), b"greeting");
+    client.write_all(b"farewell").unwrap();
+    drop(client);
+    assert_eq!(rig.run(), Standing::Finished);
+    rig.close(&Standing::Finished);
+    assert_eq!(read_to_end(&server), b"farewell");
+}
+
+#[test]
+fn an_end_that_comes_with_the_data_is_passed_on_after_it() {
+    for kind in [Kind::Tcp, Kind::Unix] {
+        let ((down, mut client), (up, server)) = (pair(kind, None), pair(kind, None));
+        client.write_all(b"request").unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        await_event(&down, |event| event.is_readable() && event.is_read_closed());
+        let mut rig = Rig::new(down, up);
+        rig.run_until(|rig| rig.up.shut);
+        assert_eq!(read_to_end(&server), b"request");
+        drop(server);
+        assert_eq!(rig.run(), Standing::Finished);
+    }
+}
+
+#[test]
+fn a_reset_after_data_is_passed_on_as_one_after_the_data() {
+    let answer = content(5, 100_000);
+    let ((down, client), (up, mut server)) = (tcp_pair(None), tcp_pair(None));
+    let mut rig = Rig::new(down, up);
+    thread::scope(|scope| {
+        scope.spawn(|| server.write_all(&answer).unwrap());
+        // On a reset the server's kernel throws away what it has not sent yet.
+        rig.run_until(|rig| rig.tally.from_server.len() == answer.len());
+    });
+    reset(server);
+    let reader = thread::spawn(move || read_until_error(&client));
+    let standing = rig.run();
+    assert_eq!(standing, Standing::Reset(Side::Down));
+    while !rig.down.stream.delivered() {
+        thread::yield_now();
+    }
+    rig.close(&standing);
+    let (received, error) = reader.join().unwrap();
+    assert!(received == answer);
+    assert_eq!(error, ErrorKind::ConnectionReset);
+}
+
+#[test]
+fn data_and_reset_in_the_same_event_are_data_and_then_reset() {
+    let ((down, mut client), (up, server)) = (tcp_pair(None), tcp_pair(None));
+    client.write_all(b"truncated").unwrap();
+    reset(client);
+    await_event(&down, Event::is_error);
+    let mut rig = Rig::new(down, up);
+    let standing = rig.run();
+    assert_eq!(standing, Standing::Reset(Side::Up));
+    assert_eq!(read_exactly(&server, 9), b"truncated");
+    rig.close(&standing);
+    assert_eq!(read_until_error(&server), (Vec::new(), ErrorKind::ConnectionReset));
+}
+
+#[test]
+fn a_reset_of_one_that_had_half_closed_is_passed_on() {
+    let (mut rig, client, mut server) = Rig::tcp(None);
+    server.write_all(b"answer").unwrap();
+    server.shutdown(Shutdown::Write).unwrap();
+    rig.run_until(|rig| rig.down.shut);
+    reset(server);
+    let standing = rig.run();
+    assert_eq!(standing, Standing::Reset(Side::Down));
+    assert_eq!(read_to_end(&client), b"answer");
+}
+
+#[test]
+fn a_write_error_ends_the_other_side_as_a_reset() {
+    for kind in [Kind::Tcp, Kind::Unix] {
+        let ((down, mut client), (up, server)) = (pair(kind, None), pair(kind, None));
+        let mut rig = Rig::new(down, up);
+        rig.run_until(|rig| rig.up.writable());
+        drop(server);
+        client.write_all(b"into the void").unwrap();
+        // The first write to a closed TCP socket may succeed, and the reset comes as its answer.
+        let closed = rig.run();
+        assert_eq!(closed, Standing::Reset(Side::Down), "{kind:?}");
+    }
+}
+
+#[test]
+fn what_a_server_said_before_it_refused_the_rest_is_delivered() {
+    let (mut rig, mut client, mut server) = Rig::tcp(None);
+    client.write_all(b"a request that nobody reads").unwrap();
+    rig.run_until(|rig| rig.tally.to_server > 0);
+    server.write_all(b"400 no").unwrap();
+    // Closing with unread bytes is a reset.
+    drop(server);
+    assert_eq!(rig.run(), Standing::Reset(Side::Down));
+    assert_eq!(read_exactly(&client, 6), b"400 no");
+}
+
+#[test]
+fn a_connection_with_two_dead_ends_is_over_at_once() {
+    let (mut rig, client, server) = Rig::tcp(None);
+    reset(client);
+    reset(server);
+    let both_failed = |rig: &Rig| rig.down.failed() && rig.up.failed();
+    while !both_failed(&rig) {
+        rig.wait();
+    }
+    assert!(matches!(rig.turn(), Standing::Reset(_) | Standing::Finished));
+}
+
+#[test]
+fn a_slow_receiver_stops_the_reading_on_the_other_side() {
+    for kind in [Kind::Tcp, Kind::Unix] {
+        let ((down, client), (up, server)) = (pair(kind, Some(16 * 1024)), pair(kind, Some(16 * 1024)));
+        let mut rig = Rig::new(down, up);
+        let mut sent = stall(&mut rig, &client, |rig| rig.up.pending() > 0);
+        client.set_nonblocking(true).unwrap();
+        let (reads, kept) = (rig.tally.reads, rig.up.pending());
+        for _ in 0..100 {
+            while let Ok(length) = (&client).write(&[b'x'; 1000]) {
+                sent.extend_from_slice(&[b'x'; 1000][..length]);
+            }
+            assert_eq!(rig.turn(), Standing::Waiting);
+        }
+        assert_eq!((rig.tally.reads, rig.up.pending()), (reads, kept));
+        client.set_nonblocking(false).unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        let reader = thread::spawn(move || (read_to_end(&server), server));
+        rig.run_until(|rig| rig.up.shut);
+        let (received, _server) = reader.join().unwrap();
+        assert!(received == sent, "{kind:?}");
+    }
+}
+
+#[test]
+fn a_slow_receiver_does_not_stop_the_other_direction() {
+    let (mut rig, client, mut server) = Rig::tcp(Some(16 * 1024));
+    stall(&mut rig, &client, |rig| rig.up.pending() > 0);
+    server.write_all(b"news").unwrap();
+    rig.run_until(|rig| rig.tally.to_client == 4);
+    assert!(rig.up.pending() > 0);
+    assert_eq!(read_exactly(&client, 4), b"news");
+}
+
+#[test]
+fn a_reset_waits_for_the_slow_receiver_of_what_came_before() {
+    let (mut rig, client, server) = Rig::tcp(Some(16 * 1024));
+    let sent = stall(&mut rig, &server, |rig| rig.down.pending() > 0);
+    reset(server);
+    while !rig.up.failed() {
+        rig.wait();
+    }
+    assert_eq!(rig.turn(), Standing::Failing);
+    let reader = thread::spawn(move || read_until_error(&client).0);
+    let standing = rig.run();
+    assert_eq!(standing, Standing::Reset(Side::Down));
+    assert_eq!(rig.tally.to_client, rig.tally.from_server.len());
+    while !rig.down.stream.delivered() {
+        thread::yield_now();
+    }
+    let delivered = rig.close(&standing).from_server;
+    assert!(reader.join().unwrap() == delivered);
+    assert!(sent.starts_with(&delivered));
+}
+
+#[test]
+fn urgent_data_stalls_nothing() {
+    let (mut rig, mut client, server) = Rig::tcp(None);
+    let mut expected = Vec::new();
+    for round in 0..5 {
+        let text = format!("round {round} ");
+        client.write_all(text.as_bytes()).unwrap();
+        client.send_out_of_band(b"!").unwrap();
+        expected.extend_from_slice(text.as_bytes());
+        if round % 2 == 0 {
+            rig.run_until(|rig| rig.tally.from_client.len() >= expected.len());
+        }
+    }
+    client.write_all(b"end").unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    rig.run_until(|rig| rig.up.shut);
+    expected.extend_from_slice(b"end");
+    // Unless it was read in time, an urgent byte is part of the stream when the next one follows.
+    let received: Vec<u8> = read_to_end(&server).into_iter().filter(|byte| *byte != b'!').collect();
+    assert_eq!(String::from_utf8_lossy(&received), String::from_utf8_lossy(&expected));
+}
+
+#[test]
+fn urgent_data_and_the_end_in_the_same_event_lose_nothing() {
+    let ((down, mut client), (up, server)) = (tcp_pair(None), tcp_pair(None));
+    client.write_all(b"before").unwrap();
+    client.send_out_of_band(b"!").unwrap();
+    client.write_all(b"after").unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    await_event(&down, |event| event.is_priority() && event.is_read_closed());
+    let mut rig = Rig::new(down, up);
+    rig.run_until(|rig| rig.up.shut);
+    assert_eq!(read_to_end(&server), b"beforeafter");
+}
+
+/// Lets one side say its last words and close; how the connection stands then, and what the other side gets.
+fn close_one(fast_close: FastClose, side: Side) -> (Standing, Vec<u8>) {
+    let (mut rig, client, server) = Rig::tcp(None);
+    rig.fast_close = fast_close;
+    rig.run_until(|rig| rig.up.writable());
+    let (mut closing, other) = if side == Side::Down { (&client, &server) } else { (&server, &client) };
+    closing.write_all(b"last words").unwrap();
+    closing.shutdown(Shutdown::Write).unwrap();
+    let end = |rig: &Rig| if side == Side::Down { rig.down.ended } else { rig.up.ended };
+    let standing = loop {
+        let standing = rig.turn();
+        if end(&rig) {
+            break standing;
+        }
+        rig.wait();
+    };
+    drop(rig);
+    (standing, read_to_end(other))
+}
+
+#[test]
+fn a_fast_close_ends_the_connection_when_its_side_closes() {
+    use FastClose::{Both, Down, Off, Up};
+    let table = [
+        (Off, Side::Down, Standing::Waiting),
+        (Off, Side::Up, Standing::Waiting),
+        (Down, Side::Down, Standing::CutShort),
+        (Down, Side::Up, Standing::Waiting),
+        (Up, Side::Down, Standing::Waiting),
+        (Up, Side::Up, Standing::CutShort),
+        (Both, Side::Down, Standing::CutShort),
+        (Both, Side::Up, Standing::CutShort),
+    ];
+    for (fast_close, side, expected) in table {
+        let (standing, heard) = close_one(fast_close, side);
+        assert_eq!(standing, expected, "{fast_close:?}, {side:?} closes");
+        assert_eq!(heard, b"last words", "{fast_close:?}, {side:?} closes");
+    }
+}
+
+#[test]
+fn a_fast_close_waits_until_everything_is_delivered() {
+    let (mut rig, client, server) = Rig::tcp(Some(16 * 1024));
+    rig.fast_close = FastClose::Both;
+    let sent = stall(&mut rig, &server, |rig| rig.down.pending() > 0);
+    server.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(rig.turn(), Standing::Waiting);
+    let reader = thread::spawn(move || read_to_end(&client));
+    assert_eq!(rig.run(), Standing::CutShort);
+    drop(rig);
+    assert!(reader.join().unwrap() == sent);
+}
+
+#[test]
+fn a_busy_connection_lets_the_others_have_their_turn() {
+    let (down, mut client) = tcp_pair(None);
+    let (up, server) = tcp_pair(None);
+    let request = content(9, 10 * 1024);
+    client.write_all(&request).unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    await_event(&down, Event::is_read_closed);
+    let mut rig = Rig::new(down, up);
+    rig.scratch.truncate(1024);
+    while !(rig.up.writable() && rig.down.readable()) {
+        rig.wait();
+    }
+    assert_eq!(rig.turn(), Standing::Unfinished);
+    assert_eq!(rig.tally.reads, READS_PER_TURN);
+    assert_eq!(rig.turn(), Standing::Unfinished);
+    assert_eq!(rig.tally.reads, 2 * READS_PER_TURN);
+    rig.run_until(|rig| rig.up.shut);
+    assert!(read_to_end(&server) == request);
+}
+
+#[test]
+fn nothing_is_read_for_a_server_that_is_not_connected_yet() {
+    let ((down, mut client), (up, _server)) = (tcp_pair(None), tcp_pair(None));
+    client.write_all(b"early").unwrap();
+    let mut rig = Rig::new(down, up);
+    assert_eq!(rig.turn(), Standing::Waiting);
+    assert!(rig.tally.from_client.is_empty());
+    rig.run_until(|rig| rig.tally.to_server == 5);
+}

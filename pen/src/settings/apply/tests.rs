@@ -1,0 +1,353 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::*;
+use crate::settings::Settings;
+use crate::settings::testing::{draft, environment, next, run, say};
+
+fn answer(text: &str) -> Outcome {
+    Outcome::Answer(text.to_owned())
+}
+
+/// Says each line to a draft of its predecessor's, and compares the answer; an empty one stands for `Done`.
+fn converse(mut draft: Draft, lines: &[(&str, &str)]) -> Draft {
+    for (line, text) in lines {
+        draft = next(draft);
+        let expected = if text.is_empty() { Outcome::Done } else { answer(text) };
+        assert_eq!(say(&mut draft, line), Ok(expected), "{line}");
+    }
+    draft
+}
+
+/// What a line changes, as the lines that are new in the settings' debug form.
+fn changes(line: &str) -> String {
+    let mut draft = draft(Stage::Live);
+    let text = |draft: &Draft| format!("{:#?}", draft.settings());
+    let before = text(&draft);
+    run(&mut draft, &[line]);
+    let after = text(&draft);
+    assert_eq!(before.lines().count(), after.lines().count(), "{line}");
+    let changed = before.lines().zip(after.lines()).filter(|(before, after)| before != after);
+    changed.map(|(_, after)| after.trim().trim_end_matches(',')).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn numbers_answer_what_they_are_when_asked_and_most_of_them_when_set() {
+    converse(
+        draft(Stage::Live),
+        &[
+            ("blacklist", "30"),
+            ("blacklist 60", "60"),
+            ("blacklist", "60"),
+            ("clients_max", "2048"),
+            ("clients_max 3000", "3000"),
+            ("conn_max", "500"),
+            ("conn_max 501", "501"),
+            ("debug", "0"),
+            ("debug 2", "2"),
+            ("debug", "2"),
+            ("idle_timeout", "Idle timeout: 0 seconds"),
+            ("idle_timeout 90", "Idle timeout: 90 seconds"),
+            ("timeout", "5"),
+            ("timeout 7", "7"),
+            ("timeout", "7"),
+            ("tracking", "0"),
+            ("tracking 3600", "3600"),
+            ("tracking", "3600"),
+            ("backlog", "500"),
+            ("backlog 600", ""),
+            ("backlog", "600"),
+            ("multi_accept", "100"),
+            ("multi_accept 1", ""),
+            ("multi_accept", "1"),
+            ("pending_max", "100"),
+            ("pending_max 9", ""),
+            ("pending_max", "9"),
+            ("shutdown_timeout", "0"),
+            ("shutdown_timeout 8", ""),
+            ("shutdown_timeout", "8"),
+        ],
+    );
+}
+
+#[test]
+fn each_command_changes_its_own_setting_and_no_other() {
+    let table = [
+        ("abort_on_error", "abort_on_error: true"),
+        ("ascii", "ascii: true"),
+        ("dummy", "dummy: true"),
+        ("hash", "hash: true"),
+        ("hash_only", "hash_only: true"),
+        ("keepalive", "keepalive: true"),
+        ("prio", "prio: true"),
+        ("roundrobin", "roundrobin: true"),
+        ("stubborn", "stubborn: true"),
+        ("no tcp_nodelay", "tcp_nodelay: false"),
+        ("weight", "weight: true"),
+        ("debug 1", "debug: 1"),
+        ("shutdown_timeout 1", "shutdown_timeout: 1"),
+        ("backlog 50", "backlog: 50"),
+        ("blacklist 1", "blacklist: 1"),
+        ("clients_max 4096", "clients_max: 4096"),
+        ("conn_max 4096", "conn_max: 4096"),
+        ("idle_timeout 1", "idle_timeout: 1"),
+        ("multi_accept 1", "multi_accept: 1"),
+        ("pending_max 1", "pending_max: 1"),
+        ("timeout 1", "timeout: 1"),
+        ("tracking 1", "tracking: 1"),
+        ("client_acl 3", "client_acl: 3"),
+        ("control_acl 4", "control_acl: 4"),
+        ("tcp_fastclose up", "fast_close: Up"),
+        ("tcp_fastclose down", "fast_close: Down"),
+        ("tcp_fastclose both", "fast_close: Both"),
+        ("no source", ""),
+        ("no log", ""),
+        ("no web_stats", ""),
+        ("no hash", ""),
+        ("epoll", ""),
+        ("no delayed_forward", ""),
+    ];
+    for (line, change) in table {
+        assert_eq!(changes(line), change, "{line}");
+    }
+}
+
+#[test]
+fn a_switch_is_turned_off_again_by_no() {
+    for switch in ["abort_on_error", "ascii", "dummy", "hash", "hash_only", "keepalive", "prio", "stubborn"] {
+        let mut draft = draft(Stage::Start);
+        let before = format!("{:?}", draft.settings());
+        run(&mut draft, &[switch]);
+        assert_ne!(format!("{:?}", draft.settings()), before);
+        run(&mut draft, &[&format!("no {switch}")]);
+        assert_eq!(format!("{:?}", draft.settings()), before);
+    }
+}
+
+#[test]
+fn the_modes_are_told_on_one_line() {
+    converse(
+        draft(Stage::Start),
+        &[
+            ("mode", "no hash no roundrobin no stubborn no weight no prio"),
+            ("roundrobin", ""),
+            ("stubborn", ""),
+            ("prio", ""),
+            ("mode", "no hash roundrobin stubborn no weight prio"),
+            ("hash", ""),
+            ("weight", ""),
+            ("no stubborn", ""),
+            ("mode", "hash roundrobin no stubborn weight prio"),
+        ],
+    );
+}
+
+#[test]
+fn questions_change_nothing() {
+    let questions = [
+        "backlog",
+        "client_acl",
+        "clients_max",
+        "close 1",
+        "connection 1",
+        "connections",
+        "control",
+        "control_acl",
+        "debug",
+        "exit",
+        "help",
+        "help mode",
+        "idle_timeout",
+        "include /some/file",
+        "listen",
+        "log",
+        "mode",
+        "pid",
+        "poll",
+        "recent",
+        "servers",
+        "socket 3",
+        "status",
+        "threads",
+        "web_stats",
+    ];
+    for question in questions {
+        let mut draft = draft(Stage::Live);
+        run(&mut draft, &[question]);
+        assert!(draft.finish().is_none(), "{question}");
+    }
+}
+
+#[test]
+fn what_is_no_setting_is_handed_on() {
+    let close = say(&mut draft(Stage::Live), "close 5");
+    assert_eq!(close, Ok(Outcome::Action(Action::Close(5))));
+    let include = say(&mut draft(Stage::Live), "include /etc/pen with blanks.cfg");
+    assert_eq!(include, Ok(Outcome::Action(Action::Include("/etc/pen with blanks.cfg".into()))));
+}
+
+#[test]
+fn exit_needs_to_be_enabled() {
+    let mut disabled = draft(Stage::Live);
+    assert_eq!(say(&mut disabled, "exit"), Ok(answer("Exit is not enabled; restart with -X flag")));
+    let mut enabled = Draft::new(Settings::initial(), Stage::Live, environment(true));
+    assert_eq!(say(&mut enabled, "exit"), Ok(Outcome::Action(Action::Exit)));
+}
+
+#[test]
+fn pen_tells_its_process_and_its_control_address() {
+    let mut draft = draft(Stage::Live);
+    assert_eq!(say(&mut draft, "pid"), Ok(answer(&std::process::id().to_string())));
+    assert_eq!(say(&mut draft, "control"), Ok(answer("")));
+    draft.environment.control.set("localhost:10080".to_owned()).unwrap();
+    assert_eq!(say(&mut draft, "control"), Ok(answer("localhost:10080")));
+}
+
+#[test]
+fn help_is_the_tables() {
+    let mut draft = draft(Stage::Live);
+    assert_eq!(say(&mut draft, "help"), Ok(answer(&command::help())));
+    let mode = command::Row::find("mode").unwrap();
+    assert_eq!(say(&mut draft, "help mode"), Ok(answer(&mode.help())));
+}
+
+#[test]
+fn running_tables_are_never_cut_down() {
+    let lines = [("conn_max 100", "500"), ("clients_max 9", "2048"), ("conn_max 600", "600")];
+    converse(draft(Stage::Live), &lines);
+    let mut start = draft(Stage::Start);
+    assert_eq!(say(&mut start, "conn_max 100"), Ok(answer("100")));
+    assert_eq!(say(&mut start, "clients_max 9"), Ok(answer("9")));
+}
+
+#[test]
+fn threads_are_for_the_start() {
+    let mut start = draft(Stage::Start);
+    assert_eq!(say(&mut start, "threads"), Ok(answer("auto")));
+    assert_eq!(say(&mut start, "threads 3"), Ok(answer("3")));
+    assert_eq!(start.settings().process.threads, Threads::Exactly(3));
+    let mut live = next(start);
+    assert_eq!(say(&mut live, "threads"), Ok(answer("3")));
+    assert_eq!(say(&mut live, "threads 3"), Ok(answer("3")));
+    let refused = "threads can only be set at start: write it into the -F file and restart pen".to_owned();
+    assert_eq!(say(&mut live, "threads 4"), Err(refused.clone()));
+    assert_eq!(say(&mut live, "threads auto"), Err(refused));
+    assert!(live.finish().is_none());
+}
+
+#[test]
+fn the_access_lists_in_use_are_told() {
+    let draft = converse(
+        draft(Stage::Live),
+        &[
+            ("client_acl", "0"),
+            ("client_acl 9", "9"),
+            ("client_acl", "9"),
+            ("control_acl", "0"),
+            ("control_acl 2", "2"),
+            ("control_acl", "2"),
+        ],
+    );
+    assert_eq!((draft.service().client_acl, draft.settings().process.control_acl), (9, 2));
+}
+
+#[test]
+fn the_source_address_is_set_and_taken_back() {
+    let mut draft = draft(Stage::Live);
+    for (line, source) in
+        [("source 192.0.2.1", Some("192.0.2.1")), ("source ::1", Some("::1")), ("no source", None)]
+    {
+        assert_eq!(say(&mut draft, line), Ok(Outcome::Done));
+        assert_eq!(draft.service().source, source.map(|source| source.parse().unwrap()));
+    }
+}
+
+#[test]
+fn the_log_is_set_told_and_taken_away() {
+    let draft = converse(
+        draft(Stage::Live),
+        &[
+            ("log", ""),
+            ("log /var/log/pen", "/var/log/pen"),
+            ("log", "/var/log/pen"),
+            ("no log", ""),
+            ("log", ""),
+        ],
+    );
+    assert!(draft.service().log.is_none());
+}
+
+#[test]
+fn the_same_log_stays_open() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log");
+    let line = format!("log {}", path.display());
+    let mut draft = draft(Stage::Start);
+    run(&mut draft, &[&line]);
+    let open = crate::request_log::RequestLog::open(crate::request_log::Destination::File(path)).unwrap();
+    draft.service_mut().log.as_mut().unwrap().log = Some(open);
+    run(&mut draft, &[&line]);
+    assert!(draft.service().request_log().is_some());
+    run(&mut draft, &["log /another"]);
+    assert!(draft.service().request_log().is_none());
+}
+
+#[test]
+fn a_penlogd_is_refused_for_now() {
+    let refused = "log loghost:10000: this version of pen logs to files only, penlogd support comes later";
+    assert_eq!(say(&mut draft(Stage::Start), "log loghost:10000"), Err(refused.to_owned()));
+}
+
+#[test]
+fn the_status_file_is_set_told_and_taken_away() {
+    let mut draft = converse(
+        draft(Stage::Live),
+        &[("web_stats", ""), ("web_stats /tmp/pen.html", "/tmp/pen.html"), ("web_stats", "/tmp/pen.html")],
+    );
+    assert_eq!(draft.settings().process.web_stats, Some(PathBuf::from("/tmp/pen.html")));
+    assert_eq!(say(&mut draft, "no web_stats"), Ok(Outcome::Done));
+    assert_eq!(draft.settings().process.web_stats, None);
+}
+
+#[test]
+fn listening_addresses_are_looked_up_and_kept_as_written() {
+    let mut draft = draft(Stage::Live);
+    assert_eq!(say(&mut draft, "listen www1:http [::1]:0 8080 /run/pen"), Ok(Outcome::ListeningAddresses));
+    let listen: Vec<_> =
+        draft.service().listen.iter().map(|on| (on.asked.to_string(), on.text.clone())).collect();
+    let expected = [
+        ("10.0.0.1:80", "www1:http"),
+        ("[::1]:0", "[::1]:0"),
+        ("0.0.0.0:8080", "8080"),
+        ("/run/pen", "/run/pen"),
+    ];
+    assert_eq!(listen, expected.map(|(asked, text)| (asked.to_owned(), text.to_owned())));
+    assert_eq!(say(&mut draft, "listen"), Ok(Outcome::ListeningAddresses));
+    assert_eq!(draft.service().listen.len(), 4);
+}
+
+#[test]
+fn where_nothing_can_listen_is_an_error_that_changes_nothing() {
+    let mut draft = draft(Stage::Live);
+    let unknown_host = "unknown host 'nonesuch': not in the table".to_owned();
+    assert_eq!(say(&mut draft, "listen 8080 nonesuch:80"), Err(unknown_host));
+    let unknown_port = "unknown port 'gopher': not in the table".to_owned();
+    assert_eq!(say(&mut draft, "listen gopher"), Err(unknown_port));
+    assert!(draft.finish().is_none());
+}
+
+#[test]
+fn servers_without_a_port_take_the_first_fixed_one_that_pen_listens_on() {
+    let mut draft = draft(Stage::Start);
+    assert_eq!(listening_port(&draft), None);
+    run(&mut draft, &["listen /run/pen 127.0.0.1:0 8080 8081"]);
+    assert_eq!(listening_port(&draft), Some(Port::Number(8080)));
+}
+
+#[test]
+fn what_is_counted_outlives_every_change() {
+    let draft = draft(Stage::Live);
+    let state = Arc::clone(&draft.service().state);
+    let changed = converse(draft, &[("hash", ""), ("conn_max 600", "600"), ("client_acl 1", "1")]);
+    assert!(Arc::ptr_eq(&changed.service().state, &state));
+}

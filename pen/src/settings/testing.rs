@@ -1,0 +1,88 @@
+//! What tests that change settings share: names without a network, and a short way to say commands.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, OnceLock};
+
+use common::addr::{Host, Port};
+use common::command::parse;
+
+use super::Settings;
+use super::apply::{Outcome, apply};
+use super::draft::{Draft, Environment, Stage};
+use super::resolve::Resolver;
+
+/// A resolver that knows the hosts `www1`, `www2`, `six` and `many` (which has the addresses of the other three), literal
+/// addresses, and the ports `http` and `nowhere` (0).
+#[derive(Debug)]
+pub struct Names;
+
+const WWW1: &str = "10.0.0.1";
+const WWW2: &str = "10.0.0.2";
+const SIX: &str = "2001:db8::6";
+
+impl Resolver for Names {
+    fn resolve_all(&self, host: &Host, port: &Port) -> Result<Vec<SocketAddr>, String> {
+        let addresses = match host.as_str() {
+            "www1" => vec![WWW1],
+            "www2" => vec![WWW2],
+            "six" => vec![SIX],
+            "many" => vec![WWW1, WWW2, SIX],
+            literal => vec![literal],
+        };
+        let port = self.port(port)?;
+        let address = |text: &str| {
+            let address: IpAddr =
+                text.parse().map_err(|_| format!("unknown host '{host}': not in the table"))?;
+            Ok(SocketAddr::new(address, port))
+        };
+        addresses.into_iter().map(address).collect()
+    }
+
+    fn port(&self, port: &Port) -> Result<u16, String> {
+        match port {
+            Port::Number(number) => Ok(*number),
+            Port::Service(name) => match name.as_str() {
+                "http" => Ok(80),
+                "nowhere" => Ok(0),
+                _ => Err(format!("unknown port '{name}': not in the table")),
+            },
+        }
+    }
+}
+
+/// An environment with these [`Names`].
+pub fn environment(exit_enabled: bool) -> Arc<Environment> {
+    Arc::new(Environment {
+        resolver: Box::new(Names),
+        control: OnceLock::new(),
+        exit_enabled,
+        generations: AtomicU32::new(0),
+    })
+}
+
+/// A draft of the initial settings.
+pub fn draft(stage: Stage) -> Draft {
+    Draft::new(Settings::initial(), stage, environment(false))
+}
+
+/// A draft of what the draft before came to, as a running pen makes it for the next command.
+pub fn next(draft: Draft) -> Draft {
+    let environment = Arc::clone(&draft.environment);
+    let unchanged = draft.settings().clone();
+    let settings = draft.finish().map_or(unchanged, |(settings, _)| settings);
+    Draft::new(settings, Stage::Live, environment)
+}
+
+/// Parses and applies one line, which must be a command.
+pub fn say(draft: &mut Draft, line: &str) -> Result<Outcome, String> {
+    apply(parse(line).unwrap().unwrap(), draft)
+}
+
+/// Applies lines that must all succeed.
+pub fn run(draft: &mut Draft, lines: &[&str]) {
+    for line in lines {
+        let outcome = say(draft, line);
+        assert!(outcome.is_ok(), "{line}: {outcome:?}");
+    }
+}
