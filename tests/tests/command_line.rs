@@ -228,9 +228,8 @@ fn as_root_without_a_user_the_control_port_stays_closed_and_pen_says_so() {
     }
     let web = Backend::named("a");
     let directory = tempfile::tempdir().unwrap();
-    let listen = Address::Ip(private_address());
+    let (listen, control) = (Address::Ip(private_address()), directory.path().join("control"));
     let mut command = Command::new(program::pen());
-    let control = directory.path().join("control");
     command.args(["-p", "pid", "-C"]).arg(&control).args([listen.to_string(), web.to_string()]);
     let ended = run_to_the_end({
         command.current_dir(directory.path());
