@@ -255,6 +255,8 @@ fn a_failed_server_is_left_alone_until_the_blacklist_is_cleared() {
     let pen = Pen::builder().servers([&a, &b]).option("-r").start();
     a.refuse();
     assert_eq!(pen.get(), "b");
+    let status = pen.ask("status text");
+    assert!(status.to_lowercase().contains("connection refused"), "{status}");
     a.revive();
     assert_eq!(spread((0..4).map(|_| pen.get())), spread(vec!["b".to_owned(); 4]));
     pen.tell("server 0 blacklist 0");

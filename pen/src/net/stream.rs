@@ -80,14 +80,13 @@ impl Stream {
         }
     }
 
-    /// Whether the peer has sent something, even if the socket has failed since.
-    pub fn has_data(&self) -> bool {
+    /// Looks at the first byte to read, without reading it: 1, or 0 at the end, or the socket's error, which is then used up.
+    pub fn peek(&self) -> io::Result<usize> {
         let mut byte = [MaybeUninit::uninit()];
-        let peeked = match self {
+        match self {
             Stream::Tcp(tcp) => SockRef::from(tcp).peek(&mut byte),
             Stream::Unix(unix) => SockRef::from(unix).peek(&mut byte),
-        };
-        peeked.is_ok_and(|length| length > 0)
+        }
     }
 
     /// Whether everything written has reached the peer's kernel.
