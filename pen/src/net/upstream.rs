@@ -93,15 +93,14 @@ impl Connection {
     /// The server's socket has news while connecting.
     pub fn connect_event(&mut self, turn: &mut Turn<'_>) -> Next {
         let Some(up) = &self.up else { return Next::Wait };
-        // A server that has said something was there, even if it has reset the connection since.
-        if up.failed() && !up.stream.has_data() {
-            let error = match up.stream.take_error() {
-                Ok(Some(error)) | Err(error) => error,
-                Ok(None) => ErrorKind::ConnectionReset.into(),
-            };
-            return self.connect_failed(&error, turn);
-        }
-        if !up.writable() && !up.failed() {
+        if up.failed() {
+            match up.stream.peek() {
+                // A server that has said something was there, even if it has reset the connection since.
+                Ok(1..) => {}
+                Ok(0) => return self.connect_failed(&Errno::ECONNRESET.into(), turn),
+                Err(error) => return self.connect_failed(&error, turn),
+            }
+        } else if !up.writable() {
             return Next::Wait;
         }
         if let Some(chosen) = &self.server {
