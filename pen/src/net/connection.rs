@@ -7,6 +7,7 @@ use std::io;
 use std::sync::Arc;
 
 use common::client_addr::ClientAddr;
+use common::reason::reason;
 use mio::event::Event;
 
 use super::dummy;
@@ -246,7 +247,7 @@ impl Connection {
     /// pen itself lacks something (descriptors, ports, memory): nobody else is to blame.
     pub fn shortage(&mut self, error: &io::Error, turn: &Turn<'_>) -> Next {
         turn.settings.service(self.service).state.counters.shortages.count();
-        log::warn!("closing a connection from {}: {error}", self.peer.address);
+        log::warn!("closing a connection from {}: {}", self.peer.address, reason(error));
         Next::End
     }
 

@@ -80,7 +80,8 @@ impl Stream {
         }
     }
 
-    /// Looks at the first byte to read, without reading it: 1, or 0 at the end, or the socket's error, which is then used up.
+    /// Looks at what the peer has sent, without taking it: how many bytes (at most 1), or the error of a socket that failed
+    /// before it received anything.
     pub fn peek(&self) -> io::Result<usize> {
         let mut byte = [MaybeUninit::uninit()];
         match self {
