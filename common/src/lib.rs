@@ -6,4 +6,5 @@ pub mod addr;
 pub mod client_addr;
 pub mod command;
 pub mod log_record;
+pub mod reason;
 pub mod wire;

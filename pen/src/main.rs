@@ -15,6 +15,7 @@ mod shared;
 mod startup;
 mod status;
 
+use common::reason::reason;
 use std::process::ExitCode;
 
 use cli::Request;
@@ -53,7 +54,9 @@ fn run(invocation: cli::Invocation) -> Result<ExitCode, Failure> {
         diagnostics::init(Destination::Stderr);
         prepared.run(clock, None)?;
     } else {
-        match daemon::background().map_err(|error| format!("cannot go to the background: {error}"))? {
+        match daemon::background()
+            .map_err(|error| format!("cannot go to the background: {}", reason(&error)))?
+        {
             Side::Parent(outcome) => return Ok(ExitCode::from(outcome.exit_code())),
             Side::Child(ready) => {
                 diagnostics::init(Destination::Syslog);

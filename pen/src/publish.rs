@@ -1,5 +1,6 @@
 //! Putting settings in force: everything that they need is opened first, so that it happens as a whole or not at all.
 
+use common::reason::reason;
 use std::sync::Arc;
 
 use crate::net::listener::{Inherited, TcpOptions};
@@ -107,8 +108,9 @@ fn open_log(service: &mut Arc<Service>) -> Result<(), String> {
         return Ok(());
     }
     let Some(target) = &mut Arc::make_mut(service).log else { return Ok(()) };
-    let log = RequestLog::open(Destination::File(target.path.clone()))
-        .map_err(|error| format!("cannot open the request log {}: {error}", target.path.display()))?;
+    let log = RequestLog::open(Destination::File(target.path.clone())).map_err(|error| {
+        format!("cannot open the request log {}: {}", target.path.display(), reason(&error))
+    })?;
     target.log = Some(log);
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! From a command line to a running pen, in the order that rights demand: everything that may need root is opened first, then
 //! the rights are given up, then what users name is opened as the user, and only then threads begin.
 
+use std::io;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32};
@@ -10,6 +11,7 @@ use std::thread;
 use caps::Capability;
 use common::addr::{ListenAddr, ServerSpec};
 use common::command::{Threads, parse};
+use common::reason::reason;
 use mio::{Poll, Waker};
 
 use crate::cli::Invocation;
@@ -78,7 +80,8 @@ pub struct Prepared {
 pub fn prepare(mut invocation: Invocation) -> Result<Prepared, Failure> {
     if let Some(config) = &mut invocation.config {
         // It must mean the same at HUP, wherever pen is then.
-        *config = std::path::absolute(&*config).map_err(|error| format!("{}: {error}", config.display()))?;
+        *config = std::path::absolute(&*config)
+            .map_err(|error| format!("{}: {}", config.display(), reason(&error)))?;
     }
     let user =
         invocation.user.as_deref().map(User::resolve).transpose().map_err(|error| error.to_string())?;
@@ -133,7 +136,7 @@ impl Prepared {
     /// Opens everything, tells `ready`, and serves until pen is told to stop.
     pub fn run(self, clock: Clock, ready: Option<Ready>) -> Result<(), Failure> {
         let Prepared { invocation, draft, environment, control, user, give_up } = self;
-        let failed = |what: &'static str| move |error| format!("{what}: {error}");
+        let failed = |what: &'static str| move |error: io::Error| format!("{what}: {}", reason(&error));
 
         let descriptors =
             limits::raise_descriptor_limit().map_err(failed("cannot raise the descriptor limit"))?;
@@ -257,7 +260,7 @@ fn give_up_rights(root: Option<&Path>, user: Option<&User>, keep: &[Capability])
 
 fn create_pid_file(path: &Path) -> Result<PidFile, Failure> {
     Ok(PidFile::create(path)
-        .map_err(|error| format!("cannot write the pid file {}: {error}", path.display()))?)
+        .map_err(|error| format!("cannot write the pid file {}: {}", path.display(), reason(&error)))?)
 }
 
 /// What connections may use of `limit` descriptors, now that everything else is open.
@@ -277,8 +280,11 @@ fn announce(shared: &Shared, environment: &Environment) {
     let settings = shared.settings.load();
     for service in &settings.services {
         let listen: Vec<&str> = service.listen.iter().map(|on| on.text.as_str()).collect();
-        let servers = service.servers.iter().flatten().count();
-        log::info!("pen {} balances {} to {servers} servers", env!("CARGO_PKG_VERSION"), listen.join(" "));
+        let servers = match service.servers.iter().flatten().count() {
+            1 => "1 server".to_owned(),
+            count => format!("{count} servers"),
+        };
+        log::info!("pen {} balances {} to {servers}", env!("CARGO_PKG_VERSION"), listen.join(" "));
     }
     if let Some(control) = environment.control.get() {
         log::info!("control port: {control}");

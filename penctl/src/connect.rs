@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use common::addr::{Host, Port};
+use common::reason::reason;
 use dns_lookup::{AddrInfoHints, SockType};
 use socket2::{Domain, SockAddr, Socket, Type};
 
@@ -29,7 +30,7 @@ impl Display for Unreachable {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str("cannot connect")?;
         for (number, (place, error)) in self.attempts.iter().enumerate() {
-            write!(f, "{} {place}: {error}", if number == 0 { " to" } else { ", nor to" })?;
+            write!(f, "{} {place}: {}", if number == 0 { " to" } else { ", nor to" }, reason(error))?;
         }
         Ok(())
     }

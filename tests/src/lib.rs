@@ -44,4 +44,4 @@ pub use pair::{Accepted, Manual, Pair};
 pub use pen::{Pen, PenBuilder};
 pub use process::Process;
 pub use stream::{End, Received, Stream};
-pub use wait::{LIMIT, wait_for, wait_until, within};
+pub use wait::{LIMIT, settled, wait_for, wait_until, within};

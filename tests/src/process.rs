@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::wait::wait_until;
+use crate::wait::{LIMIT, settled, wait_until, within};
 
 /// A process by its id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +22,23 @@ impl Process {
     /// How many descriptors are open.
     pub fn descriptors(self) -> usize {
         fs::read_dir(self.path("fd")).expect("the process lives").count()
+    }
+
+    /// How many descriptors are open when nothing happens: a control session is closed a moment after its answer.
+    #[track_caller]
+    pub fn descriptors_at_rest(self) -> usize {
+        settled(Duration::from_millis(100), || self.descriptors())
+    }
+
+    /// Waits until so many descriptors are open; fails the test with the list of them when that does not happen.
+    #[track_caller]
+    pub fn expect_descriptors(self, count: usize) {
+        if !within(LIMIT, || self.descriptors() == count) {
+            let entries = fs::read_dir(self.path("fd")).expect("the process lives").flatten();
+            let open: Vec<_> =
+                entries.map(|entry| (entry.file_name(), fs::read_link(entry.path()))).collect();
+            panic!("{count} descriptors expected, but there are {}: {open:#?}", open.len());
+        }
     }
 
     /// How many threads there are.

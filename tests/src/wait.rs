@@ -23,6 +23,21 @@ pub fn wait_for<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
     value.expect("the wait ended with a value")
 }
 
+/// The value as soon as it has stood still for `calm`; fails the test when it does not within [`LIMIT`].
+#[track_caller]
+pub fn settled<T: PartialEq>(calm: Duration, mut value: impl FnMut() -> T) -> T {
+    let mut last = value();
+    let mut since = Instant::now();
+    wait_until("the value stands still", || {
+        let now = value();
+        if now != last {
+            (last, since) = (now, Instant::now());
+        }
+        since.elapsed() > calm
+    });
+    last
+}
+
 /// Whether `condition` comes to hold within `limit`.
 pub fn within(limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
     let start = Instant::now();

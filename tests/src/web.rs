@@ -106,12 +106,14 @@ impl WebServer {
         self.directory.path().join("site")
     }
 
-    /// Ends all its processes with SIGKILL.
+    /// Ends all its processes with SIGKILL. The death is complete when this returns: nothing listens any more.
     pub fn kill(&mut self) {
         let group = Pid::from_raw(i32::try_from(self.master.id()).expect("process ids are small"));
         // Dead already after an earlier call.
         let _ = killpg(group, Signal::SIGKILL);
         let _ = self.master.wait();
+        // A worker that still dies holds the listening socket, and its queue takes connections that it then resets.
+        wait_until("the last worker is gone", || Stream::connect(&self.address).is_err());
     }
 }
 

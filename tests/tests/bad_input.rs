@@ -20,6 +20,17 @@ const UNFIT: &str = include_str!("bad_input/unfit.txt");
 const UNKNOWN: [(&str, &str); 4] =
     [("nonsense", "nonsense"), ("Blacklist 5", "Blacklist"), ("no", "no"), ("no nonsense", "no nonsense")];
 
+/// Commands that are wrong for a running pen with one server.
+const RUNNING: [(&str, &str); 7] = [
+    ("listen 192.0.2.1:80", "cannot listen on 192.0.2.1:80: this machine does not have that address"),
+    ("listen /nonexistent/x", "cannot listen on /nonexistent/x: No such file or directory"),
+    ("include /nonexistent", "/nonexistent: No such file or directory"),
+    ("log /nonexistent/x", "cannot open the request log /nonexistent/x: No such file or directory"),
+    ("no server 7", "there is no server 7: the slots are 0 to 0"),
+    ("server 3 port 5", "slot 3 is empty: 'server 3 address ADDRESS' fills it"),
+    ("threads 3", "threads can only be set at start: write it into the -F file and restart pen"),
+];
+
 /// The rows of a table: an input and what is said of it.
 fn rows(table: &'static str) -> Vec<(&'static str, &'static str)> {
     let mut lines = table.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -131,6 +142,10 @@ fn wrong_commands_on_the_wire_are_answered_with_the_error_and_change_nothing() {
         complaints.compare(command, &expected, &pen.ask(command));
         complaints.compare(command, &before, &everything());
     }
+    for (command, said) in RUNNING {
+        complaints.compare(command, &format!("error: {said}\n"), &pen.ask(command));
+    }
+    complaints.compare("all of them", &before, &everything());
     complaints.assert_none();
     pen.stop();
 }

@@ -228,9 +228,9 @@ fn as_root_without_a_user_the_control_port_stays_closed_and_pen_says_so() {
     }
     let web = Backend::named("a");
     let directory = tempfile::tempdir().unwrap();
-    let listen = Address::Ip(private_address());
+    let (listen, control) = (Address::Ip(private_address()), directory.path().join("control"));
     let mut command = Command::new(program::pen());
-    command.args(["-p", "pid", "-C", "control", &listen.to_string(), &web.to_string()]);
+    command.args(["-p", "pid", "-C"]).arg(&control).args([listen.to_string(), web.to_string()]);
     let ended = run_to_the_end({
         command.current_dir(directory.path());
         command
@@ -239,7 +239,7 @@ fn as_root_without_a_user_the_control_port_stays_closed_and_pen_says_so() {
     let said =
         "pen: the control port is not opened: pen runs as root, and '-u USER' ('-u root' insists) is missing";
     assert!(ended.complaints().contains(&said), "{}", ended.stderr);
-    assert!(!directory.path().join("control").exists());
+    assert!(!control.exists());
     assert_eq!(Stream::connect(&listen).unwrap().drain().text(), "a");
     let pid = fs::read_to_string(directory.path().join("pid")).unwrap();
     Process(pid.trim().parse().unwrap()).end();

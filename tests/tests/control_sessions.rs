@@ -7,8 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use pen_tests::{
-    Address, Backend, Control, End, LIMIT, Pen, PenBuilder, Stream, in_own_network, is_root, private_address,
-    program, wait_until, within,
+    Address, Backend, Control, End, Pen, PenBuilder, Stream, in_own_network, is_root, private_address,
+    program, wait_until,
 };
 
 fn two_dead_servers() -> PenBuilder {
@@ -97,7 +97,7 @@ fn silent_and_slow_sessions_delay_nobody() {
 #[test]
 fn two_hundred_silent_sessions_leave_the_control_port_usable_and_are_thrown_out() {
     let pen = two_dead_servers().start();
-    let before = pen.process().descriptors();
+    let before = pen.process().descriptors_at_rest();
     let silent: Vec<_> = (0..200).map(|_| Stream::connect(pen.control_address()).unwrap()).collect();
     for _ in 0..20 {
         assert_eq!(pen.ask("blacklist"), "30\n");
@@ -106,7 +106,7 @@ fn two_hundred_silent_sessions_leave_the_control_port_usable_and_are_thrown_out(
     assert_ne!(silent[0].drain().end, End::Open);
     // The others have ten seconds each.
     assert_ne!(silent[199].drain().end, End::Open);
-    wait_until("all are gone", || pen.process().descriptors() <= before);
+    pen.process().expect_descriptors(before);
 }
 
 #[test]
@@ -176,11 +176,11 @@ fn sessions_at_the_same_time_are_all_answered() {
 #[test]
 fn a_peer_that_vanishes_in_the_middle_of_a_command_costs_nothing() {
     let pen = two_dead_servers().start();
-    let before = pen.process().descriptors();
+    let before = pen.process().descriptors_at_rest();
     for _ in 0..100 {
         Stream::connect(pen.control_address()).unwrap().send("blackl");
     }
-    assert!(within(LIMIT, || pen.process().descriptors() <= before));
+    pen.process().expect_descriptors(before);
     assert_eq!(pen.ask("blacklist"), "30\n");
     let mut nothing = [0];
     let session = Stream::connect(pen.control_address()).unwrap();

@@ -55,10 +55,10 @@ fn a_connect_without_an_answer_ends_after_timeout_and_the_next_server_serves() {
 fn a_client_that_leaves_during_the_connect_leaves_nothing_behind() {
     let full = FullBacklog::new();
     let pen = Pen::builder().servers([full.to_string()]).option("-t 60").start();
-    let before = pen.process().descriptors();
+    let before = pen.process().descriptors_at_rest();
     pen.connect().reset();
     pen.connect().reset();
-    wait_until("pen has let go", || pen.process().descriptors() <= before);
+    pen.process().expect_descriptors(before);
 }
 
 #[test]

@@ -6,10 +6,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use pen_tests::{
-    Backend, Content, End, Family, FullBacklog, Manual, Pair, Pen, Stream, in_own_network, run, wait_until,
+    Backend, Content, End, Family, FullBacklog, Manual, Pair, Pen, Stream, in_own_network, run, settled,
 };
 
 const MEBIBYTE: usize = 1 << 20;
+/// When a counter has stood still for so long, pen waits for somebody.
+const CALM: Duration = Duration::from_millis(500);
 
 /// Runs `test` for every downstream and upstream kind of socket.
 fn on_every_pair(test: impl Fn(Family, Family) + Sync) {
@@ -173,8 +175,7 @@ fn what_pen_had_read_before_a_reset_is_delivered_first() {
     // So much that pen has to wait for the reader, which has not begun to read.
     let sent = Content::new(4);
     fill(pair.server(), sent, 256 * MEBIBYTE as u64);
-    wait_until_still(|| pair.pen.servers()[0].rx);
-    let read_by_pen = pair.pen.servers()[0].rx;
+    let read_by_pen = settled(CALM, || pair.pen.servers()[0].rx);
     pair.reset_server();
     let (arrived, end) = sent.expect_from(pair.client());
     assert_eq!(end, End::Reset);
@@ -223,7 +224,7 @@ fn many_slow_readers_cost_bounded_memory() {
     for client in &clients {
         client.receive(1);
     }
-    wait_until_still(|| pen.servers()[0].rx);
+    settled(CALM, || pen.servers()[0].rx);
     let grown = pen.process().resident().saturating_sub(memory_before);
     assert!(grown < 50 * 1024, "{grown} KiB for 50 slow readers");
     for client in clients {
@@ -326,17 +327,4 @@ fn fill(stream: &Stream, content: Content, limit: u64) -> u64 {
     }
     stream.write_patiently();
     offset
-}
-
-/// Waits until `value` has stopped to change.
-fn wait_until_still(value: impl Fn() -> u64) {
-    let mut last = None;
-    let mut since = Instant::now();
-    wait_until("the counter stands still", || {
-        let now = Some(value());
-        if now != last {
-            (last, since) = (now, Instant::now());
-        }
-        since.elapsed() > Duration::from_millis(500)
-    });
 }

@@ -69,8 +69,8 @@ fn two_thousand_hups_under_load_lose_nothing_and_leak_nothing() {
     let load = Load::default();
     Load::run(pen.address(), 500, 8);
     pen.wait_until_idle();
-    let count = || (pen.process().descriptors(), pen.process().threads());
-    let (before, memory_before) = (count(), pen.process().resident());
+    let (descriptors, threads) = (pen.process().descriptors_at_rest(), pen.process().threads());
+    let memory = pen.process().resident();
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| load.keep_up(|| Some(pen.address().clone())));
@@ -86,12 +86,9 @@ fn two_thousand_hups_under_load_lose_nothing_and_leak_nothing() {
     assert_eq!(load.failed(), 0, "of {} connections", load.done());
     assert!(load.done() >= 2_000);
     pen.wait_until_idle();
-    // The session that was asked whether pen is idle may have been among those before.
-    wait_until("descriptors and threads are as few as before", || {
-        let (descriptors, threads) = count();
-        descriptors <= before.0 && threads <= before.1
-    });
-    let grown = pen.process().resident().saturating_sub(memory_before);
+    pen.process().expect_descriptors(descriptors);
+    wait_until("the threads are as before", || pen.process().threads() == threads);
+    let grown = pen.process().resident().saturating_sub(memory);
     assert!(grown < 8 * 1024, "{grown} KiB more");
     assert_eq!(pen.ask("blacklist"), "9\n");
     pen.stop();
@@ -106,7 +103,7 @@ fn with_64_descriptors_200_clients_are_served_in_turn() {
         client.drain();
     });
     let pen = Pen::builder().under(["prlimit", "--nofile=64:64"]).servers([&server]).option("-r").start();
-    let descriptors = pen.process().descriptors();
+    let descriptors = pen.process().descriptors_at_rest();
     // All at once: pen can have some thirty at a time, and the others wait for their turn.
     let spent = pen.process().ticks();
     let connected = Barrier::new(200);
@@ -118,7 +115,7 @@ fn with_64_descriptors_200_clients_are_served_in_turn() {
     let spent = pen.process().ticks() - spent;
     assert!(spent < 300, "{spent} clock ticks: it spins");
     pen.wait_until_idle();
-    wait_until("all descriptors are free again", || pen.process().descriptors() <= descriptors);
+    pen.process().expect_descriptors(descriptors);
     let status = pen.ask("status text");
     assert!(!status.contains("blacklisted"), "{status}");
     in_parallel(500, 8, |_| assert_eq!(pen.get(), "a"));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::thread;
 
 use common::command::{Question, StatusFormat};
+use common::reason::reason;
 
 use super::{Replies, SessionId};
 use crate::os::safe_file::replace_file;
@@ -15,7 +16,7 @@ pub fn answer_later(question: Question, session: SessionId, shared: &Arc<Shared>
     let (shared, replies_of_thread) = (Arc::clone(shared), replies.clone());
     let work = move || replies_of_thread.send(session, answer(question, &shared));
     if let Err(error) = thread::Builder::new().name("answer".to_owned()).spawn(work) {
-        replies.send(session, format!("error: cannot start a thread to answer: {error}"));
+        replies.send(session, format!("error: cannot start a thread to answer: {}", reason(&error)));
     }
 }
 
@@ -48,7 +49,7 @@ pub fn status_page(shared: &Shared) -> String {
     if let Some(file) = &shared.settings.load().process.web_stats
         && let Err(error) = replace_file(file, page.as_bytes())
     {
-        log::error!("cannot write {}: {error}", file.display());
+        log::error!("cannot write {}: {}", file.display(), reason(&error));
     }
     page
 }

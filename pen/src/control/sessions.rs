@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use common::client_addr::ClientAddr;
 use common::command::{Command, parse};
+use common::reason::reason;
 use common::wire::{LineReader, Request, SESSION_LIMIT, SESSION_TIMEOUT};
 use mio::{Events, Poll, Token};
 
@@ -128,7 +129,7 @@ impl Sessions {
                 Ok(accepted) => self.admit(accepted.stream, accepted.peer.address, now),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) => {
-                    log::warn!("cannot accept on the control port, trying again soon: {error}");
+                    log::warn!("cannot accept on the control port, trying again soon: {}", reason(&error));
                     self.accept_again = Some(now.plus(ACCEPT_PAUSE));
                     return;
                 }

@@ -1,6 +1,7 @@
 //! Where messages end up: stderr, or syslog's socket in the form of RFC 3164. (The syslog crate neither connects again
 //! after a restart of syslogd nor knows the local time once there are threads.)
 
+use common::reason::reason;
 use std::io::{self, Write};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
@@ -58,7 +59,8 @@ impl Sink {
             && let Err(error) = syslog.connect()
         {
             eprintln!(
-                "pen: cannot reach syslog at {SYSLOG_SOCKET}: {error}; messages are lost until it is there"
+                "pen: cannot reach syslog at {SYSLOG_SOCKET}: {}; messages are lost until it is there",
+                reason(&error)
             );
         }
     }

@@ -5,21 +5,23 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use common::client_addr::ClientAddr;
+use common::reason::reason;
 use mio::event::Event;
 
 use super::dummy;
+use super::dump;
 use super::end::{End, LARGEST_READ};
 use super::listener::Accepted;
-use super::relay::{self, Observer, Standing};
+use super::relay::{self, Standing};
 use super::request_tap::RequestTap;
+use super::tally::Tally;
 use super::token::{Side, Token};
 use super::upstream::Attempt;
 use super::worker::Turn;
 use crate::engine::clients::{ClientCounters, ClientRef, Opened};
-use crate::engine::servers::{Reservation, Server, ServerId, ServerState};
+use crate::engine::servers::{Reservation, Server, ServerId};
 use crate::engine::time::Tick;
 use crate::os::socket;
 use crate::settings::{Service, ServiceIndex};
@@ -27,9 +29,6 @@ use crate::shared::{PendingRoom, Room};
 
 /// How often a dying connection looks whether its last bytes have arrived.
 const DELIVERY_CHECK_MILLISECONDS: u64 = 50;
-
-/// The debug level from which on traffic is dumped.
-const TRAFFIC_DUMPS: u32 = 3;
 
 /// A connection.
 #[derive(Debug)]
@@ -248,7 +247,7 @@ impl Connection {
     /// pen itself lacks something (descriptors, ports, memory): nobody else is to blame.
     pub fn shortage(&mut self, error: &io::Error, turn: &Turn<'_>) -> Next {
         turn.settings.service(self.service).state.counters.shortages.count();
-        log::warn!("closing a connection from {}: {error}", self.peer.address);
+        log::warn!("closing a connection from {}: {}", self.peer.address, reason(error));
         Next::End
     }
 
@@ -299,14 +298,12 @@ impl Connection {
         let service = turn.settings.service(self.service);
         let (Some(up), Some(chosen)) = (&mut self.up, &self.server) else { return Next::End };
         let mut tally = Tally {
+            number: self.room.number(),
+            peer: &self.peer,
             client: self.client.as_ref().map(|tracked| &*tracked.counters),
             chosen,
-            peer: &self.peer,
-            number: self.room.number(),
-            tap: self.request_tap.as_deref_mut(),
-            service,
-            ascii: turn.settings.process.ascii,
-            dump: turn.settings.process.debug >= TRAFFIC_DUMPS,
+            requests: self.request_tap.as_deref_mut().zip(service.request_log()),
+            dump: dump::Form::wanted(&turn.settings.process),
             moved: false,
         };
         let standing = relay::turn(
@@ -418,66 +415,4 @@ pub struct Place {
     pub generation: u32,
     /// Its room.
     pub room: Room,
-}
-
-/// Counts, logs and dumps the bytes that pass.
-struct Tally<'a> {
-    client: Option<&'a ClientCounters>,
-    chosen: &'a Chosen,
-    peer: &'a Peer,
-    number: u32,
-    tap: Option<&'a mut RequestTap>,
-    service: &'a Service,
-    ascii: bool,
-    dump: bool,
-    moved: bool,
-}
-
-impl Tally<'_> {
-    fn server(&self) -> &ServerState {
-        self.chosen.reservation.state()
-    }
-}
-
-impl Observer for Tally<'_> {
-    fn read(&mut self, side: Side, data: &[u8]) {
-        self.moved = true;
-        match side {
-            Side::Down => {
-                if let Some(client) = self.client {
-                    client.received.fetch_add(data.len() as u64, Relaxed);
-                }
-            }
-            Side::Up => {
-                self.server().received.fetch_add(data.len() as u64, Relaxed);
-            }
-        }
-        if let (Some(tap), Some(log)) = (&mut self.tap, self.service.request_log()) {
-            match side {
-                Side::Down => tap.client_spoke(data, self.peer, &self.chosen.server, log),
-                Side::Up => tap.server_spoke(self.peer, &self.chosen.server, log),
-            }
-        }
-        if self.dump {
-            let from = if side == Side::Down { "client" } else { "server" };
-            log::trace!("connection {}, from {from}: {}", self.number, super::dump::render(data, self.ascii));
-        }
-    }
-
-    fn written(&mut self, side: Side, count: usize) {
-        if count == 0 {
-            return;
-        }
-        self.moved = true;
-        match side {
-            Side::Down => {
-                if let Some(client) = self.client {
-                    client.sent.fetch_add(count as u64, Relaxed);
-                }
-            }
-            Side::Up => {
-                self.server().sent.fetch_add(count as u64, Relaxed);
-            }
-        }
-    }
 }

@@ -2,31 +2,53 @@
 
 use std::fmt::Write;
 
+use crate::settings::Process;
+
+/// The debug level from which on traffic is dumped.
+const DUMP_LEVEL: u32 = 3;
+
+/// What a dump looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Pairs of hexadecimal digits.
+    Hex,
+    /// Printable ASCII, and a dot for anything else.
+    Text,
+}
+
+impl Form {
+    /// How traffic is to be dumped, if it is.
+    pub fn wanted(process: &Process) -> Option<Form> {
+        let form = if process.ascii { Form::Text } else { Form::Hex };
+        (process.debug >= DUMP_LEVEL).then_some(form)
+    }
+}
+
 /// Renders bytes for the log.
-pub fn render(data: &[u8], ascii: bool) -> String {
-    if ascii {
-        return data
-            .iter()
-            .map(|&byte| if matches!(byte, b' '..=b'~') { char::from(byte) } else { '.' })
-            .collect();
+pub fn render(data: &[u8], form: Form) -> String {
+    let printable = |byte: u8| if matches!(byte, b' '..=b'~') { char::from(byte) } else { '.' };
+    match form {
+        Form::Text => data.iter().map(|&byte| printable(byte)).collect(),
+        Form::Hex => {
+            let mut text = String::with_capacity(data.len() * 3);
+            for byte in data {
+                // Writing to a String cannot fail.
+                let _ = write!(text, "{byte:02x} ");
+            }
+            text.truncate(text.trim_end().len());
+            text
+        }
     }
-    let mut text = String::with_capacity(data.len() * 3);
-    for byte in data {
-        let space = if text.is_empty() { "" } else { " " };
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{space}{byte:02x}");
-    }
-    text
 }
 
 #[cfg(test)]
 mod tests {
-    use super::render;
+    use super::*;
 
     #[test]
     fn bytes_are_hex_pairs_or_text() {
-        assert_eq!(render(b"GET\r\n\xff", false), "47 45 54 0d 0a ff");
-        assert_eq!(render(b"GET\r\n\xff", true), "GET...");
-        assert_eq!(render(b"", false), "");
+        assert_eq!(render(b"GET\r\n\xff", Form::Hex), "47 45 54 0d 0a ff");
+        assert_eq!(render(b"GET\r\n\xff", Form::Text), "GET...");
+        assert_eq!(render(b"", Form::Hex), "");
     }
 }

@@ -10,6 +10,7 @@ pub mod relay;
 pub mod report;
 pub mod request_tap;
 pub mod stream;
+pub mod tally;
 #[cfg(test)]
 pub mod testing;
 pub mod token;

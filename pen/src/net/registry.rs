@@ -3,6 +3,7 @@
 //! Changes are planned first, which opens what is new, and then carried out as a whole or not at all. What stays is never
 //! reopened. What goes refuses new clients, and is closed a moment later, when those that had begun to connect are in.
 
+use common::reason::reason;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -259,7 +260,7 @@ impl Entry {
     fn each_socket(&self, action: impl Fn(&ListenSocket) -> io::Result<()>) {
         for socket in &self.sockets {
             if let Err(error) = action(socket) {
-                log::warn!("cannot change the listener on {socket}: {error}");
+                log::warn!("cannot change the listener on {socket}: {}", reason(&error));
             }
         }
     }
@@ -282,7 +283,7 @@ fn explain(place: &Place, error: &io::Error) -> String {
         io::ErrorKind::PermissionDenied if matches!(place, Place::Inet(_)) => {
             "pen's user is not permitted to (ports below 1024 need root)".to_owned()
         }
-        _ => error.to_string(),
+        _ => reason(error),
     }
 }
 

@@ -80,14 +80,14 @@ impl Stream {
         }
     }
 
-    /// Whether the peer has sent something, even if the socket has failed since.
-    pub fn has_data(&self) -> bool {
+    /// Looks at what the peer has sent, without taking it: how many bytes (at most 1), or the error of a socket that failed
+    /// before it received anything.
+    pub fn peek(&self) -> io::Result<usize> {
         let mut byte = [MaybeUninit::uninit()];
-        let peeked = match self {
+        match self {
             Stream::Tcp(tcp) => SockRef::from(tcp).peek(&mut byte),
             Stream::Unix(unix) => SockRef::from(unix).peek(&mut byte),
-        };
-        peeked.is_ok_and(|length| length > 0)
+        }
     }
 
     /// Whether everything written has reached the peer's kernel.

@@ -1,5 +1,6 @@
 //! Finding a server for a connection: choose, dial, and on failure choose the next (SPEC 3, rules 2 to 7).
 
+use common::reason::reason;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -84,7 +85,7 @@ impl Connection {
                 }
                 Err(DialError::Shortage(error)) => return self.shortage(&error, turn),
                 Err(DialError::Server(error)) => server_failed(&chosen, &error, &service, turn),
-                Err(DialError::Full(error)) => chosen.reservation.state().failed(&error.to_string()),
+                Err(DialError::Full(error)) => chosen.reservation.state().failed(&reason(&error)),
             }
         }
         self.give_up(&service)
@@ -93,15 +94,17 @@ impl Connection {
     /// The server's socket has news while connecting.
     pub fn connect_event(&mut self, turn: &mut Turn<'_>) -> Next {
         let Some(up) = &self.up else { return Next::Wait };
-        // A server that has said something was there, even if it has reset the connection since.
-        if up.failed() && !up.stream.has_data() {
-            let error = match up.stream.take_error() {
-                Ok(Some(error)) | Err(error) => error,
-                Ok(None) => ErrorKind::ConnectionReset.into(),
-            };
-            return self.connect_failed(&error, turn);
-        }
-        if !up.writable() && !up.failed() {
+        if up.failed() {
+            match up.stream.peek() {
+                // A server that has said something was there, even if it has reset the connection since.
+                Ok(1..) => {}
+                Err(error) if error.kind() != ErrorKind::WouldBlock => {
+                    return self.connect_failed(&error, turn);
+                }
+                // It was closed at once, or its error was met before.
+                Ok(0) | Err(_) => return self.connect_failed(&Errno::ECONNRESET.into(), turn),
+            }
+        } else if !up.writable() {
             return Next::Wait;
         }
         if let Some(chosen) = &self.server {
@@ -187,15 +190,16 @@ impl Connection {
 /// Notes that a server failed, and leaves it alone for a while; emergency and abuse servers are never blacklisted.
 fn server_failed(chosen: &Chosen, error: &io::Error, service: &Service, turn: &Turn<'_>) {
     let state = chosen.reservation.state();
-    state.failed(&error.to_string());
+    let reason = reason(error);
+    state.failed(&reason);
     let address = chosen.server.address();
     if !chosen.regular {
-        log::warn!("server {address} failed: {error}");
+        log::warn!("server {address} failed: {reason}");
         return;
     }
     if state.blacklisted(turn.now).is_none() && service.limits.blacklist > 0 {
         let (slot, seconds) = (state.id.slot, service.limits.blacklist);
-        log::warn!("server {slot} ({address}) failed: {error}; it is left alone for {seconds} seconds");
+        log::warn!("server {slot} ({address}) failed: {reason}; it is left alone for {seconds} seconds");
     }
     state.blacklist(turn.now.plus_seconds(service.limits.blacklist));
 }

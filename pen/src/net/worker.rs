@@ -1,5 +1,6 @@
 //! A data-plane thread: its poll, its connections, its listeners. It shares nothing on the way of a byte.
 
+use common::reason::reason;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -239,7 +240,7 @@ impl Worker {
                     AcceptTrouble::PeerIsGone => {}
                     AcceptTrouble::Shortage => {
                         self.settings.service(service).state.counters.shortages.count();
-                        log::warn!("cannot accept on {socket}, trying again soon: {error}");
+                        log::warn!("cannot accept on {socket}, trying again soon: {}", reason(&error));
                         self.listeners[index].pause(self.now.plus(SHORTAGE_PAUSE));
                         return;
                     }
@@ -326,7 +327,7 @@ impl Worker {
     fn listen(&mut self, id: ListenerId, service: ServiceIndex, socket: Arc<ListenSocket>) {
         match socket.register(self.poll.registry(), Token::Listener(id.0).into()) {
             Ok(()) => self.listeners.push(Listening::new(id, service, socket)),
-            Err(error) => log::error!("cannot listen on {socket}: {error}"),
+            Err(error) => log::error!("cannot listen on {socket}: {}", reason(&error)),
         }
     }
 

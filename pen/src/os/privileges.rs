@@ -10,6 +10,7 @@ use std::io;
 use std::path::Path;
 
 use caps::{CapSet, Capability, CapsHashSet};
+use common::reason::reason;
 use nix::unistd::{self, Gid, Uid};
 
 /// A user that pen can become, with its groups, as the user database has it.
@@ -32,10 +33,10 @@ pub enum Error {
     #[error("unknown user '{0}': a name or number from the user database is expected")]
     UnknownUser(String),
     /// The user database could not be read.
-    #[error("cannot look up user '{0}': {1}")]
+    #[error("cannot look up user '{}': {}", .0, reason(.1))]
     LookUp(String, io::Error),
     /// The directory is missing, or pen isn't root.
-    #[error("cannot chroot to '{0}': {1}")]
+    #[error("cannot chroot to '{}': {}", .0, reason(.1))]
     Chroot(String, io::Error),
     /// Only root can become another user.
     #[error("cannot become user '{user}': only root can, and pen was started by uid {by}")]
@@ -46,7 +47,7 @@ pub enum Error {
         by: Uid,
     },
     /// A step of the change was refused.
-    #[error("cannot become user '{user}': {step}: {error}")]
+    #[error("cannot become user '{user}': {step}: {}", reason(.error))]
     Refused {
         /// Whom pen was to become.
         user: String,

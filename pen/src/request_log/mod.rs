@@ -12,6 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::log_record::Record;
+use common::reason::reason;
 use parking_lot::{Condvar, Mutex};
 
 use self::file::FileSink;
@@ -187,7 +188,10 @@ impl Writer {
         self.flush();
         if let Err(error) = self.sink.reopen() {
             let path = self.sink.path().display();
-            log::error!("cannot reopen the request log {path}: {error}; the old file stays in use");
+            log::error!(
+                "cannot reopen the request log {path}: {}; the old file stays in use",
+                reason(&error)
+            );
         }
     }
 
@@ -196,7 +200,10 @@ impl Writer {
             self.complained = Some(Instant::now());
             let path = self.sink.path().display();
             let lost = self.shared.lost.load(Ordering::Relaxed);
-            log::error!("cannot write the request log {path}: {error}; {lost} records lost so far");
+            log::error!(
+                "cannot write the request log {path}: {}; {lost} records lost so far",
+                reason(error)
+            );
         }
     }
 }

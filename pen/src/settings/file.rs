@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use common::command::{Command, parse};
+use common::reason::reason;
 
 use super::apply::{Action, Outcome, apply};
 use super::draft::Draft;
@@ -56,7 +57,7 @@ fn run_nested(command: Command, draft: &mut Draft, depth: usize) -> Result<(), S
 }
 
 fn contents(path: &Path) -> Result<String, String> {
-    let plain = |error: std::io::Error| error.to_string();
+    let plain = |error: std::io::Error| reason(&error);
     if !std::fs::metadata(path).map_err(plain)?.is_file() {
         return Err("not a regular file".to_owned());
     }

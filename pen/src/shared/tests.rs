@@ -112,6 +112,18 @@ fn who_finds_no_room_wakes_nobody() {
 }
 
 #[test]
+fn looking_for_room_in_vain_wakes_nobody() {
+    for (conn_max, pending_max) in [(1, 2), (2, 1)] {
+        let (shared, mut polls) = shared(settings(conn_max, pending_max), 2);
+        let _taken = take_both(&shared).unwrap();
+        shared.mailboxes[0].wait_for_room();
+        shared.mailboxes[1].wait_for_room();
+        assert!(take_both(&shared).is_none());
+        assert!(polls.iter_mut().all(|poll| !is_awake(poll)));
+    }
+}
+
+#[test]
 fn freed_room_wakes_those_who_wait_for_it_once() {
     let (shared, mut polls) = shared(settings(1, 1), 3);
     let room = take(&shared).unwrap();

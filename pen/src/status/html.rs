@@ -172,7 +172,7 @@ fn write_failures(f: &mut Formatter<'_>, service: &ServiceStatus) -> fmt::Result
     }
     writeln!(f, "<ul class=\"failures\">")?;
     for (role, ServerStatus { failures, .. }, error) in failed() {
-        writeln!(f, "<li>Server {role}: {failures} connects failed, the latest: {}</li>", Html(error))?;
+        writeln!(f, "<li>Server {role}: failures so far: {failures}, the latest: {}</li>", Html(error))?;
     }
     writeln!(f, "</ul>")
 }

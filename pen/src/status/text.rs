@@ -67,7 +67,12 @@ fn write_servers(f: &mut Formatter<'_>, service: &ServiceStatus) -> fmt::Result 
     write!(f, "{}", server_columns(&slots, &servers))?;
     for (slot, server) in slots.iter().zip(servers) {
         if let Some(error) = &server.last_error {
-            writeln!(f, "  server {slot}: {} connects failed, the latest: {}", server.failures, Line(error))?;
+            writeln!(
+                f,
+                "  server {slot}: failures so far: {}, the latest: {}",
+                server.failures,
+                Line(error)
+            )?;
         }
     }
     Ok(())
@@ -201,7 +206,7 @@ Connections: 1 of 500
   slot   name  address        state  conn  max  hard  weight  prio    sent  received  served
   0      www1  10.0.0.0:8080  up        0   10    20       3     4  1.5 MB       0 B       0
   abuse        10.0.0.9:8080  up        0    0     0       0     0     0 B       0 B       0
-  server 0: 2 connects failed, the latest: connection refused
+  server 0: failures so far: 2, the latest: connection refused
 ";
         assert!(report.contains(expected), "{report}");
     }

@@ -133,7 +133,7 @@ fn totals_facts_and_failures_show() {
         "<dd>hash, prio</dd>",
         "<dt>emergency server</dt><dd>10.0.0.9:8080, up, 0 connections, 0 B sent, 0 B received</dd>",
         "<dd>/var/log/pen.log, 0 records lost</dd>",
-        "<li>Server 1: 2 connects failed, the latest: connection refused</li>",
+        "<li>Server 1: failures so far: 2, the latest: connection refused</li>",
     ] {
         assert!(page.contains(expected), "{expected} is missing in:\n{page}");
     }

@@ -1,0 +1,69 @@
+//! What is made of the bytes that pass: counters, the request log, dumps.
+
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::connection::{Chosen, Peer};
+use super::dump::{self, Form};
+use super::relay::Observer;
+use super::request_tap::RequestTap;
+use super::token::Side;
+use crate::engine::clients::ClientCounters;
+use crate::request_log::RequestLog;
+
+/// One connection's, for one turn of its relay.
+pub struct Tally<'a> {
+    /// The connection's number.
+    pub number: u32,
+    /// The client.
+    pub peer: &'a Peer,
+    /// The client's counters, if it is tracked.
+    pub client: Option<&'a ClientCounters>,
+    /// The server.
+    pub chosen: &'a Chosen,
+    /// Where requests go, if they are logged.
+    pub requests: Option<(&'a mut RequestTap, &'a RequestLog)>,
+    /// How traffic is dumped, if it is.
+    pub dump: Option<Form>,
+    /// Whether a byte has passed.
+    pub moved: bool,
+}
+
+impl Observer for Tally<'_> {
+    fn read(&mut self, side: Side, data: &[u8]) {
+        self.moved = true;
+        let counter = match side {
+            Side::Down => self.client.map(|client| &client.received),
+            Side::Up => Some(&self.chosen.reservation.received),
+        };
+        add(counter, data.len());
+        if let Some((tap, log)) = &mut self.requests {
+            match side {
+                Side::Down => tap.client_spoke(data, self.peer, &self.chosen.server, log),
+                Side::Up => tap.server_spoke(self.peer, &self.chosen.server, log),
+            }
+        }
+        if let Some(form) = self.dump {
+            let from = if side == Side::Down { "client" } else { "server" };
+            log::trace!("connection {}, from {from}: {}", self.number, dump::render(data, form));
+        }
+    }
+
+    fn written(&mut self, side: Side, count: usize) {
+        if count == 0 {
+            return;
+        }
+        self.moved = true;
+        let counter = match side {
+            Side::Down => self.client.map(|client| &client.sent),
+            Side::Up => Some(&self.chosen.reservation.sent),
+        };
+        add(counter, count);
+    }
+}
+
+fn add(counter: Option<&AtomicU64>, count: usize) {
+    if let Some(counter) = counter {
+        counter.fetch_add(count as u64, Relaxed);
+    }
+}
