@@ -200,10 +200,7 @@ impl Writer {
             self.complained = Some(Instant::now());
             let path = self.sink.path().display();
             let lost = self.shared.lost.load(Ordering::Relaxed);
-            log::error!(
-                "cannot write the request log {path}: {}; {lost} records lost so far",
-                reason(error)
-            );
+            log::error!("cannot write the request log {path}: {}; {lost} records lost so far", reason(error));
         }
     }
 }
