@@ -114,6 +114,8 @@ impl Sessions {
             }
             self.open.retain(|session| !session.is_over(now));
         }
+        // The steward's last words.
+        self.deliver_replies(self.shared.now());
     }
 
     fn patience(&self) -> Option<Duration> {

@@ -317,6 +317,18 @@ fn a_peer_that_goes_while_the_steward_works_is_forgotten() {
 }
 
 #[test]
+fn a_peer_that_has_said_all_before_its_answer_is_not_waited_for() {
+    let mut rig = Rig::new(Settings::initial());
+    let (number, peer) = rig.come(seconds(0));
+    (&peer).write_all(b"mode\n").unwrap();
+    peer.shutdown(Shutdown::Write).unwrap();
+    rig.sessions.progress(number, seconds(0));
+    rig.reply(number, "done", seconds(0));
+    assert!(!rig.is_open(number, seconds(0)));
+    assert_eq!(read_to_end(&peer), "done\n");
+}
+
+#[test]
 fn of_too_many_sessions_the_oldest_silent_one_goes() {
     let mut rig = Rig::new(Settings::initial());
     let (speaker, speaking) = rig.come(seconds(0));
