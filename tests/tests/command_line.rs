@@ -236,13 +236,14 @@ fn as_root_without_a_user_the_control_port_stays_closed_and_pen_says_so() {
         command
     });
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let answer = Stream::connect(&listen).map(|client| client.drain().text());
+    let pid = fs::read_to_string(directory.path().join("pid")).unwrap();
+    Process(pid.trim().parse().unwrap()).end();
+    assert_eq!(answer.unwrap(), "a");
     let said =
         "pen: the control port is not opened: pen runs as root, and '-u USER' ('-u root' insists) is missing";
     assert!(ended.complaints().contains(&said), "{}", ended.stderr);
     assert!(!control.exists());
-    assert_eq!(Stream::connect(&listen).unwrap().drain().text(), "a");
-    let pid = fs::read_to_string(directory.path().join("pid")).unwrap();
-    Process(pid.trim().parse().unwrap()).end();
 }
 
 #[test]
