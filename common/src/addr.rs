@@ -107,6 +107,11 @@ impl FromStr for ListenAddr {
     fn from_str(text: &str) -> Result<Self, AddrError> {
         let place = if text.starts_with('/') {
             ListenPlace::Unix(socket_path(text)?)
+        } else if text.starts_with('[') {
+            let (host, Some(port)) = split_host(text)? else {
+                return Err(AddrError(format!("no port in '{text}': '[IPv6 address]:port' is expected")));
+            };
+            ListenPlace::Inet { host: Some(Host::parse(host, text)?), port: Port::parse(port, text, 0)? }
         } else {
             match text.rsplit_once(':') {
                 None => ListenPlace::Inet { host: None, port: Port::parse(text, text, 0)? },

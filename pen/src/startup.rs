@@ -123,11 +123,11 @@ fn take_in_arguments(invocation: &Invocation, draft: &mut Draft) -> Result<(), F
     if let Some(address) = &invocation.listen {
         let address =
             address.parse().map_err(|error| Failure::Usage(format!("listening address: {error}")))?;
-        listen(draft, &[address])?;
+        listen(draft, &[address]).map_err(|error| format!("listening address: {error}"))?;
     }
     for server in &invocation.servers {
         let spec: ServerSpec = server.parse().map_err(|error| Failure::Usage(format!("server: {error}")))?;
-        servers::append(draft, &spec)?;
+        servers::append(draft, &spec).map_err(|error| format!("server {server}: {error}"))?;
     }
     Ok(())
 }

@@ -24,7 +24,7 @@ const UNKNOWN: [(&str, &str); 4] =
 const RUNNING: [(&str, &str); 7] = [
     ("listen 192.0.2.1:80", "cannot listen on 192.0.2.1:80: this machine does not have that address"),
     ("listen /nonexistent/x", "cannot listen on /nonexistent/x: No such file or directory"),
-    ("include /nonexistent", "/nonexistent: No such file or directory"),
+    ("include /nonexistent", "cannot read /nonexistent: No such file or directory"),
     ("log /nonexistent/x", "cannot open the request log /nonexistent/x: No such file or directory"),
     ("no server 7", "there is no server 7: the slots are 0 to 0"),
     ("server 3 port 5", "slot 3 is empty: 'server 3 address ADDRESS' fills it"),
@@ -179,13 +179,19 @@ fn files_that_are_no_text_of_commands_are_refused() {
     for (text, said) in &cases {
         fs::write(&file, text).unwrap();
         let ended = Pen::run(["-f", "-F", &file, "127.0.0.1:0", "127.0.0.1:1"]);
-        complaints.compare(String::from_utf8_lossy(text), &format!("pen: {file}{said}\n"), &ended.stderr);
+        // Without a line, it is the file as a whole that cannot be read.
+        let tried = if said.starts_with(": ") { "cannot read " } else { "" };
+        complaints.compare(
+            String::from_utf8_lossy(text),
+            &format!("pen: {tried}{file}{said}\n"),
+            &ended.stderr,
+        );
     }
     let directory_itself = directory.path().display().to_string();
     let ended = Pen::run(["-f", "-F", &directory_itself, "127.0.0.1:0", "127.0.0.1:1"]);
     complaints.compare(
         "a directory",
-        &format!("pen: {directory_itself}: not a regular file\n"),
+        &format!("pen: cannot read {directory_itself}: not a regular file\n"),
         &ended.stderr,
     );
     complaints.assert_none();

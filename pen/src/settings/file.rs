@@ -26,7 +26,7 @@ pub fn run(command: Command, draft: &mut Draft) -> Result<(), String> {
 }
 
 fn read_nested(path: &Path, draft: &mut Draft, depth: usize) -> Result<(), String> {
-    let text = contents(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let text = contents(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
     for (number, line) in (1..).zip(text.lines()) {
         run_line(line, draft, depth).map_err(|error| format!("{}:{number}: {error}", path.display()))?;
     }

@@ -32,7 +32,7 @@ fn error(files: &[(&str, &str)]) -> String {
 
 fn path_error(path: &Path) -> String {
     let error = read(path, &mut draft(Stage::Live)).unwrap_err();
-    error.strip_prefix(&format!("{}: ", path.display())).unwrap().to_owned()
+    error.strip_prefix(&format!("cannot read {}: ", path.display())).unwrap().to_owned()
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn a_file_that_is_missing_is_named() {
     let missing = path_error(Path::new("/nonexistent/pen.cfg"));
     assert!(missing.starts_with("No such file or directory"), "{missing}");
     let included = error(&[("main", "include DIR/nothing")]);
-    assert!(included.starts_with("main:1: nothing: No such file or directory"), "{included}");
+    assert!(included.starts_with("main:1: cannot read nothing: No such file or directory"), "{included}");
 }
 
 #[test]
@@ -202,5 +202,5 @@ fn what_a_failed_file_said_before_its_error_goes_with_the_draft() {
 fn relative_names_are_looked_up_where_pen_runs() {
     let path = PathBuf::from("no-such-file-here.cfg");
     let error = read(&path, &mut draft(Stage::Live)).unwrap_err();
-    assert!(error.starts_with("no-such-file-here.cfg: No such file"), "{error}");
+    assert!(error.starts_with("cannot read no-such-file-here.cfg: No such file"), "{error}");
 }
