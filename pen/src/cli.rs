@@ -38,7 +38,7 @@ pub struct Invocation {
     pub config: Option<PathBuf>,
     /// `-f`: stay in the foreground.
     pub foreground: bool,
-    /// `--check`: open everything, then exit.
+    /// `--check`: check everything up to opening sockets, then exit.
     pub check: bool,
     /// `-X`: the `exit` command is allowed.
     pub enable_exit: bool,

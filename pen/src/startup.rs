@@ -19,7 +19,6 @@ use crate::control::listener::ControlListener;
 use crate::control::sessions::{REPLIES, Sessions};
 use crate::control::steward::Steward;
 use crate::control::{Replies, orders};
-use crate::diagnostics;
 use crate::net::token::Token;
 use crate::net::worker::Worker;
 use crate::os::daemon::Ready;
@@ -31,8 +30,9 @@ use crate::publish::Publisher;
 use crate::settings::apply::listen;
 use crate::settings::draft::{Draft, Environment, Stage};
 use crate::settings::resolve::SystemResolver;
-use crate::settings::{ListenOn, Place, Settings, file, servers};
+use crate::settings::{ListenOn, Place, Service, Settings, file, servers};
 use crate::shared::{Clock, DESCRIPTORS_PER_CONNECTION, Shared};
+use crate::{diagnostics, fatal};
 
 /// Why pen does not start: one line.
 #[derive(Debug, thiserror::Error)]
@@ -136,6 +136,7 @@ impl Prepared {
     /// Opens everything, tells `ready`, and serves until pen is told to stop.
     pub fn run(self, clock: Clock, ready: Option<Ready>) -> Result<(), Failure> {
         let Prepared { invocation, draft, environment, control, user, give_up } = self;
+        fatal::set_abort_on_error(draft.settings().process.abort_on_error);
         let failed = |what: &'static str| move |error: io::Error| format!("{what}: {}", reason(&error));
 
         let descriptors =
@@ -148,7 +149,7 @@ impl Prepared {
         publisher.publish(draft)?;
         let control = open_control(control, user.as_ref(), &environment)?;
 
-        if let Some(user) = &user {
+        if let Some(user) = user.as_ref().filter(|_| privileges::is_root()) {
             publisher
                 .listeners
                 .give_to(user)
@@ -285,6 +286,10 @@ fn announce(shared: &Shared, environment: &Environment) {
             count => format!("{count} servers"),
         };
         log::info!("pen {} balances {} to {servers}", env!("CARGO_PKG_VERSION"), listen.join(" "));
+    }
+    let nobody = |service: &Arc<Service>| service.servers.iter().flatten().count() == 0 && !service.dummy;
+    if settings.services.iter().any(nobody) {
+        log::warn!("there are no servers yet: clients are closed until 'server 0 address ADDRESS' names one");
     }
     if let Some(control) = environment.control.get() {
         log::info!("control port: {control}");

@@ -74,7 +74,7 @@ pub const GROUPS: &[Group] = &[
         value('p', "pidfile", "FILE", Kind::Own(Own::PidFile), "where to write the process id"),
         flag('d', "debug", Kind::DebugLevel, "more diagnostics; -ddd also dumps the traffic"),
         flag('a', "ascii", Kind::Command("ascii"), "dump the traffic as text rather than hex"),
-        long_only("check", Kind::Own(Own::Check), "open everything, say what is wrong or ok, and exit"),
+        long_only("check", Kind::Own(Own::Check), "say what is wrong or ok, opening nothing, and exit"),
         long_only("help", Kind::Own(Own::Help), "this text"),
         long_only("version", Kind::Own(Own::Version), "the version of pen"),
     ]},
@@ -99,7 +99,7 @@ pub const GROUPS: &[Group] = &[
         flag('U', "udp", Kind::Later("balance UDP"), "balance UDP instead of TCP"),
     ]},
     Group { title: "Logs and statistics", rows: &[
-        value('l', "log", "DEST", Kind::Command("log"), "request log: a file, or HOST:PORT of a penlogd"),
+        value('l', "log", "DEST", Kind::Command("log"), "request log: a file (HOST:PORT of a penlogd: not yet)"),
         value('w', "web-stats", "FILE", Kind::Command("web_stats"), "status as html, written on USR1"),
     ]},
     Group { title: "TLS", rows: &[

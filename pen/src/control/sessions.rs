@@ -112,7 +112,7 @@ impl Sessions {
             if self.accept_again.is_some_and(|again| again <= now) {
                 self.accept(now);
             }
-            self.open.retain(|session| !session.is_over(now));
+            self.open.extract_if(.., |session| session.is_over(now)).for_each(Session::close);
         }
         // The steward's last words.
         self.deliver_replies(self.shared.now());
@@ -177,7 +177,7 @@ impl Sessions {
         let silent = |session: &Session| matches!(session.phase, Phase::Reading(_));
         let deaf = |session: &Session| !matches!(session.phase, Phase::Waiting);
         let oldest = self.open.iter().position(silent).or_else(|| self.open.iter().position(deaf));
-        oldest.map(|index| self.open.remove(index)).is_some()
+        oldest.map(|index| self.open.remove(index).close()).is_some()
     }
 
     fn progress(&mut self, number: usize, now: Tick) {
@@ -320,6 +320,13 @@ impl Session {
             }
         }
         self.phase = Phase::Over;
+    }
+
+    /// Closes; with a reset if the answer is not complete, lest it look so.
+    fn close(self) {
+        if matches!(self.phase, Phase::Answering { .. }) {
+            self.stream.reset();
+        }
     }
 
     fn is_over(&self, now: Tick) -> bool {

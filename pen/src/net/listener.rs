@@ -93,7 +93,13 @@ impl ListenSocket {
         let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking().cloexec(), None)?;
         let address = SockAddr::unix(path)?;
         if let Err(error) = socket.bind(&address) {
-            if error.kind() != ErrorKind::AddrInUse || !is_abandoned(path) {
+            if error.kind() != ErrorKind::AddrInUse {
+                return Err(error);
+            }
+            if !is_socket(path) {
+                return Err(io::Error::other("a file that is no socket is there"));
+            }
+            if !is_abandoned(path) {
                 return Err(error);
             }
             std::fs::remove_file(path)?;
@@ -206,11 +212,9 @@ pub fn is_socket(path: &Path) -> bool {
     std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket())
 }
 
-/// Whether the file is a socket that nobody answers on.
+/// Whether nobody answers on the socket.
 fn is_abandoned(path: &Path) -> bool {
-    is_socket(path)
-        && mio::net::UnixStream::connect(path)
-            .is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+    mio::net::UnixStream::connect(path).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
 }
 
 /// A listening socket as a worker sees it.

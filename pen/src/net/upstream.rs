@@ -88,7 +88,7 @@ impl Connection {
                 Err(DialError::Full(error)) => chosen.reservation.state().failed(&reason(&error)),
             }
         }
-        self.give_up(&service)
+        self.give_up(&service, turn)
     }
 
     /// The server's socket has news while connecting.
@@ -174,7 +174,7 @@ impl Connection {
     }
 
     /// Nobody can take the client.
-    fn give_up(&mut self, service: &Service) -> Next {
+    fn give_up(&mut self, service: &Service, turn: &mut Turn<'_>) -> Next {
         let refused = matches!(&self.phase, Phase::Connecting(attempt) if attempt.refused);
         let counters = &service.state.counters;
         if refused {
@@ -183,7 +183,7 @@ impl Connection {
             counters.unserved.count();
         }
         log::debug!("closing a connection from {}: no server can take it", self.peer.address);
-        Next::End
+        self.leave(turn)
     }
 }
 
@@ -200,6 +200,8 @@ fn server_failed(chosen: &Chosen, error: &io::Error, service: &Service, turn: &T
     if state.blacklisted(turn.now).is_none() && service.limits.blacklist > 0 {
         let (slot, seconds) = (state.id.slot, service.limits.blacklist);
         log::warn!("server {slot} ({address}) failed: {reason}; it is left alone for {seconds} seconds");
+    } else {
+        log::debug!("server {} ({address}) failed: {reason}", state.id.slot);
     }
     state.blacklist(turn.now.plus_seconds(service.limits.blacklist));
 }

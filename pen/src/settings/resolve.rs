@@ -44,11 +44,14 @@ impl Resolver for SystemResolver {
         if let Ok(address) = host.as_str().parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(address, port)]);
         }
-        let addresses = self.look_up(host)?;
+        let mut addresses = self.look_up(host)?;
         if addresses.is_empty() {
             return Err(no_address(host));
         }
-        Ok(addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect())
+        for address in &mut addresses {
+            address.set_port(port);
+        }
+        Ok(addresses)
     }
 
     fn port(&self, port: &Port) -> Result<u16, String> {
@@ -64,14 +67,13 @@ impl Resolver for SystemResolver {
 
 impl SystemResolver {
     /// The system can't be told to stop looking, so a thread waits for its answer, and this one for the thread.
-    fn look_up(&self, host: &Host) -> Result<Vec<IpAddr>, String> {
+    fn look_up(&self, host: &Host) -> Result<Vec<SocketAddr>, String> {
         let failed = |reason: &str| format!("unknown host '{host}': {reason}");
         let (sender, answer) = channel();
         let name = host.as_str().to_owned();
         let looking = thread::Builder::new().name("look-up".to_owned()).spawn(move || {
             let found = getaddrinfo(Some(&name), None, Some(hints()));
-            let found =
-                found.map(|found| found.filter_map(Result::ok).map(|info| info.sockaddr.ip()).collect());
+            let found = found.map(|found| found.filter_map(Result::ok).map(|info| info.sockaddr).collect());
             // Whoever asked may have lost patience.
             let _ = sender.send(found.map_err(reason));
         });
