@@ -3,7 +3,7 @@
 
 use std::io;
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -135,10 +135,13 @@ fn take_in_arguments(invocation: &Invocation, draft: &mut Draft) -> Result<(), F
 impl Prepared {
     /// Opens everything, tells `ready`, and serves until pen is told to stop.
     pub fn run(self, clock: Clock, ready: Option<Ready>) -> Result<(), Failure> {
+        self.open(clock)?.serve(ready)
+    }
+
+    /// Opens everything, with root's rights what needs them, and the rest with the final ones.
+    fn open(self, clock: Clock) -> Result<Opened, Failure> {
         let Prepared { invocation, draft, environment, control, user, give_up } = self;
         fatal::set_abort_on_error(draft.settings().process.abort_on_error);
-        let failed = |what: &'static str| move |error: io::Error| format!("{what}: {}", reason(&error));
-
         let descriptors =
             limits::raise_descriptor_limit().map_err(failed("cannot raise the descriptor limit"))?;
         let (polls, wakers) = polls(threads(draft.settings().process.threads, descriptors))
@@ -149,16 +152,32 @@ impl Prepared {
         publisher.publish(draft)?;
         let control = open_control(control, user.as_ref(), &environment)?;
 
-        if let Some(user) = user.as_ref().filter(|_| privileges::is_root()) {
-            publisher
-                .listeners
-                .give_to(user)
-                .map_err(failed("cannot hand the listeners over to the user"))?;
-        }
-        give_up_rights(invocation.chroot.as_deref(), user.as_ref(), &keep)?;
+        give_up_rights(invocation.chroot.as_deref(), user.as_ref(), &keep, &publisher)?;
         publisher.open_logs()?;
         let pid_file = invocation.pidfile.as_deref().map(create_pid_file).transpose()?;
+        let config = invocation.config;
+        Ok(Opened { shared, environment, publisher, polls, control, config, pid_file, give_up, descriptors })
+    }
+}
 
+/// A pen that has all it needs, and no threads yet.
+struct Opened {
+    shared: Arc<Shared>,
+    environment: Arc<Environment>,
+    publisher: Publisher,
+    polls: Vec<Poll>,
+    control: Option<ControlListener>,
+    config: Option<PathBuf>,
+    pid_file: Option<PidFile>,
+    give_up: Arc<AtomicBool>,
+    /// The descriptor limit.
+    descriptors: u64,
+}
+
+impl Opened {
+    /// Starts the threads, tells `ready`, and serves until pen is told to stop.
+    fn serve(self, ready: Option<Ready>) -> Result<(), Failure> {
+        let Opened { shared, environment, publisher, polls, control, config, pid_file, give_up, .. } = self;
         let poll = Poll::new().map_err(failed("cannot make the control poll"))?;
         let waker = Waker::new(poll.registry(), REPLIES).map_err(failed("cannot make the control poll"))?;
         let replies = Replies::new(waker);
@@ -166,13 +185,12 @@ impl Prepared {
         let (orders, order_queue) = orders(give_up);
         let sessions = Sessions::new(poll, signals, control, Arc::clone(&shared), orders, replies.clone())
             .map_err(failed("cannot watch the control port"))?;
-        shared.allow_descriptors(descriptors_for_connections(descriptors)?);
+        shared.allow_descriptors(descriptors_for_connections(self.descriptors)?);
         announce(&shared, &environment);
 
         diagnostics::start_writer().map_err(failed("cannot start a thread"))?;
         let workers = start_workers(polls, &shared).map_err(failed("cannot start a thread"))?;
-        let steward =
-            Steward::new(shared, environment, publisher, invocation.config, order_queue, replies, workers);
+        let steward = Steward::new(shared, environment, publisher, config, order_queue, replies, workers);
         let steward = spawn("steward", move || steward.run()).map_err(failed("cannot start a thread"))?;
         if let Some(ready) = ready {
             diagnostics::flush();
@@ -185,6 +203,11 @@ impl Prepared {
         drop(pid_file);
         Ok(())
     }
+}
+
+/// Says what failed, and why.
+fn failed(what: &str) -> impl Fn(io::Error) -> String {
+    move |error| format!("{what}: {}", reason(&error))
 }
 
 /// How many workers there are to be.
@@ -249,7 +272,17 @@ fn capabilities_to_keep(draft: &Draft) -> Vec<Capability> {
     if low { vec![Capability::CAP_NET_BIND_SERVICE] } else { Vec::new() }
 }
 
-fn give_up_rights(root: Option<&Path>, user: Option<&User>, keep: &[Capability]) -> Result<(), Failure> {
+/// Enters the new root and becomes the user, who gets the listeners too.
+fn give_up_rights(
+    root: Option<&Path>,
+    user: Option<&User>,
+    keep: &[Capability],
+    publisher: &Publisher,
+) -> Result<(), Failure> {
+    if let Some(user) = user.filter(|_| privileges::is_root()) {
+        let handed_over = publisher.listeners.give_to(user);
+        handed_over.map_err(failed("cannot hand the listeners over to the user"))?;
+    }
     if let Some(root) = root {
         privileges::chroot(root).map_err(|error| error.to_string())?;
     }
