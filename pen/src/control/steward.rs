@@ -84,10 +84,9 @@ impl Steward {
         let answer = match apply(command, &mut draft) {
             Ok(Outcome::Done) => self.publisher.publish(draft).map(|()| String::new()),
             Ok(Outcome::Answer(answer)) => self.publisher.publish(draft).map(|()| answer),
-            Ok(Outcome::ListeningAddresses) => match self.publisher.publish(draft) {
-                Ok(()) => Ok(self.listening_addresses()),
-                Err(error) => Err(error),
-            },
+            Ok(Outcome::ListeningAddresses) => {
+                self.publisher.publish(draft).map(|()| self.listening_addresses())
+            }
             Ok(Outcome::Action(Action::Close(number))) => Ok(self.close(number)),
             Ok(Outcome::Action(Action::Include(file))) => self.include(&file, origin),
             Ok(Outcome::Action(Action::Exit)) => {

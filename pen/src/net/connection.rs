@@ -239,7 +239,6 @@ impl Connection {
     pub fn established(&mut self, turn: &mut Turn<'_>) -> Next {
         self.phase = Phase::Relaying;
         self.last_activity = turn.now;
-        turn.timers.cancel(self.slot);
         self.arm_idle_timer(turn);
         self.relay(turn)
     }

@@ -26,8 +26,8 @@ pub struct Attempt {
     refused: bool,
     stage: Stage,
     known: Option<ServerId>,
-    /// The client table has another server for the client than `known`, which has not taken the connection yet.
-    promised: bool,
+    /// The server that the client table has for the client: `known`, or one that has not taken the connection yet.
+    remembered: Option<ServerId>,
     selection: Selection,
     _pending: PendingRoom,
 }
@@ -60,16 +60,16 @@ impl Attempt {
     /// Before the first server. `known`: the client's last server; `refused`: by `client_acl`.
     pub fn new(known: Option<ServerId>, refused: bool, pending: PendingRoom) -> Attempt {
         let stage = if refused { Stage::Refused } else { Stage::Regular };
-        Attempt { refused, stage, known, promised: false, selection: Selection::new(), _pending: pending }
+        Attempt { refused, stage, known, remembered: known, selection: Selection::new(), _pending: pending }
     }
 }
 
 impl Connection {
     /// Dials the next server that can take the client, until one is on its way.
     pub fn try_next_server(&mut self, turn: &mut Turn<'_>) -> Next {
-        let service = Arc::clone(turn.settings.service(self.service));
-        while let Some(chosen) = self.choose(&service, turn) {
-            match dial(&chosen.server, &service) {
+        let service = turn.settings.service(self.service);
+        while let Some(chosen) = self.choose(service, turn) {
+            match dial(&chosen.server, service) {
                 Ok(stream) => {
                     let mut up = End::connecting(stream);
                     if let Err(error) = up.stream.register(turn.registry, self.token(Side::Up)) {
@@ -84,11 +84,11 @@ impl Connection {
                     return Next::Wait;
                 }
                 Err(DialError::Shortage(error)) => return self.shortage(&error, turn),
-                Err(DialError::Server(error)) => server_failed(&chosen, &error, &service, turn),
+                Err(DialError::Server(error)) => server_failed(&chosen, &error, service, turn),
                 Err(DialError::Full(error)) => chosen.reservation.state().failed(&reason(&error)),
             }
         }
-        self.give_up(&service)
+        self.give_up(service)
     }
 
     /// The server's socket has news while connecting.
@@ -147,10 +147,10 @@ impl Connection {
                 // Already now, so that a client's simultaneous connections go to one server.
                 let id = Some(candidate.server.id());
                 if let Some(tracked) = &self.client
-                    && attempt.known != id
+                    && attempt.remembered != id
                 {
                     service.state.clients.lock().remember(tracked.entry, id);
-                    attempt.promised = true;
+                    attempt.remembered = id;
                 }
                 return Some(Chosen {
                     server: candidate.server,
@@ -159,8 +159,11 @@ impl Connection {
                 });
             }
         }
-        if let (true, Some(tracked)) = (std::mem::take(&mut attempt.promised), &self.client) {
+        if let Some(tracked) = &self.client
+            && attempt.remembered != attempt.known
+        {
             service.state.clients.lock().remember(tracked.entry, attempt.known);
+            attempt.remembered = attempt.known;
         }
         let (server, stage) = match attempt.stage {
             Stage::Regular if !service.modes.stubborn => (&service.emergency, Stage::Emergency),

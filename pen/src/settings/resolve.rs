@@ -75,10 +75,12 @@ impl SystemResolver {
             // Whoever asked may have lost patience.
             let _ = sender.send(found.map_err(reason));
         });
-        looking.map_err(|error| failed(&error.to_string()))?;
+        let looking = looking.map_err(|error| failed(&error.to_string()))?;
         let start = Instant::now();
         while start.elapsed() < PATIENCE && !self.give_up.load(Ordering::Relaxed) {
             if let Ok(found) = answer.recv_timeout(GLANCE) {
+                // It has nothing left to do, and must be gone before pen forks.
+                let _ = looking.join();
                 return found.map_err(|reason| failed(&reason));
             }
         }
