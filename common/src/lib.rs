@@ -6,5 +6,7 @@ pub mod addr;
 pub mod client_addr;
 pub mod command;
 pub mod log_record;
-pub mod reason;
+mod reason;
 pub mod wire;
+
+pub use reason::reason;

@@ -16,6 +16,7 @@ use parking_lot::{Condvar, Mutex};
 
 pub use self::sink::Destination;
 use self::sink::Sink;
+use crate::fatal;
 
 /// So many messages may wait for a slow terminal or syslog.
 const QUEUE: usize = 1024;
@@ -34,6 +35,7 @@ pub fn init(destination: Destination) {
     let diagnostics = DIAGNOSTICS.get_or_init(|| Diagnostics::new(Sink::open(destination)));
     if log::set_logger(diagnostics).is_ok() {
         set_level(0);
+        fatal::end_on_panic();
     }
 }
 

@@ -15,7 +15,9 @@ mod shared;
 mod startup;
 mod status;
 
-use common::reason::reason;
+use common::reason;
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use cli::Request;
@@ -30,25 +32,20 @@ compile_error!("pen is for 64-bit Linux: it packs connections into the 64 bits o
 fn main() -> ExitCode {
     match cli::parse(std::env::args_os().skip(1)) {
         Ok(Request::Run(invocation)) => run(invocation).unwrap_or_else(|failure| fail(&failure)),
-        Ok(Request::Print(text)) => {
-            print!("{text}");
-            ExitCode::SUCCESS
-        }
+        Ok(Request::Print(text)) => show(&text),
         Err(error) => fail(&Failure::Usage(error.to_string())),
     }
 }
 
 fn run(invocation: cli::Invocation) -> Result<ExitCode, Failure> {
     for note in &invocation.notes {
-        eprintln!("pen: {note}");
+        complain(note);
     }
-    fatal::end_on_panic();
     let clock = Clock::start();
     let (foreground, check) = (invocation.foreground, invocation.check);
     let prepared = startup::prepare(invocation)?;
     if check {
-        println!("ok");
-        return Ok(ExitCode::SUCCESS);
+        return Ok(show("ok\n"));
     }
     if foreground {
         diagnostics::init(Destination::Stderr);
@@ -70,7 +67,20 @@ fn run(invocation: cli::Invocation) -> Result<ExitCode, Failure> {
 
 fn fail(failure: &Failure) -> ExitCode {
     diagnostics::flush();
-    eprintln!("pen: {failure}");
+    complain(failure);
     fatal::abort_if_asked();
     ExitCode::from(failure.exit_code())
+}
+
+/// Prints what was asked for; a reader who has gone is no success.
+fn show(text: &str) -> ExitCode {
+    match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&Failure::RunTime(format!("cannot write: {}", reason(&error)))),
+    }
+}
+
+/// Says something on stderr, if anybody listens.
+fn complain(what: &dyn Display) {
+    let _ = writeln!(io::stderr(), "pen: {what}");
 }

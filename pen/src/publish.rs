@@ -1,13 +1,12 @@
 //! Putting settings in force: everything that they need is opened first, so that it happens as a whole or not at all.
 
-use common::reason::reason;
+use common::reason;
 use std::sync::Arc;
 
 use crate::net::listener::{Inherited, TcpOptions};
 use crate::net::registry::{Plan, Registry, Wanted, needs_only_v6};
 use crate::request_log::{Destination, RequestLog};
-use crate::settings::draft::{Draft, Effect};
-use crate::settings::servers::blacklist_by_hand;
+use crate::settings::draft::Draft;
 use crate::settings::{Place, Service, ServiceIndex, Settings};
 use crate::shared::Shared;
 use crate::{diagnostics, fatal};
@@ -33,9 +32,7 @@ impl Publisher {
         let Some((settings, effects)) = draft.finish() else { return Ok(()) };
         self.put_in_force(settings)?;
         for effect in effects {
-            match effect {
-                Effect::Blacklist(state, seconds) => blacklist_by_hand(&state, seconds, self.shared.now()),
-            }
+            effect.happen(self.shared.now());
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use common::reason;
 use parking_lot::Mutex;
 
 use crate::engine::gauge::Gauge;
@@ -131,11 +132,13 @@ impl Shared {
         let descriptors = self.descriptor_limit.load(Ordering::Relaxed);
         if !self.descriptors.take(DESCRIPTORS_PER_CONNECTION, descriptors) {
             state.connections.give_back(1);
+            self.room_was_freed();
             return None;
         }
         let Some(number) = self.numbers.lock().take() else {
             self.descriptors.give_back(DESCRIPTORS_PER_CONNECTION);
             state.connections.give_back(1);
+            self.room_was_freed();
             return None;
         };
         Some(Room { shared: Arc::clone(self), service: Arc::clone(state), number })
@@ -182,7 +185,7 @@ impl Mailbox {
     /// Ends the worker's wait for events.
     pub fn wake(&self) {
         if let Err(error) = self.waker.wake() {
-            log::error!("cannot wake a worker: {error}");
+            log::error!("cannot wake a worker: {}", reason(&error));
         }
     }
 }

@@ -11,7 +11,7 @@ use std::thread;
 use caps::Capability;
 use common::addr::{ListenAddr, ServerSpec};
 use common::command::{Threads, parse};
-use common::reason::reason;
+use common::reason;
 use mio::{Poll, Waker};
 
 use crate::cli::Invocation;
@@ -298,8 +298,8 @@ fn create_pid_file(path: &Path) -> Result<PidFile, Failure> {
 }
 
 /// What connections may use of `limit` descriptors, now that everything else is open.
-fn descriptors_for_connections(most: u64) -> Result<usize, Failure> {
-    let limit = usize::try_from(most).unwrap_or(usize::MAX);
+fn descriptors_for_connections(limit: u64) -> Result<usize, Failure> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let open = std::fs::read_dir("/proc/self/fd").map_or(64, Iterator::count);
     let left = limit.saturating_sub(open).saturating_sub(RESERVED_DESCRIPTORS.min(limit / 4));
     if left < DESCRIPTORS_PER_CONNECTION {

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use common::addr::{Host, Port};
-use common::reason::reason;
+use common::reason;
 use dns_lookup::{AddrInfoHints, SockType};
 use socket2::{Domain, SockAddr, Socket, Type};
 

@@ -3,7 +3,7 @@
 use super::later::GEOIP;
 use super::typed::{AclUser, Command};
 use super::words::{Problem, Words, acl_number};
-use super::{Effect, Form, Row, Scope};
+use super::{Form, Row, Scope, When};
 use crate::acl::{Action, Entry, Network};
 
 pub(super) static ROWS: &[Row] = &[
@@ -16,7 +16,7 @@ pub(super) static ROWS: &[Row] = &[
             no_args: "N",
         },
         scope: Scope::Process,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Appends an entry to access list N; the first entry that matches decides",
     },
     Row {
@@ -24,7 +24,7 @@ pub(super) static ROWS: &[Row] = &[
         args: "[N]",
         form: Form::Plain(|words| acl_use(AclUser::Client, words)),
         scope: Scope::Service,
-        effect: Effect::Live,
+        when: When::Live,
         about: "The access list that clients must pass (0)",
     },
     Row {
@@ -32,7 +32,7 @@ pub(super) static ROWS: &[Row] = &[
         args: "[N]",
         form: Form::Plain(|words| acl_use(AclUser::Control, words)),
         scope: Scope::Process,
-        effect: Effect::Live,
+        when: When::Live,
         about: "The access list of the control port; while it is empty, only this host may use it (0)",
     },
 ];

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::typed::{FastClose, Switch};
 use super::words::{Problem, Words, parsed};
-use super::{Command, Effect, Form, Row, Scope};
+use super::{Command, Form, Row, Scope, When};
 use crate::addr::ListenAddr;
 
 pub(super) static ROWS: &[Row] = &[
@@ -13,7 +13,7 @@ pub(super) static ROWS: &[Row] = &[
         args: "",
         form: Form::Switch(Switch::Dummy),
         scope: Scope::Service,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Answers as a tiny web server instead of forwarding (off)",
     },
     Row {
@@ -21,7 +21,7 @@ pub(super) static ROWS: &[Row] = &[
         args: "",
         form: Form::Switch(Switch::Keepalive),
         scope: Scope::Service,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Has the system probe idle connections for peers that vanished (off)",
     },
     Row {
@@ -29,7 +29,7 @@ pub(super) static ROWS: &[Row] = &[
         args: "[ADDR...]",
         form: Form::Plain(listen),
         scope: Scope::Service,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Tells the listening addresses, or replaces them",
     },
     Row {
@@ -41,7 +41,7 @@ pub(super) static ROWS: &[Row] = &[
             no_args: "",
         },
         scope: Scope::Service,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Local address of connections to servers (the system's choice)",
     },
     Row {
@@ -49,7 +49,7 @@ pub(super) static ROWS: &[Row] = &[
         args: "up|down|both|off",
         form: Form::Plain(tcp_fastclose),
         scope: Scope::Service,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Ends a connection when the server (up), the client (down) or either closes (off)",
     },
     Row {
@@ -57,7 +57,7 @@ pub(super) static ROWS: &[Row] = &[
         args: "",
         form: Form::Switch(Switch::TcpNodelay),
         scope: Scope::Service,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Sends small packets at once (on)",
     },
 ];

@@ -1,6 +1,6 @@
 //! The help texts, rendered from the table.
 
-use super::{Effect, FAMILIES, Row, Scope};
+use super::{FAMILIES, Row, Scope, When};
 
 /// All commands, a line each, grouped by family.
 pub fn help() -> String {
@@ -22,9 +22,9 @@ impl Row {
             Scope::Process => "the whole process",
             Scope::Service => "one service",
         };
-        let effect = match self.effect {
-            Effect::Live => "at any time",
-            Effect::AtStart => "only at start",
+        let effect = match self.when {
+            When::Live => "at any time",
+            When::AtStart => "only at start",
         };
         format!("{forms}\n    {}\n    (for {scope}, {effect})\n", self.about)
     }

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use super::typed::{Question, StatusFormat};
 use super::words::{Problem, Words};
-use super::{Command, Effect, Form, LONGEST, Row, Scope};
+use super::{Command, Form, LONGEST, Row, Scope, When};
 
 pub(super) static ROWS: &[Row] = &[
     Row {
@@ -12,7 +12,7 @@ pub(super) static ROWS: &[Row] = &[
         args: "N",
         form: Form::Plain(|words| Ok(Command::Close(words.need_number("connection", &NUMBERS)?))),
         scope: Scope::Process,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Ends connection N",
     },
     Row {
@@ -22,7 +22,7 @@ pub(super) static ROWS: &[Row] = &[
             Ok(Command::Ask(Question::Connection(words.need_number("connection", &NUMBERS)?)))
         }),
         scope: Scope::Process,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Tells the state of connection N",
     },
     Row {
@@ -30,7 +30,7 @@ pub(super) static ROWS: &[Row] = &[
         args: "",
         form: Form::Plain(|_| Ok(Command::Ask(Question::Connections))),
         scope: Scope::Service,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Lists the open connections, a line each",
     },
     Row {
@@ -38,7 +38,7 @@ pub(super) static ROWS: &[Row] = &[
         args: "",
         form: Form::Plain(|_| Ok(Command::Control)),
         scope: Scope::Process,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Tells the control address",
     },
     Row {
@@ -46,7 +46,7 @@ pub(super) static ROWS: &[Row] = &[
         args: "",
         form: Form::Plain(|_| Ok(Command::Pid)),
         scope: Scope::Process,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Tells the process id",
     },
     Row {
@@ -56,7 +56,7 @@ pub(super) static ROWS: &[Row] = &[
             Ok(Command::Ask(Question::Recent(words.number("time", &(0..=LONGEST))?.unwrap_or(300))))
         }),
         scope: Scope::Service,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Lists the clients of the last T seconds, a line each (300)",
     },
     Row {
@@ -66,7 +66,7 @@ pub(super) static ROWS: &[Row] = &[
             Ok(Command::Ask(Question::Socket(words.need_number("descriptor", &NUMBERS)?)))
         }),
         scope: Scope::Process,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Tells which connection file descriptor F belongs to",
     },
     Row {
@@ -74,7 +74,7 @@ pub(super) static ROWS: &[Row] = &[
         args: "[html|text]",
         form: Form::Plain(status),
         scope: Scope::Process,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Tells everything, as a web page or as text (html)",
     },
 ];

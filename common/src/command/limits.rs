@@ -1,7 +1,7 @@
 //! How long and how many.
 
 use super::typed::Number;
-use super::{Effect, Form, LONGEST, Row, Scope};
+use super::{Form, LONGEST, Row, Scope, When};
 use crate::addr::CONNECTIONS_MOST;
 
 pub(super) static ROWS: &[Row] = &[
@@ -10,7 +10,7 @@ pub(super) static ROWS: &[Row] = &[
         args: "[N]",
         form: Form::Number(Number::Backlog, 50..=65_535),
         scope: Scope::Service,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Connections that may wait in the system's queue of a listener (500)",
     },
     Row {
@@ -18,7 +18,7 @@ pub(super) static ROWS: &[Row] = &[
         args: "[N]",
         form: Form::Number(Number::ClientsMax, 1..=CONNECTIONS_MOST),
         scope: Scope::Service,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Clients that are remembered; can only grow (2048)",
     },
     Row {
@@ -26,7 +26,7 @@ pub(super) static ROWS: &[Row] = &[
         args: "[N]",
         form: Form::Number(Number::ConnMax, 1..=CONNECTIONS_MOST),
         scope: Scope::Service,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Simultaneous connections; can only grow (500)",
     },
     Row {
@@ -34,7 +34,7 @@ pub(super) static ROWS: &[Row] = &[
         args: "[T]",
         form: Form::Number(Number::IdleTimeout, 0..=LONGEST),
         scope: Scope::Service,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Seconds of silence after which a connection is closed; 0: never (0)",
     },
     Row {
@@ -42,7 +42,7 @@ pub(super) static ROWS: &[Row] = &[
         args: "[N]",
         form: Form::Number(Number::MultiAccept, 1..=1_000_000),
         scope: Scope::Service,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Most connections accepted at one go (100)",
     },
     Row {
@@ -50,7 +50,7 @@ pub(super) static ROWS: &[Row] = &[
         args: "[N]",
         form: Form::Number(Number::PendingMax, 1..=CONNECTIONS_MOST),
         scope: Scope::Service,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Connections to servers in the making at one time (100)",
     },
     Row {
@@ -58,7 +58,7 @@ pub(super) static ROWS: &[Row] = &[
         args: "[T]",
         form: Form::Number(Number::Timeout, 1..=LONGEST),
         scope: Scope::Service,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Seconds that a server has to accept a connection (5)",
     },
     Row {
@@ -66,7 +66,7 @@ pub(super) static ROWS: &[Row] = &[
         args: "[T]",
         form: Form::Number(Number::Tracking, 0..=LONGEST),
         scope: Scope::Service,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Seconds after which an absent client is forgotten; 0: never (0)",
     },
 ];

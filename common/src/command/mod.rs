@@ -36,7 +36,7 @@ pub struct Row {
     /// What it speaks of.
     pub scope: Scope,
     /// When it can be given.
-    pub effect: Effect,
+    pub when: When,
     /// What it does, on one line; the default value of a setting in parentheses.
     pub about: &'static str,
 }
@@ -52,7 +52,7 @@ pub enum Scope {
 
 /// When a command can be given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
+pub enum When {
     /// At any time.
     Live,
     /// Only on the command line and in the file that pen starts with.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::later::later;
 use super::typed::{LogDestination, Number, Setting, Switch, Threads};
 use super::words::{Problem, Words, number, parsed};
-use super::{Command, Effect, Form, LONGEST, Row, Scope};
+use super::{Command, Form, LONGEST, Row, Scope, When};
 
 pub(super) static ROWS: &[Row] = &[
     Row {
@@ -13,7 +13,7 @@ pub(super) static ROWS: &[Row] = &[
         args: "",
         form: Form::Switch(Switch::AbortOnError),
         scope: Scope::Process,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Leaves a core dump on a fatal error (off)",
     },
     Row {
@@ -21,7 +21,7 @@ pub(super) static ROWS: &[Row] = &[
         args: "",
         form: Form::Switch(Switch::Ascii),
         scope: Scope::Process,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Traffic dumps are text rather than hexadecimal (off)",
     },
     Row {
@@ -29,7 +29,7 @@ pub(super) static ROWS: &[Row] = &[
         args: "[N]",
         form: Form::Number(Number::Debug, 0..=9),
         scope: Scope::Process,
-        effect: Effect::Live,
+        when: When::Live,
         about: "How much is told for diagnosis; from 3 on, traffic too (0)",
     },
     Row {
@@ -37,7 +37,7 @@ pub(super) static ROWS: &[Row] = &[
         args: "",
         form: Form::Plain(|_| Ok(Command::Exit)),
         scope: Scope::Process,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Ends pen; needs the option -X",
     },
     Row {
@@ -45,7 +45,7 @@ pub(super) static ROWS: &[Row] = &[
         args: "[COMMAND]",
         form: Form::Plain(help),
         scope: Scope::Process,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Explains a command, or lists them all",
     },
     Row {
@@ -53,7 +53,7 @@ pub(super) static ROWS: &[Row] = &[
         args: "FILE",
         form: Form::Plain(|words| Ok(Command::Include(words.need_file()?))),
         scope: Scope::Process,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Runs the commands of a file, all of them or none",
     },
     Row {
@@ -61,7 +61,7 @@ pub(super) static ROWS: &[Row] = &[
         args: "[FILE|HOST:PORT]",
         form: Form::Negatable { parse: log, no: |_| Ok(Command::Log(Setting::Remove)), no_args: "" },
         scope: Scope::Service,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Where requests are logged: a file, or a penlogd (nowhere)",
     },
     Row {
@@ -69,7 +69,7 @@ pub(super) static ROWS: &[Row] = &[
         args: "[T]",
         form: Form::Number(Number::ShutdownTimeout, 0..=LONGEST),
         scope: Scope::Process,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Seconds that connections have to end when pen is told to (0)",
     },
     Row {
@@ -77,7 +77,7 @@ pub(super) static ROWS: &[Row] = &[
         args: "[N|auto]",
         form: Form::Plain(threads),
         scope: Scope::Process,
-        effect: Effect::AtStart,
+        when: When::AtStart,
         about: "Threads that carry traffic; auto: as many as cores (auto)",
     },
     Row {
@@ -89,7 +89,7 @@ pub(super) static ROWS: &[Row] = &[
             no_args: "",
         },
         scope: Scope::Process,
-        effect: Effect::Live,
+        when: When::Live,
         about: "The file that status pages are written to (none)",
     },
 ];
@@ -104,7 +104,7 @@ pub(super) static IGNORED: &[Row] = &[
 ];
 
 const fn ignored(name: &'static str, about: &'static str) -> Row {
-    Row { name, args: "", form: Form::Ignored, scope: Scope::Process, effect: Effect::Live, about }
+    Row { name, args: "", form: Form::Ignored, scope: Scope::Process, when: When::Live, about }
 }
 
 fn help(words: &mut Words<'_>) -> Result<Command, Problem> {

@@ -1,7 +1,7 @@
 //! How a service chooses the server for a client.
 
 use super::typed::Switch;
-use super::{Command, Effect, Form, Row, Scope};
+use super::{Command, Form, Row, Scope, When};
 
 pub(super) static ROWS: &[Row] = &[
     Row {
@@ -9,7 +9,7 @@ pub(super) static ROWS: &[Row] = &[
         args: "",
         form: Form::Switch(Switch::Hash),
         scope: Scope::Service,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Chooses by a hash of the client's address (off)",
     },
     Row {
@@ -17,7 +17,7 @@ pub(super) static ROWS: &[Row] = &[
         args: "",
         form: Form::Switch(Switch::HashOnly),
         scope: Scope::Service,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Every connection goes by the hash of the address, nothing is remembered (off)",
     },
     Row {
@@ -25,7 +25,7 @@ pub(super) static ROWS: &[Row] = &[
         args: "",
         form: Form::Plain(|_| Ok(Command::Mode)),
         scope: Scope::Service,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Tells the modes of selection on one line",
     },
     Row {
@@ -33,7 +33,7 @@ pub(super) static ROWS: &[Row] = &[
         args: "",
         form: Form::Switch(Switch::Prio),
         scope: Scope::Service,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Chooses the server of the lowest prio number (off)",
     },
     Row {
@@ -41,7 +41,7 @@ pub(super) static ROWS: &[Row] = &[
         args: "",
         form: Form::Switch(Switch::Roundrobin),
         scope: Scope::Service,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Chooses in turn for every connection, without regard to the client's last server (off)",
     },
     Row {
@@ -49,7 +49,7 @@ pub(super) static ROWS: &[Row] = &[
         args: "",
         form: Form::Switch(Switch::Stubborn),
         scope: Scope::Service,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Closes the connection when its first choice fails, without trying another server (off)",
     },
     Row {
@@ -57,7 +57,7 @@ pub(super) static ROWS: &[Row] = &[
         args: "",
         form: Form::Switch(Switch::Weight),
         scope: Scope::Service,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Chooses the server with the fewest connections for its weight (off)",
     },
 ];

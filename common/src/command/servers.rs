@@ -2,7 +2,7 @@
 
 use super::typed::{Fallback, Number, Question, ServerChanges, ServerHost, Slot};
 use super::words::{Problem, Words, acl_number, number, parsed};
-use super::{Command, Effect, Form, LONGEST, Row, Scope};
+use super::{Command, Form, LONGEST, Row, Scope, When};
 use crate::addr::{CONNECTIONS_MOST, Port, WEIGHT_MOST, decimal, socket_path};
 
 pub(super) static ROWS: &[Row] = &[
@@ -15,7 +15,7 @@ pub(super) static ROWS: &[Row] = &[
             no_args: "",
         },
         scope: Scope::Service,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Server for clients that client_acl refuses (none: they are closed)",
     },
     Row {
@@ -23,7 +23,7 @@ pub(super) static ROWS: &[Row] = &[
         args: "[T]",
         form: Form::Number(Number::Blacklist, 0..=LONGEST),
         scope: Scope::Service,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Seconds that a failed server is left alone (30)",
     },
     Row {
@@ -35,7 +35,7 @@ pub(super) static ROWS: &[Row] = &[
             no_args: "",
         },
         scope: Scope::Service,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Server for clients that no regular server can take (none: they are closed)",
     },
     Row {
@@ -47,7 +47,7 @@ pub(super) static ROWS: &[Row] = &[
             no_args: "N",
         },
         scope: Scope::Service,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Changes or creates the server in slot N; address 0.0.0.0 empties the slot",
     },
     Row {
@@ -55,7 +55,7 @@ pub(super) static ROWS: &[Row] = &[
         args: "",
         form: Form::Plain(|_| Ok(Command::Ask(Question::Servers))),
         scope: Scope::Service,
-        effect: Effect::Live,
+        when: When::Live,
         about: "Lists the servers, a line each",
     },
 ];

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 
 use common::command::{Question, StatusFormat};
-use common::reason::reason;
+use common::reason;
 
 use super::{Replies, SessionId};
 use crate::os::safe_file::replace_file;

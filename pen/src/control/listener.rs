@@ -64,7 +64,7 @@ fn open_private(path: &Path, owner: Option<&User>) -> io::Result<(ListenSocket, 
     let socket = ListenSocket::unix(path, BACKLOG);
     umask(before);
     let socket = socket?;
-    let file = SocketFile(path.to_owned());
+    let file = SocketFile::new(path);
     if let Some(user) = owner {
         std::os::unix::fs::lchown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw()))?;
     }

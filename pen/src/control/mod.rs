@@ -15,6 +15,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use common::command::Command;
+use common::reason;
 use parking_lot::Mutex;
 
 /// A control session's number; never used twice.
@@ -170,7 +171,7 @@ impl Replies {
 
     fn wake(&self) {
         if let Err(error) = self.0.waker.wake() {
-            log::error!("cannot wake the control thread: {error}");
+            log::error!("cannot wake the control thread: {}", reason(&error));
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::client_addr::ClientAddr;
 use common::command::{Command, parse};
-use common::reason::reason;
+use common::reason;
 use common::wire::{LineReader, Request, SESSION_LIMIT, SESSION_TIMEOUT};
 use mio::{Events, Poll, Token};
 
@@ -15,6 +15,7 @@ use super::answers;
 use super::listener::ControlListener;
 use super::{Orders, Origin, Replies, SessionId};
 use crate::engine::time::Tick;
+use crate::net::listener::AcceptTrouble;
 use crate::net::stream::Stream;
 use crate::os::signals::{Signal, Signals};
 use crate::shared::Shared;
@@ -98,7 +99,7 @@ impl Sessions {
             if let Err(error) = self.poll.poll(&mut events, self.patience())
                 && error.kind() != ErrorKind::Interrupted
             {
-                log::error!("cannot wait for control events: {error}");
+                log::error!("cannot wait for control events: {}", reason(&error));
             }
             let now = self.shared.now();
             for event in &events {
@@ -129,7 +130,8 @@ impl Sessions {
             let Some(listener) = &self.listener else { return };
             match listener.accept() {
                 Ok(accepted) => self.admit(accepted.stream, accepted.peer.address, now),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) if AcceptTrouble::from(&error) == AcceptTrouble::NobodyWaits => return,
+                Err(error) if AcceptTrouble::from(&error) == AcceptTrouble::PeerIsGone => {}
                 Err(error) => {
                     log::warn!("cannot accept on the control port, trying again soon: {}", reason(&error));
                     self.accept_again = Some(now.plus(ACCEPT_PAUSE));
@@ -147,7 +149,7 @@ impl Sessions {
         self.next_id += 1;
         let token = Token(FIRST_SESSION + number);
         if let Err(error) = stream.register(self.poll.registry(), token) {
-            log::warn!("cannot serve a control session: {error}");
+            log::warn!("cannot serve a control session: {}", reason(&error));
             return;
         }
         self.open.push(Session {
@@ -315,6 +317,7 @@ impl Session {
             }
             match self.stream.read(&mut buffer) {
                 Ok(1..) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Ok(0) | Err(_) => self.phase = Phase::Over,
             }

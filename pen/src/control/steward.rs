@@ -6,6 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use common::command::Command;
+use common::reason;
 
 use super::{Order, OrderQueue, Origin, Replies, SessionId, answers};
 use crate::engine::time::Tick;
@@ -33,6 +34,8 @@ pub struct Steward {
     orders: OrderQueue,
     replies: Replies,
     workers: Vec<JoinHandle<()>>,
+    /// Writes the status that USR1 asked for; until it has, further ones ask for the same.
+    status_writer: Option<JoinHandle<()>>,
 }
 
 /// Whether the steward goes on.
@@ -53,7 +56,7 @@ impl Steward {
         replies: Replies,
         workers: Vec<JoinHandle<()>>,
     ) -> Steward {
-        Steward { shared, environment, publisher, config, orders, replies, workers }
+        Steward { shared, environment, publisher, config, orders, replies, workers, status_writer: None }
     }
 
     /// Takes orders until it is told to stop, then ends the workers and pen.
@@ -84,10 +87,9 @@ impl Steward {
         let answer = match apply(command, &mut draft) {
             Ok(Outcome::Done) => self.publisher.publish(draft).map(|()| String::new()),
             Ok(Outcome::Answer(answer)) => self.publisher.publish(draft).map(|()| answer),
-            Ok(Outcome::ListeningAddresses) => match self.publisher.publish(draft) {
-                Ok(()) => Ok(self.listening_addresses()),
-                Err(error) => Err(error),
-            },
+            Ok(Outcome::ListeningAddresses) => {
+                self.publisher.publish(draft).map(|()| self.listening_addresses())
+            }
             Ok(Outcome::Action(Action::Close(number))) => Ok(self.close(number)),
             Ok(Outcome::Action(Action::Include(file))) => self.include(&file, origin),
             Ok(Outcome::Action(Action::Exit)) => {
@@ -138,7 +140,10 @@ impl Steward {
     }
 
     /// USR1: the status file, or the log. Beside the steward, because it may take long.
-    fn write_status(&self) {
+    fn write_status(&mut self) {
+        if self.status_writer.as_ref().is_some_and(|writer| !writer.is_finished()) {
+            return;
+        }
         let shared = Arc::clone(&self.shared);
         let written = thread::Builder::new().name("status".to_owned()).spawn(move || {
             if shared.settings.load().process.web_stats.is_some() {
@@ -148,8 +153,9 @@ impl Steward {
                 text.lines().for_each(|line| log::info!("{line}"));
             }
         });
-        if let Err(error) = written {
-            log::error!("cannot start a thread to write the status: {error}");
+        match written {
+            Ok(writer) => self.status_writer = Some(writer),
+            Err(error) => log::error!("cannot start a thread to write the status: {}", reason(&error)),
         }
     }
 

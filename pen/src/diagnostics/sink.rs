@@ -1,7 +1,8 @@
 //! Where messages end up: stderr, or syslog's socket in the form of RFC 3164. (The syslog crate neither connects again
 //! after a restart of syslogd nor knows the local time once there are threads.)
 
-use common::reason::reason;
+use common::reason;
+use std::fmt::Arguments;
 use std::io::{self, Write};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
@@ -58,10 +59,10 @@ impl Sink {
         if syslog.connected.is_none()
             && let Err(error) = syslog.connect()
         {
-            eprintln!(
+            tell(format_args!(
                 "pen: cannot reach syslog at {SYSLOG_SOCKET}: {}; messages are lost until it is there",
                 reason(&error)
-            );
+            ));
         }
     }
 
@@ -70,7 +71,7 @@ impl Sink {
             Sink::Lines(lines) => lines.write_all(line(message).as_bytes()),
             Sink::Syslog(syslog) if syslog.on_terminal => {
                 if message.level <= Level::Warn {
-                    eprintln!("pen: {}", message.text);
+                    tell(format_args!("pen: {}", message.text));
                 }
                 // Once pen is up, failures to reach syslog count.
                 let _ = syslog.send(packet(message).as_bytes());
@@ -79,6 +80,11 @@ impl Sink {
             Sink::Syslog(syslog) => syslog.send(packet(message).as_bytes()),
         }
     }
+}
+
+/// A line on stderr. (`eprintln!` would panic where nobody reads it any more, in the midst of a message.)
+fn tell(line: Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// A message as a line for people: `2026-11-20 11:02:05: text`.

@@ -7,28 +7,25 @@ use std::io;
 use std::sync::Arc;
 
 use common::client_addr::ClientAddr;
-use common::reason::reason;
+use common::reason;
 use mio::event::Event;
 
 use super::dummy;
 use super::dump;
 use super::end::{End, LARGEST_READ};
 use super::listener::Accepted;
-use super::relay::{self, Standing};
+use super::relay::{self, Progress};
 use super::request_tap::RequestTap;
 use super::tally::Tally;
 use super::token::{Side, Token};
 use super::upstream::Attempt;
-use super::worker::Turn;
+use super::worker::Context;
 use crate::engine::clients::{ClientCounters, ClientRef, Opened};
 use crate::engine::servers::{Reservation, Server, ServerId};
 use crate::engine::time::Tick;
 use crate::os::socket;
 use crate::settings::{Service, ServiceIndex};
 use crate::shared::{PendingRoom, Room};
-
-/// How often a dying connection looks whether its last bytes have arrived.
-const DELIVERY_CHECK_MILLISECONDS: u64 = 50;
 
 /// A connection.
 #[derive(Debug)]
@@ -120,51 +117,56 @@ pub enum Next {
 
 impl Connection {
     /// Takes in an accepted socket and begins with the search for a server (or the abuse server, or none: SPEC 3).
-    pub fn accept(accepted: Accepted, place: Place, pending: PendingRoom, turn: &mut Turn<'_>) -> Connection {
+    pub fn accept(
+        accepted: Accepted,
+        seat: Seat,
+        pending: PendingRoom,
+        context: &mut Context<'_>,
+    ) -> Connection {
         let mut connection = Connection {
             down: End::accepted(accepted.stream),
             up: None,
             phase: Phase::Dummy,
-            service: place.service,
+            service: seat.service,
             peer: accepted.peer,
-            slot: place.slot,
-            generation: place.generation,
+            slot: seat.slot,
+            generation: seat.generation,
             client: None,
             server: None,
-            opened: turn.now,
-            last_activity: turn.now,
+            opened: context.now,
+            last_activity: context.now,
             request_tap: None,
             queued: false,
-            room: place.room,
+            room: seat.room,
         };
-        let service = turn.settings.service(place.service);
+        let service = context.settings.service(seat.service);
         service.state.counters.accepted.count();
         if service.dummy {
             return connection;
         }
-        let known = connection.track(service, turn.now);
+        let known = connection.track(service, context.now);
         connection.request_tap = service.request_log().map(|_| Box::default());
-        let refused = !turn.settings.acls[usize::from(service.client_acl)].permits(accepted.peer.address);
+        let refused = !context.settings.acls[usize::from(service.client_acl)].permits(accepted.peer.address);
         connection.phase = Phase::Connecting(Box::new(Attempt::new(known, refused, pending)));
         connection
     }
 
     /// Registers with the poll and takes the first step.
-    pub fn start(&mut self, turn: &mut Turn<'_>) -> Next {
+    pub fn start(&mut self, context: &mut Context<'_>) -> Next {
         let token = self.token(Side::Down);
-        if let Err(error) = self.down.stream.register(turn.registry, token) {
-            return self.shortage(&error, turn);
+        if let Err(error) = self.down.stream.register(context.registry, token) {
+            return self.shortage(&error, context);
         }
         if let Phase::Connecting(_) = self.phase {
-            return self.try_next_server(turn);
+            return self.try_next_server(context);
         }
-        let limits = &turn.settings.service(self.service).limits;
-        turn.timers.arm(self.slot, turn.now.plus_seconds(limits.timeout));
+        let limits = &context.settings.service(self.service).limits;
+        context.timers.arm(self.slot, context.now.plus_seconds(limits.timeout));
         Next::Wait
     }
 
     /// An event on one side.
-    pub fn event(&mut self, side: Side, event: &Event, turn: &mut Turn<'_>) -> Next {
+    pub fn event(&mut self, side: Side, event: &Event, context: &mut Context<'_>) -> Next {
         match side {
             Side::Down => self.down.note(event),
             Side::Up => {
@@ -174,28 +176,30 @@ impl Connection {
             }
         }
         match (&self.phase, side) {
-            (Phase::Connecting(_), Side::Up) => self.connect_event(turn),
+            (Phase::Connecting(_), Side::Up) => self.connect_event(context),
             // Nobody is left to be served. Data and an ordinary close wait for the server.
             (Phase::Connecting(_), Side::Down) if self.down.failed() => Next::End,
             (Phase::Connecting(_), Side::Down) | (Phase::Ended, _) => Next::Wait,
-            _ => self.resume(turn),
+            _ => self.resume(context),
         }
     }
 
     /// Moves what can be moved.
-    pub fn resume(&mut self, turn: &mut Turn<'_>) -> Next {
+    pub fn resume(&mut self, context: &mut Context<'_>) -> Next {
         match self.phase {
-            Phase::Relaying | Phase::Failing(_) => self.relay(turn),
-            Phase::Dummy => dummy::serve(&mut self.down, turn.scratch, turn.settings.service(self.service)),
-            Phase::Leaving(deadline) => self.wait_for_delivery(deadline, turn),
+            Phase::Relaying | Phase::Failing(_) => self.relay(context),
+            Phase::Dummy => {
+                dummy::serve(&mut self.down, context.scratch, context.settings.service(self.service))
+            }
+            Phase::Leaving(deadline) => self.wait_for_delivery(deadline, context),
             Phase::Connecting(_) | Phase::Ended => Next::Wait,
         }
     }
 
     /// The same, for a connection that was put into the worker's queue.
-    pub fn resume_from_queue(&mut self, turn: &mut Turn<'_>) -> Next {
+    pub fn resume_from_queue(&mut self, context: &mut Context<'_>) -> Next {
         self.queued = false;
-        self.resume(turn)
+        self.resume(context)
     }
 
     /// Marks the connection as queued; false if it is already.
@@ -203,50 +207,35 @@ impl Connection {
         !std::mem::replace(&mut self.queued, true)
     }
 
-    /// Ends the connection with an ordinary close, to both sides. A close alone would be a reset wherever the peer is still
-    /// sending, and would take back what was sent and has not arrived.
-    pub fn leave(&mut self, turn: &mut Turn<'_>) -> Next {
-        if let Phase::Connecting(_) = self.phase {
-            self.up = None;
-        }
-        self.down.say_goodbye();
-        if let Some(up) = &mut self.up {
-            up.say_goodbye();
-        }
-        let limits = &turn.settings.service(self.service).limits;
-        self.wait_for_delivery(turn.now.plus_seconds(limits.timeout), turn)
-    }
-
     /// The timer has run out.
-    pub fn timer(&mut self, turn: &mut Turn<'_>) -> Next {
+    pub fn timer(&mut self, context: &mut Context<'_>) -> Next {
         match self.phase {
-            Phase::Connecting(_) => self.connect_timed_out(turn),
-            Phase::Relaying => self.check_idle(turn),
+            Phase::Connecting(_) => self.connect_timed_out(context),
+            Phase::Relaying => self.check_idle(context),
             Phase::Dummy => Next::End,
-            Phase::Failing(_) | Phase::Leaving(_) => self.resume(turn),
+            Phase::Failing(_) | Phase::Leaving(_) => self.resume(context),
             Phase::Ended => Next::Wait,
         }
     }
 
     /// The idle timeout was set anew.
-    pub fn idle_timeout_changed(&mut self, turn: &mut Turn<'_>) {
+    pub fn idle_timeout_changed(&mut self, context: &mut Context<'_>) {
         if matches!(self.phase, Phase::Relaying) {
-            self.arm_idle_timer(turn);
+            self.arm_idle_timer(context);
         }
     }
 
     /// The server has answered the connect: bytes may flow.
-    pub fn established(&mut self, turn: &mut Turn<'_>) -> Next {
+    pub fn established(&mut self, context: &mut Context<'_>) -> Next {
         self.phase = Phase::Relaying;
-        self.last_activity = turn.now;
-        turn.timers.cancel(self.slot);
-        self.arm_idle_timer(turn);
-        self.relay(turn)
+        self.last_activity = context.now;
+        self.arm_idle_timer(context);
+        self.relay(context)
     }
 
     /// pen itself lacks something (descriptors, ports, memory): nobody else is to blame.
-    pub fn shortage(&mut self, error: &io::Error, turn: &Turn<'_>) -> Next {
-        turn.settings.service(self.service).state.counters.shortages.count();
+    pub fn shortage(&mut self, error: &io::Error, context: &Context<'_>) -> Next {
+        context.settings.service(self.service).state.counters.shortages.count();
         log::warn!("closing a connection from {}: {}", self.peer.address, reason(error));
         Next::End
     }
@@ -262,17 +251,17 @@ impl Connection {
     }
 
     /// Says goodbye to the client table and the log. The sockets are closed by `close`, later in the turn.
-    pub fn end(&mut self, turn: &mut Turn<'_>) {
-        turn.timers.cancel(self.slot);
+    pub fn end(&mut self, context: &mut Context<'_>) {
+        context.timers.cancel(self.slot);
         self.phase = Phase::Ended;
-        let service = turn.settings.service(self.service);
+        let service = context.settings.service(self.service);
         if let (Some(tap), Some(chosen), Some(log)) =
             (&mut self.request_tap, &self.server, service.request_log())
         {
             tap.finish(&self.peer, &chosen.server, log);
         }
         if let Some(tracked) = self.client.take() {
-            service.state.clients.lock().close(tracked.entry, turn.now);
+            service.state.clients.lock().close(tracked.entry, context.now);
         }
     }
 
@@ -294,8 +283,8 @@ impl Connection {
         last_server
     }
 
-    fn relay(&mut self, turn: &mut Turn<'_>) -> Next {
-        let service = turn.settings.service(self.service);
+    fn relay(&mut self, context: &mut Context<'_>) -> Next {
+        let service = context.settings.service(self.service);
         let (Some(up), Some(chosen)) = (&mut self.up, &self.server) else { return Next::End };
         let mut tally = Tally {
             number: self.room.number(),
@@ -303,110 +292,61 @@ impl Connection {
             client: self.client.as_ref().map(|tracked| &*tracked.counters),
             chosen,
             requests: self.request_tap.as_deref_mut().zip(service.request_log()),
-            dump: dump::Form::wanted(&turn.settings.process),
+            dump: dump::Form::wanted(&context.settings.process),
             moved: false,
         };
-        let standing = relay::turn(
+        let progress = relay::turn(
             &mut self.down,
             up,
-            &mut turn.scratch[..LARGEST_READ],
+            &mut context.scratch[..LARGEST_READ],
             service.fast_close,
             &mut tally,
         );
         if tally.moved {
-            self.last_activity = turn.now;
+            self.last_activity = context.now;
         }
-        match standing {
-            Standing::Waiting => {
+        match progress {
+            Progress::Waiting => {
                 if let Phase::Failing(_) = self.phase {
                     // The error turned out to be none.
                     self.phase = Phase::Relaying;
-                    self.arm_idle_timer(turn);
+                    self.arm_idle_timer(context);
                 }
                 Next::Wait
             }
-            Standing::Unfinished => Next::Resume,
-            Standing::Finished => Next::End,
-            Standing::CutShort => self.leave(turn),
-            Standing::Failing => self.fail(turn),
-            Standing::Reset(side) => self.reset(side, turn),
+            Progress::Unfinished => Next::Resume,
+            Progress::Finished => Next::End,
+            Progress::CutShort => self.leave(context),
+            Progress::Failing => self.fail(context),
+            Progress::Reset(side) => self.reset(side, context),
         }
     }
 
-    /// One end is dead, and the other has not taken everything yet.
-    fn fail(&mut self, turn: &mut Turn<'_>) -> Next {
-        let deadline = match self.phase {
-            Phase::Failing(deadline) => deadline,
-            _ => turn.now.plus_seconds(turn.settings.service(self.service).limits.timeout),
-        };
-        if turn.now >= deadline {
-            return self.reset_now();
-        }
-        self.phase = Phase::Failing(deadline);
-        turn.timers.arm(self.slot, deadline.min(Tick(turn.now.0 + DELIVERY_CHECK_MILLISECONDS)));
-        Next::Wait
-    }
-
-    /// Everything was written to `side`: it is reset as soon as it has arrived there.
-    fn reset(&mut self, side: Side, turn: &mut Turn<'_>) -> Next {
-        let delivered = match (side, &self.up) {
-            (Side::Down, _) => self.down.delivered(),
-            (Side::Up, Some(up)) => up.delivered(),
-            (Side::Up, None) => true,
-        };
-        if delivered { self.reset_now() } else { self.fail(turn) }
-    }
-
-    /// Waits, not beyond the deadline, for the last bytes to arrive.
-    fn wait_for_delivery(&mut self, deadline: Tick, turn: &mut Turn<'_>) -> Next {
-        let mut more = self.down.discard(turn.scratch);
-        let mut delivered = self.down.delivered();
-        if let Some(up) = &mut self.up {
-            more |= up.discard(turn.scratch);
-            delivered &= up.delivered();
-        }
-        if delivered || turn.now >= deadline {
-            return Next::End;
-        }
-        self.phase = Phase::Leaving(deadline);
-        turn.timers.arm(self.slot, deadline.min(Tick(turn.now.0 + DELIVERY_CHECK_MILLISECONDS)));
-        if more { Next::Resume } else { Next::Wait }
-    }
-
-    /// Both ends are closed with a reset (to a dead one it makes no difference).
-    fn reset_now(&mut self) -> Next {
-        self.down.stream.reset();
-        if let Some(up) = &self.up {
-            up.stream.reset();
-        }
-        Next::End
-    }
-
-    fn check_idle(&mut self, turn: &mut Turn<'_>) -> Next {
-        match turn.settings.service(self.service).limits.idle_deadline(self.last_activity) {
-            Some(deadline) if turn.now >= deadline => {
+    fn check_idle(&mut self, context: &mut Context<'_>) -> Next {
+        match context.settings.service(self.service).limits.idle_deadline(self.last_activity) {
+            Some(deadline) if context.now >= deadline => {
                 log::debug!("connection {} from {} was idle too long", self.number(), self.peer.address);
-                self.leave(turn)
+                self.leave(context)
             }
             _ => {
-                self.arm_idle_timer(turn);
+                self.arm_idle_timer(context);
                 Next::Wait
             }
         }
     }
 
     /// Arms the timer for the idle timeout counted from the latest activity: later activity moves it when it fires.
-    fn arm_idle_timer(&mut self, turn: &mut Turn<'_>) {
-        match turn.settings.service(self.service).limits.idle_deadline(self.last_activity) {
-            Some(deadline) => turn.timers.arm(self.slot, deadline),
-            None => turn.timers.cancel(self.slot),
+    fn arm_idle_timer(&mut self, context: &mut Context<'_>) {
+        match context.settings.service(self.service).limits.idle_deadline(self.last_activity) {
+            Some(deadline) => context.timers.arm(self.slot, deadline),
+            None => context.timers.cancel(self.slot),
         }
     }
 }
 
 /// What a new connection is given by its worker.
 #[derive(Debug)]
-pub struct Place {
+pub struct Seat {
     /// The service.
     pub service: ServiceIndex,
     /// Its slot in the worker.

@@ -207,7 +207,7 @@ fn bind_tcp(address: SocketAddr, only_v6: bool, shared: bool) -> io::Result<Sock
 }
 
 /// Whether the file is a Unix socket.
-pub fn is_socket(path: &Path) -> bool {
+fn is_socket(path: &Path) -> bool {
     use std::os::unix::fs::FileTypeExt;
     std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket())
 }

@@ -4,6 +4,7 @@ pub mod connection;
 pub mod dummy;
 pub mod dump;
 pub mod end;
+pub mod farewell;
 pub mod listener;
 pub mod registry;
 pub mod relay;

@@ -3,10 +3,11 @@
 //! Changes are planned first, which opens what is new, and then carried out as a whole or not at all. What stays is never
 //! reopened. What goes refuses new clients, and is closed a moment later, when those that had begun to connect are in.
 
-use common::reason::reason;
+use common::reason;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -85,9 +86,25 @@ enum State {
     Leaving(Tick),
 }
 
-/// The file of a Unix socket that we made.
+/// The file of a Unix socket that we made, taken away when dropped.
 #[derive(Debug)]
-pub struct SocketFile(pub PathBuf);
+pub struct SocketFile {
+    path: PathBuf,
+    /// Device and inode: another process may have put its own socket there meanwhile.
+    identity: Option<(u64, u64)>,
+}
+
+impl SocketFile {
+    /// The file that was just made at `path`.
+    pub fn new(path: &Path) -> SocketFile {
+        SocketFile { path: path.to_owned(), identity: identity(path) }
+    }
+}
+
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let file = std::fs::symlink_metadata(path).ok()?;
+    file.file_type().is_socket().then(|| (file.dev(), file.ino()))
+}
 
 impl Registry {
     /// No listeners yet; `shared` tells how many workers there are.
@@ -183,7 +200,7 @@ impl Registry {
             }
             Place::Unix(path) => {
                 let socket = ListenSocket::unix(path, wanted.options.backlog)?;
-                (vec![socket], wanted.place.clone(), Some(SocketFile(path.clone())))
+                (vec![socket], wanted.place.clone(), Some(SocketFile::new(path)))
             }
         };
         self.next_id += 1;
@@ -268,9 +285,9 @@ impl Entry {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if super::listener::is_socket(&self.0) {
+        if self.identity.is_some() && identity(&self.path) == self.identity {
             // After a chroot or a change of user it may be out of our reach; the next pen there replaces it.
-            let _ = std::fs::remove_file(&self.0);
+            let _ = std::fs::remove_file(&self.path);
         }
     }
 }

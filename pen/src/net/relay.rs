@@ -12,7 +12,7 @@ const READS_PER_TURN: usize = 4;
 
 /// Where a connection stands after a turn.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum Progress {
     /// It waits for the poll.
     Waiting,
     /// It could go on at once; the others come first.
@@ -42,27 +42,27 @@ pub fn turn(
     scratch: &mut [u8],
     fast_close: FastClose,
     observer: &mut impl Observer,
-) -> Standing {
+) -> Progress {
     let more_to_server = pump(down, up, Side::Down, scratch, observer);
     let more_to_client = pump(up, down, Side::Up, scratch, observer);
-    let standing = standing(down, up, fast_close);
-    if matches!(standing, Standing::Waiting | Standing::Failing) && (more_to_server || more_to_client) {
-        return Standing::Unfinished;
+    let progress = progress(down, up, fast_close);
+    if matches!(progress, Progress::Waiting | Progress::Failing) && (more_to_server || more_to_client) {
+        return Progress::Unfinished;
     }
-    if standing == Standing::Waiting {
+    if progress == Progress::Waiting {
         pass_on_end(down, up);
         pass_on_end(up, down);
     }
-    standing
+    progress
 }
 
-fn standing(down: &End, up: &End, fast_close: FastClose) -> Standing {
+fn progress(down: &End, up: &End, fast_close: FastClose) -> Progress {
     if down.broken || up.broken {
         return match (down.broken, up.broken) {
-            (true, true) => Standing::Finished,
-            (true, false) if down.ended && up.pending() == 0 => Standing::Reset(Side::Up),
-            (false, true) if up.ended && down.pending() == 0 => Standing::Reset(Side::Down),
-            _ => Standing::Failing,
+            (true, true) => Progress::Finished,
+            (true, false) if down.ended && up.pending() == 0 => Progress::Reset(Side::Up),
+            (false, true) if up.ended && down.pending() == 0 => Progress::Reset(Side::Down),
+            _ => Progress::Failing,
         };
     }
     let down_done = down.ended && up.pending() == 0;
@@ -74,16 +74,16 @@ fn standing(down: &End, up: &End, fast_close: FastClose) -> Standing {
         FastClose::Both => down_done || up_done,
     };
     if down_done && up_done {
-        return Standing::Finished;
+        return Progress::Finished;
     }
     if cut_short {
-        return Standing::CutShort;
+        return Progress::CutShort;
     }
     if (down.failed() && !down.ended) || (up.failed() && !up.ended) {
         // The error stands behind data that the other side is too slow to take.
-        return Standing::Failing;
+        return Progress::Failing;
     }
-    Standing::Waiting
+    Progress::Waiting
 }
 
 /// Moves bytes one way until one of the ends has to be waited for; true when it stopped only to let others have their turn.

@@ -27,7 +27,7 @@ fn row(connection: &Connection, now: Tick) -> ConnectionStatus {
         },
         pending_down: down.pending(),
         pending_up: up.as_ref().map_or(0, super::end::End::pending),
-        client_address: connection.peer.address.to_string(),
+        client_address: connection.peer.address,
         client: connection.client.as_ref().map(|tracked| tracked.entry.index),
         server: connection
             .server

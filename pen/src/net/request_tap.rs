@@ -13,12 +13,12 @@ use crate::request_log::RequestLog;
 /// One connection's tap; it exists only while requests are logged.
 #[derive(Debug, Default)]
 pub struct RequestTap {
-    turn: Turn,
+    speech: Speech,
     line: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Turn {
+enum Speech {
     /// The client may begin a request.
     #[default]
     Awaited,
@@ -31,10 +31,10 @@ enum Turn {
 impl RequestTap {
     /// The client sent `data`.
     pub fn client_spoke(&mut self, data: &[u8], peer: &Peer, server: &Server, log: &RequestLog) {
-        if self.turn == Turn::Logged {
+        if self.speech == Speech::Logged {
             return;
         }
-        self.turn = Turn::Begun;
+        self.speech = Speech::Begun;
         let end = data.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
         let room = RequestLine::MAX - self.line.len();
         let part = &data[..end.unwrap_or(data.len()).min(room)];
@@ -47,12 +47,12 @@ impl RequestTap {
     /// The server sent something: what the client said before was a request, what it says next is another.
     pub fn server_spoke(&mut self, peer: &Peer, server: &Server, log: &RequestLog) {
         self.finish(peer, server, log);
-        self.turn = Turn::Awaited;
+        self.speech = Speech::Awaited;
     }
 
     /// Logs a request that was begun.
     pub fn finish(&mut self, peer: &Peer, server: &Server, log: &RequestLog) {
-        if self.turn == Turn::Begun {
+        if self.speech == Speech::Begun {
             self.log(peer, server, log);
         }
     }
@@ -66,7 +66,7 @@ impl RequestTap {
         let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
         log.record(Record { client: peer.address, time, server, request: RequestLine::of(&self.line) });
         self.line.clear();
-        self.turn = Turn::Logged;
+        self.speech = Speech::Logged;
     }
 }
 

@@ -1,6 +1,6 @@
 //! Finding a server for a connection: choose, dial, and on failure choose the next (SPEC 3, rules 2 to 7).
 
-use common::reason::reason;
+use common::reason;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::connection::{Chosen, Connection, Next, Phase};
 use super::end::End;
 use super::stream::Stream;
 use super::token::Side;
-use super::worker::Turn;
+use super::worker::Context;
 use crate::engine::select::{Query, Selection};
 use crate::engine::servers::{Server, ServerAddr, ServerId};
 use crate::settings::Service;
@@ -26,8 +26,8 @@ pub struct Attempt {
     refused: bool,
     stage: Stage,
     known: Option<ServerId>,
-    /// The client table has another server for the client than `known`, which has not taken the connection yet.
-    promised: bool,
+    /// The server that the client table has for the client: `known`, or one that has not taken the connection yet.
+    remembered: Option<ServerId>,
     selection: Selection,
     _pending: PendingRoom,
 }
@@ -60,49 +60,49 @@ impl Attempt {
     /// Before the first server. `known`: the client's last server; `refused`: by `client_acl`.
     pub fn new(known: Option<ServerId>, refused: bool, pending: PendingRoom) -> Attempt {
         let stage = if refused { Stage::Refused } else { Stage::Regular };
-        Attempt { refused, stage, known, promised: false, selection: Selection::new(), _pending: pending }
+        Attempt { refused, stage, known, remembered: known, selection: Selection::new(), _pending: pending }
     }
 }
 
 impl Connection {
     /// Dials the next server that can take the client, until one is on its way.
-    pub fn try_next_server(&mut self, turn: &mut Turn<'_>) -> Next {
-        let service = Arc::clone(turn.settings.service(self.service));
-        while let Some(chosen) = self.choose(&service, turn) {
-            match dial(&chosen.server, &service) {
+    pub fn try_next_server(&mut self, context: &mut Context<'_>) -> Next {
+        let service = context.settings.service(self.service);
+        while let Some(chosen) = self.choose(service, context) {
+            match dial(&chosen.server, service) {
                 Ok(stream) => {
                     let mut up = End::connecting(stream);
-                    if let Err(error) = up.stream.register(turn.registry, self.token(Side::Up)) {
-                        return self.shortage(&error, turn);
+                    if let Err(error) = up.stream.register(context.registry, self.token(Side::Up)) {
+                        return self.shortage(&error, context);
                     }
                     if service.tcp_nodelay {
                         up.avoid_delay();
                     }
                     self.up = Some(up);
                     self.server = Some(chosen);
-                    turn.timers.arm(self.slot, turn.now.plus_seconds(service.limits.timeout));
+                    context.timers.arm(self.slot, context.now.plus_seconds(service.limits.timeout));
                     return Next::Wait;
                 }
-                Err(DialError::Shortage(error)) => return self.shortage(&error, turn),
-                Err(DialError::Server(error)) => server_failed(&chosen, &error, &service, turn),
+                Err(DialError::Shortage(error)) => return self.shortage(&error, context),
+                Err(DialError::Server(error)) => server_failed(&chosen, &error, service, context),
                 Err(DialError::Full(error)) => chosen.reservation.state().failed(&reason(&error)),
             }
         }
-        self.give_up(&service, turn)
+        self.give_up(service, context)
     }
 
     /// The server's socket has news while connecting.
-    pub fn connect_event(&mut self, turn: &mut Turn<'_>) -> Next {
+    pub fn connect_event(&mut self, context: &mut Context<'_>) -> Next {
         let Some(up) = &self.up else { return Next::Wait };
         if up.failed() {
             match up.stream.peek() {
                 // A server that has said something was there, even if it has reset the connection since.
                 Ok(1..) => {}
                 Err(error) if error.kind() != ErrorKind::WouldBlock => {
-                    return self.connect_failed(&error, turn);
+                    return self.connect_failed(&error, context);
                 }
                 // It was closed at once, or its error was met before.
-                Ok(0) | Err(_) => return self.connect_failed(&Errno::ECONNRESET.into(), turn),
+                Ok(0) | Err(_) => return self.connect_failed(&Errno::ECONNRESET.into(), context),
             }
         } else if !up.writable() {
             return Next::Wait;
@@ -110,47 +110,47 @@ impl Connection {
         if let Some(chosen) = &self.server {
             chosen.reservation.state().connected();
         }
-        self.established(turn)
+        self.established(context)
     }
 
     /// The server has not answered in time.
-    pub fn connect_timed_out(&mut self, turn: &mut Turn<'_>) -> Next {
-        self.connect_failed(&ErrorKind::TimedOut.into(), turn)
+    pub fn connect_timed_out(&mut self, context: &mut Context<'_>) -> Next {
+        self.connect_failed(&ErrorKind::TimedOut.into(), context)
     }
 
-    fn connect_failed(&mut self, error: &io::Error, turn: &mut Turn<'_>) -> Next {
+    fn connect_failed(&mut self, error: &io::Error, context: &mut Context<'_>) -> Next {
         self.up = None;
         if let Some(chosen) = self.server.take() {
             if is_shortage(error) {
-                return self.shortage(error, turn);
+                return self.shortage(error, context);
             }
-            server_failed(&chosen, error, turn.settings.service(self.service), turn);
+            server_failed(&chosen, error, context.settings.service(self.service), context);
         }
-        self.try_next_server(turn)
+        self.try_next_server(context)
     }
 
     /// The next server, with a place reserved at it, and remembered as the client's if it is a regular one.
-    fn choose(&mut self, service: &Service, turn: &Turn<'_>) -> Option<Chosen> {
+    fn choose(&mut self, service: &Service, context: &Context<'_>) -> Option<Chosen> {
         let Phase::Connecting(attempt) = &mut self.phase else { return None };
         if attempt.stage == Stage::Regular {
             let query = Query {
                 servers: &service.servers,
                 modes: service.modes,
-                acls: &turn.settings.acls,
+                acls: &context.settings.acls,
                 turn: &service.state.turn,
                 client: self.peer.address,
                 port: self.peer.port,
                 known: attempt.known,
-                now: turn.now,
+                now: context.now,
             };
             if let Some(candidate) = attempt.selection.next(&query) {
                 // Already now, so that a client's simultaneous connections go to one server.
                 let id = Some(candidate.server.id());
                 if let Some(tracked) = &self.client
-                    && attempt.known != id
+                    && attempt.remembered != id
                 {
                     service.state.clients.lock().remember(tracked.entry, id);
-                    attempt.promised = true;
+                    attempt.remembered = id;
                 }
                 return Some(Chosen {
                     server: candidate.server,
@@ -159,8 +159,11 @@ impl Connection {
                 });
             }
         }
-        if let (true, Some(tracked)) = (std::mem::take(&mut attempt.promised), &self.client) {
+        if let Some(tracked) = &self.client
+            && attempt.remembered != attempt.known
+        {
             service.state.clients.lock().remember(tracked.entry, attempt.known);
+            attempt.remembered = attempt.known;
         }
         let (server, stage) = match attempt.stage {
             Stage::Regular if !service.modes.stubborn => (&service.emergency, Stage::Emergency),
@@ -169,12 +172,12 @@ impl Connection {
         };
         attempt.stage = stage;
         let server = Arc::clone(server.as_ref()?);
-        let reservation = server.state.reserve(server.limit(crate::engine::servers::Standing::New))?;
+        let reservation = server.state.reserve(None)?;
         Some(Chosen { server, reservation, regular: false })
     }
 
     /// Nobody can take the client.
-    fn give_up(&mut self, service: &Service, turn: &mut Turn<'_>) -> Next {
+    fn give_up(&mut self, service: &Service, context: &mut Context<'_>) -> Next {
         let refused = matches!(&self.phase, Phase::Connecting(attempt) if attempt.refused);
         let counters = &service.state.counters;
         if refused {
@@ -183,12 +186,12 @@ impl Connection {
             counters.unserved.count();
         }
         log::debug!("closing a connection from {}: no server can take it", self.peer.address);
-        self.leave(turn)
+        self.leave(context)
     }
 }
 
 /// Notes that a server failed, and leaves it alone for a while; emergency and abuse servers are never blacklisted.
-fn server_failed(chosen: &Chosen, error: &io::Error, service: &Service, turn: &Turn<'_>) {
+fn server_failed(chosen: &Chosen, error: &io::Error, service: &Service, context: &Context<'_>) {
     let state = chosen.reservation.state();
     let reason = reason(error);
     state.failed(&reason);
@@ -197,13 +200,13 @@ fn server_failed(chosen: &Chosen, error: &io::Error, service: &Service, turn: &T
         log::warn!("server {address} failed: {reason}");
         return;
     }
-    if state.blacklisted(turn.now).is_none() && service.limits.blacklist > 0 {
+    if state.blacklisted(context.now).is_none() && service.limits.blacklist > 0 {
         let (slot, seconds) = (state.id.slot, service.limits.blacklist);
         log::warn!("server {slot} ({address}) failed: {reason}; it is left alone for {seconds} seconds");
     } else {
         log::debug!("server {} ({address}) failed: {reason}", state.id.slot);
     }
-    state.blacklist(turn.now.plus_seconds(service.limits.blacklist));
+    state.blacklist(context.now.plus_seconds(service.limits.blacklist));
 }
 
 /// Starts a connection to the server; it is there when the poll says that it can be written to.

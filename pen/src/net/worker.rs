@@ -1,6 +1,6 @@
 //! A data-plane thread: its poll, its connections, its listeners. It shares nothing on the way of a byte.
 
-use common::reason::reason;
+use common::reason;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -10,7 +10,7 @@ use mio::event::Event;
 use mio::{Events, Poll, Registry};
 use slab::Slab;
 
-use super::connection::{Connection, Next, Phase, Place};
+use super::connection::{Connection, Next, Phase, Seat};
 use super::end::LARGEST_READ;
 use super::listener::{AcceptTrouble, Accepted, ListenSocket, ListenerId, Listening};
 use super::report;
@@ -67,7 +67,7 @@ pub struct Worker {
 
 /// What a connection may use during its turn.
 #[derive(Debug)]
-pub struct Turn<'a> {
+pub struct Context<'a> {
     /// The poll's registry.
     pub registry: &'a Registry,
     /// The settings in force.
@@ -108,7 +108,7 @@ impl Worker {
             if let Err(error) = self.poll.poll(&mut events, self.patience())
                 && error.kind() != io::ErrorKind::Interrupted
             {
-                log::error!("cannot wait for events: {error}");
+                log::error!("cannot wait for events: {}", reason(&error));
             }
             self.now = self.shared.now();
             let unfinished = std::mem::take(&mut self.unfinished);
@@ -122,6 +122,9 @@ impl Worker {
             self.accept();
             self.close_ended();
         }
+        // Who has not said goodbye by now is not waited for.
+        self.step_all(|_| true, |_, _| Next::End);
+        self.close_ended();
     }
 
     /// Whether the worker was told to stop, and all its connections have said goodbye or had their time for it.
@@ -142,7 +145,7 @@ impl Worker {
                 }
             }
             Token::Connection { slot, generation, side } => {
-                self.step(slot, generation, |connection, turn| connection.event(side, event, turn));
+                self.step(slot, generation, |connection, context| connection.event(side, event, context));
             }
         }
     }
@@ -158,15 +161,15 @@ impl Worker {
     }
 
     /// What a connection may use, and the connections.
-    fn parts(&mut self) -> (Turn<'_>, &mut Slab<Connection>) {
-        let turn = Turn {
+    fn parts(&mut self) -> (Context<'_>, &mut Slab<Connection>) {
+        let context = Context {
             registry: self.poll.registry(),
             settings: &self.settings,
             timers: &mut self.timers,
             scratch: &mut self.scratch,
             now: self.now,
         };
-        (turn, &mut self.connections)
+        (context, &mut self.connections)
     }
 
     /// Lets a connection take a step, unless it has ended (or never was).
@@ -174,14 +177,14 @@ impl Worker {
         &mut self,
         slot: u32,
         generation: u32,
-        step: impl FnOnce(&mut Connection, &mut Turn<'_>) -> Next,
+        step: impl FnOnce(&mut Connection, &mut Context<'_>) -> Next,
     ) {
-        let (mut turn, connections) = self.parts();
+        let (mut context, connections) = self.parts();
         let Some(connection) = connections.get_mut(slot as usize) else { return };
         if connection.generation != generation || matches!(connection.phase, Phase::Ended) {
             return;
         }
-        match step(connection, &mut turn) {
+        match step(connection, &mut context) {
             Next::Wait => {}
             Next::Resume => {
                 if connection.queue() {
@@ -189,7 +192,7 @@ impl Worker {
                 }
             }
             Next::End => {
-                connection.end(&mut turn);
+                connection.end(&mut context);
                 self.ended.push(slot);
             }
         }
@@ -265,10 +268,10 @@ impl Worker {
     fn admit(&mut self, accepted: Accepted, service: ServiceIndex, room: Room, pending: PendingRoom) {
         let generation = self.next_generation;
         self.next_generation = generation.wrapping_add(1) & GENERATION_MASK;
-        let (mut turn, connections) = self.parts();
+        let (mut context, connections) = self.parts();
         let slot = connections.vacant_key() as u32;
-        let place = Place { service, slot, generation, room };
-        connections.insert(Connection::accept(accepted, place, pending, &mut turn));
+        let seat = Seat { service, slot, generation, room };
+        connections.insert(Connection::accept(accepted, seat, pending, &mut context));
         let first_step = if self.stop_at.is_some() { Connection::leave } else { Connection::start };
         self.step(slot, generation, first_step);
     }
@@ -315,23 +318,37 @@ impl Worker {
             return;
         }
         let before = std::mem::replace(&mut self.settings, settings);
-        let (mut turn, connections) = self.parts();
-        if before.idle_timeouts().eq(turn.settings.idle_timeouts()) {
+        let (mut context, connections) = self.parts();
+        if before.idle_timeouts().eq(context.settings.idle_timeouts()) {
             return;
         }
         for (_, connection) in connections {
-            connection.idle_timeout_changed(&mut turn);
+            connection.idle_timeout_changed(&mut context);
         }
     }
 
     fn listen(&mut self, id: ListenerId, service: ServiceIndex, socket: Arc<ListenSocket>) {
         match socket.register(self.poll.registry(), Token::Listener(id.0).into()) {
             Ok(()) => self.listeners.push(Listening::new(id, service, socket)),
-            Err(error) => log::error!("cannot listen on {socket}: {}", reason(&error)),
+            Err(error) => {
+                log::error!("cannot listen on {socket}: {}", reason(&error));
+                // Better refused than never accepted.
+                if let Err(error) = socket.turn_away() {
+                    log::error!("cannot close {socket} to new clients: {}", reason(&error));
+                }
+            }
         }
     }
 
     fn end_connections(&mut self, which: impl Fn(&Connection) -> bool) {
+        self.step_all(which, Connection::leave);
+    }
+
+    fn step_all(
+        &mut self,
+        which: impl Fn(&Connection) -> bool,
+        step: fn(&mut Connection, &mut Context<'_>) -> Next,
+    ) {
         let slots: Vec<(u32, u32)> = self
             .connections
             .iter()
@@ -339,7 +356,7 @@ impl Worker {
             .map(|(_, connection)| (connection.slot, connection.generation))
             .collect();
         for (slot, generation) in slots {
-            self.step(slot, generation, Connection::leave);
+            self.step(slot, generation, step);
         }
     }
 

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::safe_file::{self, Existing};
+use common::reason;
 
 /// A file that holds the pid of this process, as digits alone, for as long as this value lives.
 #[derive(Debug)]
@@ -30,7 +31,7 @@ impl Drop for PidFile {
         if fs::read(&self.path).is_ok_and(|held| held == own_pid().as_bytes())
             && let Err(error) = fs::remove_file(&self.path)
         {
-            log::warn!("cannot remove the pid file {}: {error}", self.path.display());
+            log::warn!("cannot remove the pid file {}: {}", self.path.display(), reason(&error));
         }
     }
 }

@@ -10,7 +10,7 @@ use std::io;
 use std::path::Path;
 
 use caps::{CapSet, Capability, CapsHashSet};
-use common::reason::reason;
+use common::reason;
 use nix::unistd::{self, Gid, Uid};
 
 /// A user that pen can become, with its groups, as the user database has it.

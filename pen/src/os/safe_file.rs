@@ -31,7 +31,7 @@ const MAX_LINKS: u32 = 40;
 
 /// Opens `path` for writing, and creates it with mode 0644 (less the umask) if it isn't there.
 ///
-/// `/dev/stdout` and `/dev/stderr` mean what they were when pen started, whoever pen runs as now.
+/// `/dev/stdout` and `/dev/stderr` mean what they are now: in the background, nothing, whoever pen runs as now.
 ///
 /// # Errors
 /// Besides the system's: a file of another user, one with several hard links, a directory or socket, a symbolic link

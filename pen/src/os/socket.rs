@@ -18,8 +18,8 @@ pub fn unsent_bytes(socket: &impl AsFd) -> io::Result<usize> {
 ///
 /// The socket is bound to a network device that does not exist, which needs no privilege and concerns new handshakes only.
 pub fn refuse_new_peers(listener: &impl AsFd) -> io::Result<()> {
+    const SIZE_OF_AN_INT: libc::socklen_t = 4;
     let no_such_device: libc::c_int = libc::c_int::MAX;
-    let size = libc::socklen_t::try_from(size_of::<libc::c_int>()).unwrap_or(4);
     // SAFETY: the descriptor is open while it is borrowed, and the option reads one int of the given size.
     let result = unsafe {
         let fd = listener.as_fd().as_raw_fd();
@@ -28,7 +28,7 @@ pub fn refuse_new_peers(listener: &impl AsFd) -> io::Result<()> {
             libc::SOL_SOCKET,
             libc::SO_BINDTOIFINDEX,
             (&raw const no_such_device).cast(),
-            size,
+            SIZE_OF_AN_INT,
         )
     };
     nix::errno::Errno::result(result)?;

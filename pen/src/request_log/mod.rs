@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::log_record::Record;
-use common::reason::reason;
+use common::reason;
 use parking_lot::{Condvar, Mutex};
 
 use self::file::FileSink;

@@ -10,6 +10,7 @@ use super::resolve::Resolver;
 use super::{ACL_COUNT, DEFAULT_SERVICE, Process, Service, Settings};
 use crate::engine::acl::Acl;
 use crate::engine::servers::{ServerId, ServerState};
+use crate::engine::time::Tick;
 
 /// What commands may need to know beyond the settings.
 pub struct Environment {
@@ -51,6 +52,16 @@ pub struct Draft {
 pub enum Effect {
     /// Leave this server alone for so many seconds; 0 clears.
     Blacklist(Arc<ServerState>, u32),
+}
+
+impl Effect {
+    /// Makes it happen.
+    pub fn happen(&self, now: Tick) {
+        match self {
+            Effect::Blacklist(state, 0) => state.clear(),
+            Effect::Blacklist(state, seconds) => state.blacklist_by_hand(now.plus_seconds(*seconds)),
+        }
+    }
 }
 
 impl Draft {

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use common::command::{Command, parse};
-use common::reason::reason;
+use common::reason;
 
 use super::apply::{Action, Outcome, apply};
 use super::draft::Draft;

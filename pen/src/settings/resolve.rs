@@ -77,14 +77,17 @@ impl SystemResolver {
             // Whoever asked may have lost patience.
             let _ = sender.send(found.map_err(reason));
         });
-        looking.map_err(|error| failed(&error.to_string()))?;
+        let looking = looking.map_err(|error| failed(&error.to_string()))?;
         let start = Instant::now();
         while start.elapsed() < PATIENCE && !self.give_up.load(Ordering::Relaxed) {
             if let Ok(found) = answer.recv_timeout(GLANCE) {
+                // It has nothing left to do, and must be gone before pen forks.
+                let _ = looking.join();
                 return found.map_err(|reason| failed(&reason));
             }
         }
-        Err(failed("the name servers do not answer"))
+        let stopping = self.give_up.load(Ordering::Relaxed);
+        Err(failed(if stopping { "pen is stopping" } else { "the name servers do not answer" }))
     }
 }
 
@@ -127,7 +130,7 @@ mod tests {
     fn a_pen_that_stops_waits_for_no_name() {
         let resolver = SystemResolver { give_up: Arc::new(AtomicBool::new(true)) };
         let error = resolver.resolve(&"localhost".parse().unwrap(), &Port::Number(80)).unwrap_err();
-        assert_eq!(error, "unknown host 'localhost': the name servers do not answer");
+        assert_eq!(error, "unknown host 'localhost': pen is stopping");
         assert!(resolver.resolve(&"127.0.0.1".parse().unwrap(), &Port::Number(80)).is_ok());
     }
 

@@ -8,7 +8,7 @@ use common::command::{Fallback, ServerChanges, ServerHost, Slot};
 
 use super::apply::listening_port;
 use super::draft::{Draft, Effect};
-use crate::engine::servers::{Server, ServerAddr, ServerState};
+use crate::engine::servers::{Server, ServerAddr};
 
 /// The slot number of servers outside the slots.
 const NO_SLOT: u32 = u32::MAX;
@@ -191,14 +191,6 @@ fn put(draft: &mut Draft, slot: Slot, server: Option<Server>) {
         servers.resize(slot.index() + 1, None);
     }
     servers[slot.index()] = server.map(Arc::new);
-}
-
-/// Applies what `server N blacklist T` asked for.
-pub fn blacklist_by_hand(state: &ServerState, seconds: u32, now: crate::engine::time::Tick) {
-    match seconds {
-        0 => state.clear(),
-        seconds => state.blacklist_by_hand(now.plus_seconds(seconds)),
-    }
 }
 
 #[cfg(test)]

@@ -249,7 +249,7 @@ fn write_connection(f: &mut Formatter<'_>, connection: &ConnectionStatus) -> fmt
     cell(f, up_fd)?;
     cell(f, pending_down)?;
     cell(f, pending_up)?;
-    titled_cell(f, index(connection.client), &connection.client_address)?;
+    titled_cell(f, index(connection.client), connection.client_address)?;
     cell(f, index(connection.server))?;
     writeln!(f, "</tr>")
 }

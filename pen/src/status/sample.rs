@@ -1,5 +1,6 @@
 //! Snapshots for the tests of the renderings.
 
+use std::net::IpAddr;
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::snapshot::{
@@ -27,10 +28,9 @@ pub fn named(text: &str) -> Snapshot {
         log_lost: 1,
         ..service("")
     };
-    let connection = ConnectionStatus { client_address: text.clone(), ..connection(0) };
     Snapshot {
         services: vec![service.clone(), service],
-        connections: vec![ConnectionStatus { service: 1, ..connection.clone() }, connection],
+        connections: vec![ConnectionStatus { service: 1, ..connection(0) }, connection(0)],
         ..snapshot()
     }
 }
@@ -119,7 +119,7 @@ pub fn connection(number: u8) -> ConnectionStatus {
         state: ConnectionState { connecting: false, client_closed: false, server_closed: false },
         pending_down: 0,
         pending_up: 0,
-        client_address: format!("192.0.2.{number}"),
+        client_address: IpAddr::from([192, 0, 2, number]).into(),
         client: Some(number.into()),
         server: Some(0),
         age: 2 * u64::from(number),

@@ -2,6 +2,8 @@
 
 use std::time::SystemTime;
 
+use common::client_addr::ClientAddr;
+
 /// The whole.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
@@ -154,7 +156,7 @@ pub struct ConnectionStatus {
     /// Bytes that wait to be written to the server.
     pub pending_up: usize,
     /// The client's address.
-    pub client_address: String,
+    pub client_address: ClientAddr,
     /// The client's number, if it is tracked.
     pub client: Option<u32>,
     /// The slot of its server; `None` while there is none, and for the emergency and abuse servers.

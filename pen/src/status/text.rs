@@ -136,7 +136,7 @@ fn write_connections(
     }
     let columns = Columns::default()
         .numbers("connection", connections().map(|connection| connection.number))
-        .words("client", connections().map(|connection| Line(&connection.client_address)))
+        .words("client", connections().map(|connection| connection.client_address))
         .words("server", connections().map(|connection| or_none(connection.server)))
         .words("age", connections().map(|connection| Seconds(connection.age)))
         .numbers("pending down", connections().map(|connection| connection.pending_down))

@@ -79,9 +79,9 @@ proptest! {
             scope.spawn(|| send(&server, &server_plan));
             let at_client = scope.spawn(|| receive(&client, &client_plan.reads));
             let at_server = scope.spawn(|| receive(&server, &server_plan.reads));
-            assert_eq!(rig.run(), Standing::Finished);
+            assert_eq!(rig.run(), Progress::Finished);
             assert!(!rig.down.broken && !rig.up.broken);
-            let tally = rig.close(&Standing::Finished);
+            let tally = rig.close(&Progress::Finished);
             (tally, at_client.join().unwrap(), at_server.join().unwrap())
         });
         prop_assert!(at_client == server_plan.data);
@@ -103,8 +103,8 @@ fn a_client_that_has_said_all_still_hears_the_answer() {
     assert_eq!(read_to_end(&server), b"request");
     server.write_all(b"answer").unwrap();
     drop(server);
-    assert_eq!(rig.run(), Standing::Finished);
-    rig.close(&Standing::Finished);
+    assert_eq!(rig.run(), Progress::Finished);
+    rig.close(&Progress::Finished);
     assert_eq!(read_to_end(&client), b"answer");
 }
 
@@ -118,8 +118,8 @@ fn a_server_that_has_said_all_still_hears_the_client() {
     assert_eq!(read_to_end(&client), b"greeting");
     client.write_all(b"farewell").unwrap();
     drop(client);
-    assert_eq!(rig.run(), Standing::Finished);
-    rig.close(&Standing::Finished);
+    assert_eq!(rig.run(), Progress::Finished);
+    rig.close(&Progress::Finished);
     assert_eq!(read_to_end(&server), b"farewell");
 }
 
@@ -134,7 +134,7 @@ fn an_end_that_comes_with_the_data_is_passed_on_after_it() {
         rig.run_until(|rig| rig.up.shut);
         assert_eq!(read_to_end(&server), b"request");
         drop(server);
-        assert_eq!(rig.run(), Standing::Finished);
+        assert_eq!(rig.run(), Progress::Finished);
     }
 }
 
@@ -150,7 +150,7 @@ fn a_slow_receiver_stops_the_reading_on_the_other_side() {
             while let Ok(length) = (&client).write(&[b'x'; 1000]) {
                 sent.extend_from_slice(&[b'x'; 1000][..length]);
             }
-            assert_eq!(rig.turn(), Standing::Waiting);
+            assert_eq!(rig.turn(), Progress::Waiting);
         }
         assert_eq!((rig.tally.reads, rig.up.pending()), (reads, kept));
         client.set_nonblocking(false).unwrap();
@@ -208,7 +208,7 @@ fn urgent_data_and_the_end_in_the_same_event_lose_nothing() {
 }
 
 /// Lets one side say its last words and close; how the connection stands then, and what the other side gets.
-fn close_one(fast_close: FastClose, side: Side) -> (Standing, Vec<u8>) {
+fn close_one(fast_close: FastClose, side: Side) -> (Progress, Vec<u8>) {
     let (mut rig, client, server) = Rig::tcp(None);
     rig.fast_close = fast_close;
     rig.run_until(|rig| rig.up.writable());
@@ -216,33 +216,33 @@ fn close_one(fast_close: FastClose, side: Side) -> (Standing, Vec<u8>) {
     closing.write_all(b"last words").unwrap();
     closing.shutdown(Shutdown::Write).unwrap();
     let end = |rig: &Rig| if side == Side::Down { rig.down.ended } else { rig.up.ended };
-    let standing = loop {
-        let standing = rig.turn();
+    let progress = loop {
+        let progress = rig.turn();
         if end(&rig) {
-            break standing;
+            break progress;
         }
         rig.wait();
     };
     drop(rig);
-    (standing, read_to_end(other))
+    (progress, read_to_end(other))
 }
 
 #[test]
 fn a_fast_close_ends_the_connection_when_its_side_closes() {
     use FastClose::{Both, Down, Off, Up};
     let table = [
-        (Off, Side::Down, Standing::Waiting),
-        (Off, Side::Up, Standing::Waiting),
-        (Down, Side::Down, Standing::CutShort),
-        (Down, Side::Up, Standing::Waiting),
-        (Up, Side::Down, Standing::Waiting),
-        (Up, Side::Up, Standing::CutShort),
-        (Both, Side::Down, Standing::CutShort),
-        (Both, Side::Up, Standing::CutShort),
+        (Off, Side::Down, Progress::Waiting),
+        (Off, Side::Up, Progress::Waiting),
+        (Down, Side::Down, Progress::CutShort),
+        (Down, Side::Up, Progress::Waiting),
+        (Up, Side::Down, Progress::Waiting),
+        (Up, Side::Up, Progress::CutShort),
+        (Both, Side::Down, Progress::CutShort),
+        (Both, Side::Up, Progress::CutShort),
     ];
     for (fast_close, side, expected) in table {
-        let (standing, heard) = close_one(fast_close, side);
-        assert_eq!(standing, expected, "{fast_close:?}, {side:?} closes");
+        let (progress, heard) = close_one(fast_close, side);
+        assert_eq!(progress, expected, "{fast_close:?}, {side:?} closes");
         assert_eq!(heard, b"last words", "{fast_close:?}, {side:?} closes");
     }
 }
@@ -253,9 +253,9 @@ fn a_fast_close_waits_until_everything_is_delivered() {
     rig.fast_close = FastClose::Both;
     let sent = stall(&mut rig, &server, |rig| rig.down.pending() > 0);
     server.shutdown(Shutdown::Write).unwrap();
-    assert_eq!(rig.turn(), Standing::Waiting);
+    assert_eq!(rig.turn(), Progress::Waiting);
     let reader = thread::spawn(move || read_to_end(&client));
-    assert_eq!(rig.run(), Standing::CutShort);
+    assert_eq!(rig.run(), Progress::CutShort);
     drop(rig);
     assert!(reader.join().unwrap() == sent);
 }
@@ -273,9 +273,9 @@ fn a_busy_connection_lets_the_others_have_their_turn() {
     while !(rig.up.writable() && rig.down.readable()) {
         rig.wait();
     }
-    assert_eq!(rig.turn(), Standing::Unfinished);
+    assert_eq!(rig.turn(), Progress::Unfinished);
     assert_eq!(rig.tally.reads, READS_PER_TURN);
-    assert_eq!(rig.turn(), Standing::Unfinished);
+    assert_eq!(rig.turn(), Progress::Unfinished);
     assert_eq!(rig.tally.reads, 2 * READS_PER_TURN);
     rig.run_until(|rig| rig.up.shut);
     assert!(read_to_end(&server) == request);
@@ -286,7 +286,7 @@ fn nothing_is_read_for_a_server_that_is_not_connected_yet() {
     let ((down, mut client), (up, _server)) = (tcp_pair(None), tcp_pair(None));
     client.write_all(b"early").unwrap();
     let mut rig = Rig::new(down, up);
-    assert_eq!(rig.turn(), Standing::Waiting);
+    assert_eq!(rig.turn(), Progress::Waiting);
     assert!(rig.tally.from_client.is_empty());
     rig.run_until(|rig| rig.tally.to_server == 5);
 }

@@ -2,7 +2,6 @@ use std::time::Duration;
 
 use super::*;
 use crate::engine::time::Tick;
-use crate::settings::servers::blacklist_by_hand;
 use crate::settings::testing::{draft, next, run, say};
 
 fn lists(draft: Draft) -> Vec<String> {
@@ -89,12 +88,13 @@ fn a_blacklist_by_hand_takes_effect_on_publication_only() {
     assert_eq!(state.blacklisted(now), None);
     let (_, effects) = dropped.finish().unwrap();
     assert_eq!(state.blacklisted(now), None);
-    for Effect::Blacklist(affected, seconds) in effects {
-        assert!(Arc::ptr_eq(&affected, &state));
-        blacklist_by_hand(&affected, seconds, now);
+    for effect in effects {
+        let Effect::Blacklist(affected, _) = &effect;
+        assert!(Arc::ptr_eq(affected, &state));
+        effect.happen(now);
     }
     assert_eq!(state.blacklisted(now), Some(Duration::from_mins(1)));
-    blacklist_by_hand(&state, 0, now);
+    Effect::Blacklist(Arc::clone(&state), 0).happen(now);
     assert_eq!(state.blacklisted(now), None);
 }
 

@@ -75,9 +75,21 @@ fn a_file_that_is_no_socket_is_left_alone() {
     let link = directory.path().join("link");
     std::os::unix::fs::symlink(&path, &link).unwrap();
     assert!(Rig::new().listen(&[link.to_str().unwrap()]).is_err());
-    drop(SocketFile(path.clone()));
+    drop(SocketFile::new(&path));
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "data");
     assert!(link.is_symlink());
+}
+
+#[test]
+fn a_socket_that_another_process_has_put_there_is_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("pen");
+    let _ours = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let file = SocketFile::new(&path);
+    std::fs::rename(&path, directory.path().join("moved")).unwrap();
+    let _theirs = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    drop(file);
+    assert!(path.exists());
 }
 
 #[test]

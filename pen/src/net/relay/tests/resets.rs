@@ -22,12 +22,12 @@ fn a_reset_after_data_is_passed_on_as_one_after_the_data() {
     });
     reset(server);
     let reader = thread::spawn(move || read_until_error(&client));
-    let standing = rig.run();
-    assert_eq!(standing, Standing::Reset(Side::Down));
+    let progress = rig.run();
+    assert_eq!(progress, Progress::Reset(Side::Down));
     while !rig.down.stream.delivered() {
         thread::yield_now();
     }
-    rig.close(&standing);
+    rig.close(&progress);
     let (received, error) = reader.join().unwrap();
     assert!(received == answer);
     assert_eq!(error, ErrorKind::ConnectionReset);
@@ -40,10 +40,10 @@ fn data_and_reset_in_the_same_event_are_data_and_then_reset() {
     reset(client);
     await_event(&down, Event::is_error);
     let mut rig = Rig::new(down, up);
-    let standing = rig.run();
-    assert_eq!(standing, Standing::Reset(Side::Up));
+    let progress = rig.run();
+    assert_eq!(progress, Progress::Reset(Side::Up));
     assert_eq!(read_exactly(&server, 9), b"truncated");
-    rig.close(&standing);
+    rig.close(&progress);
     assert_eq!(read_until_error(&server), (Vec::new(), ErrorKind::ConnectionReset));
 }
 
@@ -54,8 +54,8 @@ fn a_reset_of_one_that_had_half_closed_is_passed_on() {
     server.shutdown(Shutdown::Write).unwrap();
     rig.run_until(|rig| rig.down.shut);
     reset(server);
-    let standing = rig.run();
-    assert_eq!(standing, Standing::Reset(Side::Down));
+    let progress = rig.run();
+    assert_eq!(progress, Progress::Reset(Side::Down));
     assert_eq!(read_to_end(&client), b"answer");
 }
 
@@ -69,7 +69,7 @@ fn a_write_error_ends_the_other_side_as_a_reset() {
         client.write_all(b"into the void").unwrap();
         // The first write to a closed TCP socket may succeed, and the reset comes as its answer.
         let closed = rig.run();
-        assert_eq!(closed, Standing::Reset(Side::Down), "{kind:?}");
+        assert_eq!(closed, Progress::Reset(Side::Down), "{kind:?}");
     }
 }
 
@@ -81,7 +81,7 @@ fn what_a_server_said_before_it_refused_the_rest_is_delivered() {
     server.write_all(b"400 no").unwrap();
     // Closing with unread bytes is a reset.
     drop(server);
-    assert_eq!(rig.run(), Standing::Reset(Side::Down));
+    assert_eq!(rig.run(), Progress::Reset(Side::Down));
     assert_eq!(read_exactly(&client, 6), b"400 no");
 }
 
@@ -94,7 +94,7 @@ fn a_connection_with_two_dead_ends_is_over_at_once() {
     while !both_failed(&rig) {
         rig.wait();
     }
-    assert!(matches!(rig.turn(), Standing::Reset(_) | Standing::Finished));
+    assert!(matches!(rig.turn(), Progress::Reset(_) | Progress::Finished));
 }
 
 #[test]
@@ -105,15 +105,15 @@ fn a_reset_waits_for_the_slow_receiver_of_what_came_before() {
     while !rig.up.failed() {
         rig.wait();
     }
-    assert_eq!(rig.turn(), Standing::Failing);
+    assert_eq!(rig.turn(), Progress::Failing);
     let reader = thread::spawn(move || read_until_error(&client).0);
-    let standing = rig.run();
-    assert_eq!(standing, Standing::Reset(Side::Down));
+    let progress = rig.run();
+    assert_eq!(progress, Progress::Reset(Side::Down));
     assert_eq!(rig.tally.to_client, rig.tally.from_server.len());
     while !rig.down.stream.delivered() {
         thread::yield_now();
     }
-    let delivered = rig.close(&standing).from_server;
+    let delivered = rig.close(&progress).from_server;
     assert!(reader.join().unwrap() == delivered);
     assert!(sent.starts_with(&delivered));
 }
@@ -132,8 +132,8 @@ fn a_reset_after_the_end_waits_for_the_slow_receiver_too() {
     while !rig.up.broken {
         rig.wait();
     }
-    assert_eq!(rig.turn(), Standing::Failing);
+    assert_eq!(rig.turn(), Progress::Failing);
     let reader = thread::spawn(move || read_exactly(&client, 60_000));
-    assert_eq!(rig.run(), Standing::Reset(Side::Down));
+    assert_eq!(rig.run(), Progress::Reset(Side::Down));
     assert!(reader.join().unwrap() == answer);
 }

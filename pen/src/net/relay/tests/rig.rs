@@ -7,7 +7,7 @@ use mio::{Events, Poll, Token};
 use socket2::Socket;
 
 use crate::net::end::{End, LARGEST_READ};
-use crate::net::relay::{Observer, Standing, turn};
+use crate::net::relay::{Observer, Progress, turn};
 use crate::net::stream::Stream;
 use crate::net::testing::{LIMIT, content, tcp_pair};
 use crate::net::token::Side;
@@ -76,11 +76,11 @@ impl Rig {
         (Rig::new(down, up), client, server)
     }
 
-    pub fn turn(&mut self) -> Standing {
+    pub fn turn(&mut self) -> Progress {
         let Rig { down, up, scratch, tally, .. } = self;
-        let standing = turn(down, up, scratch, self.fast_close, tally);
+        let progress = turn(down, up, scratch, self.fast_close, tally);
         assert!(down.pending() <= LARGEST_READ && up.pending() <= LARGEST_READ);
-        standing
+        progress
     }
 
     /// Waits for the poll, once.
@@ -95,34 +95,34 @@ impl Rig {
     /// Relays until that is reached; the connection must not end before.
     pub fn run_until(&mut self, reached: impl Fn(&Rig) -> bool) {
         loop {
-            let standing = self.turn();
+            let progress = self.turn();
             if reached(self) {
                 return;
             }
-            match standing {
-                Standing::Unfinished => {}
-                Standing::Waiting | Standing::Failing => self.wait(),
-                Standing::Reset(_) | Standing::Finished | Standing::CutShort => {
-                    panic!("{standing:?} too early: {:?}", self.tally)
+            match progress {
+                Progress::Unfinished => {}
+                Progress::Waiting | Progress::Failing => self.wait(),
+                Progress::Reset(_) | Progress::Finished | Progress::CutShort => {
+                    panic!("{progress:?} too early: {:?}", self.tally)
                 }
             }
         }
     }
 
     /// Relays until the connection is over.
-    pub fn run(&mut self) -> Standing {
+    pub fn run(&mut self) -> Progress {
         loop {
             match self.turn() {
-                Standing::Unfinished => {}
-                Standing::Waiting | Standing::Failing => self.wait(),
+                Progress::Unfinished => {}
+                Progress::Waiting | Progress::Failing => self.wait(),
                 over => return over,
             }
         }
     }
 
     /// Closes both ends as the connection does when it is over in that way.
-    pub fn close(self, standing: &Standing) -> Tally {
-        if matches!(standing, Standing::Reset(_)) {
+    pub fn close(self, progress: &Progress) -> Tally {
+        if matches!(progress, Progress::Reset(_)) {
             self.down.stream.reset();
             self.up.stream.reset();
         }
@@ -158,7 +158,7 @@ pub fn stall(rig: &mut Rig, mut from: &Socket, is_stalled: impl Fn(&Rig) -> bool
         if let Ok(length) = from.write(&data) {
             sent.extend_from_slice(&data[..length]);
         }
-        if rig.turn() == Standing::Waiting && !is_stalled(rig) {
+        if rig.turn() == Progress::Waiting && !is_stalled(rig) {
             rig.wait();
         }
     }
