@@ -16,6 +16,7 @@ use parking_lot::{Condvar, Mutex};
 
 pub use self::sink::Destination;
 use self::sink::Sink;
+use crate::escape::Line;
 use crate::fatal;
 
 /// So many messages may wait for a slow terminal or syslog.
@@ -170,7 +171,8 @@ impl Log for Diagnostics {
 
     fn log(&self, record: &Record) {
         if self.enabled(record.metadata()) {
-            let text = escape(&record.args().to_string());
+            // A name or request from outside must not be able to forge a line or to talk to the terminal.
+            let text = Line(record.args()).to_string();
             self.say(Message { level: record.level(), time: SystemTime::now(), text });
         }
     }
@@ -178,19 +180,6 @@ impl Log for Diagnostics {
     fn flush(&self) {
         self.flush(FLUSH_LIMIT);
     }
-}
-
-/// A name or request from outside must not be able to forge a line or to talk to the terminal.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() {
-            escaped.extend(c.escape_default());
-        } else {
-            escaped.push(c);
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

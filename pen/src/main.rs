@@ -5,6 +5,7 @@ mod cli;
 mod control;
 mod diagnostics;
 mod engine;
+mod escape;
 mod fatal;
 mod net;
 mod os;

@@ -30,6 +30,14 @@ fn help_and_version_are_printed_and_nothing_is_started() {
 }
 
 #[test]
+fn a_text_that_cannot_be_printed_is_a_failure_without_a_panic() {
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = Command::new(program::pen()).arg("--help").stdout(full).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), &*said), (Some(1), "pen: cannot write: No space left on device\n"));
+}
+
+#[test]
 fn check_says_ok_and_opens_nothing() {
     let listen = Address::Ip(private_address());
     let taken = Backend::serve_at(&listen, |_| {});
@@ -157,6 +165,23 @@ fn in_the_background_the_parent_ends_well_when_pen_is_up() {
     daemon.stop();
     assert!(!daemon.pid_file().exists(), "the pid file is removed on a clean exit");
     assert!(!daemon.directory().join("control").exists(), "and so is the control socket");
+}
+
+#[test]
+fn a_start_in_the_background_needs_nobody_who_reads_its_complaints() {
+    let web = Backend::named("a");
+    let directory = tempfile::tempdir().unwrap();
+    let listen = Address::Ip(private_address());
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    // There are things to complain about: options of old, and a conn_max that is out of reach.
+    let mut command = Command::new(program::pen());
+    command.args(["-S", "5", "-x", "10000000", "-p", "pid", &listen.to_string(), &web.to_string()]);
+    let status = command.current_dir(directory.path()).stderr(writer).status().unwrap();
+    assert_eq!(status.code(), Some(0));
+    assert_eq!(Stream::connect(&listen).unwrap().drain().text(), "a");
+    let pid = fs::read_to_string(directory.path().join("pid")).unwrap();
+    Process(pid.trim().parse().unwrap()).end();
 }
 
 #[test]

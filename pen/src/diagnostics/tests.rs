@@ -72,11 +72,6 @@ fn a_stuck_terminal_blocks_nobody_and_the_lost_messages_are_counted() {
 }
 
 #[test]
-fn control_characters_are_escaped() {
-    assert_eq!(escape("a\nb\x1b[31m\tc\u{9b}ä"), r"a\nb\u{1b}[31m\tc\u{9b}ä");
-}
-
-#[test]
 fn syslog_gets_priority_name_and_pid() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("log");

@@ -101,17 +101,6 @@ fn connects_in_progress_have_a_limit_of_their_own() {
 }
 
 #[test]
-fn who_finds_no_room_wakes_nobody() {
-    for (conn_max, pending_max) in [(1, 2), (2, 1)] {
-        let (shared, mut polls) = shared(settings(conn_max, pending_max), 1);
-        let _taken = take_both(&shared).unwrap();
-        shared.mailboxes[0].wait_for_room();
-        assert!(take_both(&shared).is_none());
-        assert!(!is_awake(&mut polls[0]));
-    }
-}
-
-#[test]
 fn looking_for_room_in_vain_wakes_nobody() {
     for (conn_max, pending_max) in [(1, 2), (2, 1)] {
         let (shared, mut polls) = shared(settings(conn_max, pending_max), 2);

@@ -1,8 +1,8 @@
 //! What the commands `servers`, `connections`, `connection` and `recent` answer: lines for scripts, exact down to the
 //! byte, with one item each and its values as words by name. A value that is not one word is escaped into one.
 
-use super::escape::Word;
 use super::snapshot::{ClientStatus, ConnectionStatus, ServerStatus};
+use crate::escape::Word;
 
 /// The answer to `servers`: `N addr A port P conn C max M hard H weight W prio P sx S rx R`, where `sx` was sent to the
 /// server and `rx` received from it, in bytes.

@@ -8,11 +8,11 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::answers::index;
-use super::escape::Html;
 use super::snapshot::{
     ClientStatus, ConnectionStatus, FallbackStatus, ServerStatus, ServiceStatus, Snapshot,
 };
 use super::words::{Bytes, Moment, Seconds, all_servers, census, modes, place};
+use crate::escape::Html;
 
 /// Seconds from one reload to the next.
 const REFRESH: u32 = 10;

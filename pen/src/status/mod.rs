@@ -2,7 +2,7 @@
 //! about is the matter of `collect`, where a rendering goes that of whoever asks.
 //!
 //! `html` is the page for people, `text` the same for a terminal, `answers` what the commands answer, exactly, line by
-//! line. They share `words`, quantities as people read them, and `escape`: whatever comes from outside goes through it.
+//! line. They share `words`, quantities as people read them, and `crate::escape`: whatever comes from outside goes through it.
 
 pub mod answers;
 pub mod collect;
@@ -11,7 +11,6 @@ pub mod snapshot;
 pub mod text;
 
 mod columns;
-mod escape;
 mod words;
 
 #[cfg(test)]

@@ -4,9 +4,9 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::columns::Columns;
-use super::escape::Line;
 use super::snapshot::{ClientStatus, ConnectionStatus, ServerStatus, ServiceStatus, Snapshot};
 use super::words::{Bytes, Moment, Seconds, all_servers, census, modes, place};
+use crate::escape::Line;
 
 /// Renders the whole.
 pub fn render(snapshot: &Snapshot) -> String {
