@@ -1,12 +1,15 @@
-//! What pen's programs share: addresses, the command table and its parser, the control protocol's wire format.
+//! What pen's programs share: addresses, the command table and its parser, the control protocol's wire format,
+//! the status snapshot.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod acl;
 pub mod addr;
 pub mod client_addr;
 pub mod command;
+pub mod escape;
 pub mod log_record;
 mod reason;
+pub mod status;
 pub mod wire;
 
 pub use reason::reason;

@@ -16,8 +16,8 @@ use parking_lot::{Condvar, Mutex};
 
 pub use self::sink::Destination;
 use self::sink::Sink;
-use crate::escape::Line;
 use crate::fatal;
+use common::escape::Line;
 
 /// So many messages may wait for a slow terminal or syslog.
 const QUEUE: usize = 1024;

@@ -5,7 +5,6 @@ mod cli;
 mod control;
 mod diagnostics;
 mod engine;
-mod escape;
 mod fatal;
 mod net;
 mod os;

@@ -7,7 +7,7 @@ use crate::net::listener::{Inherited, TcpOptions};
 use crate::net::registry::{Plan, Registry, Wanted, needs_only_v6};
 use crate::request_log::{Destination, RequestLog};
 use crate::settings::draft::Draft;
-use crate::settings::{Place, Service, ServiceIndex, Settings};
+use crate::settings::{ListenOn, Place, Service, Settings};
 use crate::shared::Shared;
 use crate::{diagnostics, fatal};
 
@@ -47,11 +47,11 @@ impl Publisher {
         let plan = self.listeners.plan(&wanted(&settings)).map_err(|error| error.to_string())?;
         self.tell_ports(&mut settings, &plan);
         if self.opens_logs {
-            settings.services.iter_mut().try_for_each(open_log)?;
+            settings.services.values_mut().try_for_each(open_log)?;
         }
         diagnostics::set_level(settings.process.debug);
         fatal::set_abort_on_error(settings.process.abort_on_error);
-        for service in &settings.services {
+        for service in settings.services.values() {
             service.state.clients.lock().grow(service.limits.clients_max as usize);
         }
         self.shared.publish(Arc::new(settings));
@@ -61,15 +61,12 @@ impl Publisher {
 
     /// Notes the ports that listeners got where the user asked for any.
     fn tell_ports(&self, settings: &mut Settings, plan: &Plan) {
-        for (index, service) in (0..).map(ServiceIndex).zip(&mut settings.services) {
-            if !service
-                .listen
-                .iter()
-                .any(|on| matches!(on.bound, Place::Inet(address) if address.port() == 0))
-            {
-                continue;
-            }
-            for on in &mut Arc::make_mut(service).listen {
+        let open_port = |on: &ListenOn| matches!(on.bound, Place::Inet(address) if address.port() == 0);
+        let services = settings.services.iter();
+        let unknown = services.filter(|(_, service)| service.listen.iter().any(open_port));
+        for index in unknown.map(|(index, _)| index).collect::<Vec<_>>() {
+            let Some(service) = settings.services.get_mut(index) else { continue };
+            for on in &mut service.listen {
                 let bound = plan.bound(index, &on.asked).or_else(|| self.listeners.bound(index, &on.asked));
                 if let Some(bound) = bound {
                     on.bind_to(bound);
@@ -82,10 +79,10 @@ impl Publisher {
 /// The listeners that the settings want.
 fn wanted(settings: &Settings) -> Vec<Wanted> {
     let places: Vec<Place> =
-        settings.services.iter().flat_map(|service| &service.listen).map(|on| on.asked.clone()).collect();
-    (0..)
-        .map(ServiceIndex)
-        .zip(&settings.services)
+        settings.services.values().flat_map(|service| &service.listen).map(|on| on.asked.clone()).collect();
+    settings
+        .services
+        .iter()
         .flat_map(|(index, service)| service.listen.iter().map(move |on| (index, service, &on.asked)))
         .map(|(service, settings, place)| Wanted {
             service,

@@ -104,7 +104,7 @@ impl Shared {
 
     /// Connections of all services.
     pub fn open_connections(&self) -> usize {
-        self.settings.load().services.iter().map(|service| service.state.connections.used()).sum()
+        self.settings.load().services.values().map(|service| service.state.connections.used()).sum()
     }
 
     /// Takes room for a connection of `service` and for its connect; `None`: there is none now.
@@ -158,7 +158,7 @@ impl Shared {
 
 /// Numbers are process-wide, so there are as many as all services may have connections.
 fn connection_numbers(settings: &Settings) -> usize {
-    settings.services.iter().map(|service| service.limits.conn_max as usize).sum()
+    settings.services.values().map(|service| service.limits.conn_max as usize).sum()
 }
 
 impl Mailbox {

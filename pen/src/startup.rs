@@ -19,6 +19,7 @@ use crate::control::listener::ControlListener;
 use crate::control::sessions::{REPLIES, Sessions};
 use crate::control::steward::Steward;
 use crate::control::{Replies, orders};
+use crate::engine::clients::client_numbers;
 use crate::net::token::Token;
 use crate::net::worker::Worker;
 use crate::os::daemon::Ready;
@@ -91,9 +92,11 @@ pub fn prepare(mut invocation: Invocation) -> Result<Prepared, Failure> {
         control: OnceLock::new(),
         exit_enabled: invocation.enable_exit,
         generations: AtomicU32::new(0),
+        client_numbers: Arc::new(client_numbers()),
     });
     let control = invocation.control.as_deref().map(|text| control_address(text, &resolver)).transpose()?;
-    let mut draft = Draft::new(Settings::initial(), Stage::Start, Arc::clone(&environment));
+    let mut draft =
+        Draft::new(Settings::initial(&environment.client_numbers), Stage::Start, Arc::clone(&environment));
     take_in_arguments(&invocation, &mut draft)?;
     for step in &invocation.steps {
         let located = |error: String| format!("{}: {error}", step.origin);
@@ -105,7 +108,7 @@ pub fn prepare(mut invocation: Invocation) -> Result<Prepared, Failure> {
     if let Some(config) = &invocation.config {
         file::read(config, &mut draft)?;
     }
-    if draft.service().listen.is_empty() {
+    if draft.settings().services.values().all(|service| service.listen.is_empty()) {
         let error = "no listening address: '[host:]port' as argument or 'listen' in the -F file is expected";
         return Err(Failure::Usage(error.to_owned()));
     }
@@ -268,7 +271,8 @@ fn open_control(
 /// What pen needs beyond its user's rights: to listen on another port below 1024 if it began on one.
 fn capabilities_to_keep(draft: &Draft) -> Vec<Capability> {
     let is_low = |place: &Place| matches!(place, Place::Inet(address) if (1..1024).contains(&address.port()));
-    let low = draft.service().listen.iter().any(|on| is_low(&on.asked));
+    let services = draft.settings().services.values();
+    let low = services.flat_map(|service| &service.listen).any(|on| is_low(&on.asked));
     if low { vec![Capability::CAP_NET_BIND_SERVICE] } else { Vec::new() }
 }
 
@@ -312,7 +316,7 @@ fn descriptors_for_connections(limit: u64) -> Result<usize, Failure> {
 
 fn announce(shared: &Shared, environment: &Environment) {
     let settings = shared.settings.load();
-    for service in &settings.services {
+    for service in settings.services.values().filter(|service| service.is_in_use()) {
         let listen: Vec<&str> = service.listen.iter().map(|on| on.text.as_str()).collect();
         let servers = match service.servers.iter().flatten().count() {
             1 => "1 server".to_owned(),
@@ -320,14 +324,16 @@ fn announce(shared: &Shared, environment: &Environment) {
         };
         log::info!("pen {} balances {} to {servers}", env!("CARGO_PKG_VERSION"), listen.join(" "));
     }
-    let nobody = |service: &Arc<Service>| service.servers.iter().flatten().count() == 0 && !service.dummy;
-    if settings.services.iter().any(nobody) {
+    let nobody = |service: &Arc<Service>| {
+        !service.listen.is_empty() && service.servers.iter().flatten().count() == 0 && !service.dummy
+    };
+    if settings.services.values().any(nobody) {
         log::warn!("there are no servers yet: clients are closed until 'server 0 address ADDRESS' names one");
     }
     if let Some(control) = environment.control.get() {
         log::info!("control port: {control}");
     }
-    let wanted: usize = settings.services.iter().map(|service| service.limits.conn_max as usize).sum();
+    let wanted: usize = settings.services.values().map(|service| service.limits.conn_max as usize).sum();
     let reachable = shared.reachable_connections();
     if reachable < wanted {
         log::warn!(

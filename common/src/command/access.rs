@@ -35,6 +35,14 @@ pub(super) static ROWS: &[Row] = &[
         when: When::Live,
         about: "The access list of the control port; while it is empty, only this host may use it (0)",
     },
+    Row {
+        name: "web_acl",
+        args: "[N]",
+        form: Form::Plain(|words| acl_use(AclUser::Web, words)),
+        scope: Scope::Process,
+        when: When::Live,
+        about: "The access list of the status pages (0)",
+    },
 ];
 
 fn append(words: &mut Words<'_>) -> Result<Command, Problem> {

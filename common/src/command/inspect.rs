@@ -71,11 +71,11 @@ pub(super) static ROWS: &[Row] = &[
     },
     Row {
         name: "status",
-        args: "[html|text]",
+        args: "[html|json|text|prometheus]",
         form: Form::Plain(status),
         scope: Scope::Process,
         when: When::Live,
-        about: "Tells everything, as a web page or as text (html)",
+        about: "Tells everything, as a web page, for programs or for a terminal (html)",
     },
 ];
 
@@ -86,10 +86,12 @@ fn status(words: &mut Words<'_>) -> Result<Command, Problem> {
     Ok(Command::Ask(Question::Status(match words.next() {
         None | Some("html") => StatusFormat::Html,
         Some("text") => StatusFormat::Text,
-        Some("json") => return Err(Problem::Later { words: "status json", capability: "JSON" }),
-        Some("prometheus") => {
-            return Err(Problem::Later { words: "status prometheus", capability: "Prometheus" });
+        Some("json") => StatusFormat::Json,
+        Some("prometheus") => StatusFormat::Prometheus,
+        Some(word) => {
+            return Err(Problem::Wrong(format!(
+                "bad format '{word}': html, json, text or prometheus is expected"
+            )));
         }
-        Some(word) => return Err(Problem::Wrong(format!("bad format '{word}': html or text is expected"))),
     })))
 }

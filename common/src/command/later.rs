@@ -7,14 +7,10 @@ pub(super) const LATER: &[(&str, &str)] = &[
     ("geoip_db", GEOIP),
     ("health", "health check"),
     ("http", "HTTP header"),
-    ("idlers", "idle connection"),
     ("maint", DRAINING),
     ("peek", "first-frame routing"),
     ("proxy_protocol", "PROXY protocol"),
     ("require_client_cert", TLS),
-    ("resolve", "repeated name look-up"),
-    ("service", SERVICES),
-    ("services", SERVICES),
     ("ssl_ciphers", TLS),
     ("ssl_client_renegotiation_interval", TLS),
     ("ssl_ocsp_response", TLS),
@@ -32,9 +28,6 @@ pub(super) const LATER: &[(&str, &str)] = &[
     ("udp_requests", UDP),
     ("udp_responses", UDP),
     ("udp_timeout", UDP),
-    ("web", WEB),
-    ("web_acl", WEB),
-    ("write", "configuration writing"),
 ];
 
 /// Those that are switches, which are off in this version: files that pen 0.34 wrote say so.
@@ -42,10 +35,8 @@ const SWITCHES: &[&str] = &["http", "transparent", "udp"];
 
 pub(super) const GEOIP: &str = "GeoIP";
 const DRAINING: &str = "draining";
-const SERVICES: &str = "multiple service";
 const TLS: &str = "TLS";
 const UDP: &str = "UDP";
-const WEB: &str = "web page";
 
 /// The capability that a command belongs to, if it comes later.
 pub(super) fn later(name: &str) -> Option<&'static str> {

@@ -38,6 +38,14 @@ pub(super) static ROWS: &[Row] = &[
         about: "Seconds of silence after which a connection is closed; 0: never (0)",
     },
     Row {
+        name: "idlers",
+        args: "[N]",
+        form: Form::Number(Number::Idlers, 0..=CONNECTIONS_MOST),
+        scope: Scope::Service,
+        when: When::Live,
+        about: "Idle connections to the servers that are kept open, for no client (0)",
+    },
+    Row {
         name: "multi_accept",
         args: "[N]",
         form: Form::Number(Number::MultiAccept, 1..=1_000_000),

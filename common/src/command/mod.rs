@@ -15,6 +15,7 @@ mod parse;
 mod process;
 mod selection;
 mod servers;
+mod services;
 mod typed;
 mod words;
 
@@ -73,6 +74,7 @@ pub static FAMILIES: &[Family] = &[
     Family { title: "Servers", rows: servers::ROWS },
     Family { title: "Selecting a server", rows: selection::ROWS },
     Family { title: "Forwarding", rows: forwarding::ROWS },
+    Family { title: "Several services", rows: services::ROWS },
     Family { title: "Times and limits", rows: limits::ROWS },
     Family { title: "Who may do what", rows: access::ROWS },
     Family { title: "Looking inside", rows: inspect::ROWS },

@@ -3,7 +3,7 @@
 use super::later::{is_off_anyway, later};
 use super::typed::{Command, Toggle};
 use super::words::{Problem, Words};
-use super::{Form, Row};
+use super::{Form, Row, Scope};
 
 /// Why a line is not a command. Displays as the one-line answer on the control port.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,22 +51,54 @@ impl CommandError {
 /// Reads one line of the language, without its newline. `None` for an empty line or a comment.
 pub fn parse(line: &str) -> Result<Option<Command>, CommandError> {
     let line = line.strip_suffix('\r').unwrap_or(line);
-    let mut words = Words::new(line);
-    let Some(first) = words.next().filter(|word| !word.starts_with('#')) else {
+    if Words::new(line).next().is_none_or(|word| word.starts_with('#')) {
         return Ok(None);
-    };
+    }
     refuse_control_characters(line)?;
+    match first_words(line)? {
+        Found::Row(row, toggle, words) => read(row, toggle, words).map(Some),
+        Found::OffAnyway => Ok(Some(Command::Ignored)),
+    }
+}
+
+/// Reads the rest of a line as a command that speaks of one service; `None`: there is none.
+pub(super) fn parse_within_service(words: &mut Words<'_>) -> Result<Option<Command>, Problem> {
+    let Some(line) = words.rest() else { return Ok(None) };
+    match first_words(line).map_err(Problem::Within)? {
+        Found::Row(row, ..) if row.scope == Scope::Process => {
+            Err(Problem::Wrong(format!("'{}' speaks of the whole process, not of one service", row.name)))
+        }
+        Found::Row(row, toggle, words) => read(row, toggle, words).map(Some).map_err(Problem::Within),
+        Found::OffAnyway => Ok(Some(Command::Ignored)),
+    }
+}
+
+/// What a line begins with.
+enum Found<'a> {
+    /// A command, or its `no` form; the rest of its words.
+    Row(&'static Row, Toggle, Words<'a>),
+    /// `no` and something that this version does not have.
+    OffAnyway,
+}
+
+fn first_words(line: &str) -> Result<Found<'_>, CommandError> {
+    let mut words = Words::new(line);
+    let first = words.next().unwrap_or_default();
     let (toggle, name) = match first {
         "no" => (Toggle::Off, words.next().ok_or_else(|| CommandError::Unknown(first.to_owned()))?),
         _ => (Toggle::On, first),
     };
-    let Some(row) = Row::find(name) else {
-        if toggle == Toggle::Off && is_off_anyway(name) && words.next().is_none() {
-            return Ok(Some(Command::Ignored));
+    match Row::find(name) {
+        Some(row) => Ok(Found::Row(row, toggle, words)),
+        None if toggle == Toggle::Off && is_off_anyway(name) && words.next().is_none() => {
+            Ok(Found::OffAnyway)
         }
-        return Err(unknown(toggle, name));
-    };
-    command(row, toggle, &mut words).map(Some).map_err(|problem| explain(row, toggle, problem))
+        None => Err(unknown(toggle, name)),
+    }
+}
+
+fn read(row: &'static Row, toggle: Toggle, mut words: Words<'_>) -> Result<Command, CommandError> {
+    command(row, toggle, &mut words).map_err(|problem| explain(row, toggle, problem))
 }
 
 fn refuse_control_characters(line: &str) -> Result<(), CommandError> {
@@ -106,6 +138,7 @@ fn unknown(toggle: Toggle, name: &str) -> CommandError {
 
 fn explain(row: &Row, toggle: Toggle, problem: Problem) -> CommandError {
     match problem {
+        Problem::Within(error) => error,
         Problem::Later { words, capability } => CommandError::Later { words: words.to_owned(), capability },
         Problem::Wrong(problem) => {
             let usage = match toggle {

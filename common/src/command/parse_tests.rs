@@ -255,16 +255,11 @@ fn commands_of_later_versions_say_so() {
         ("http", "http", "HTTP header"),
         ("tls_cert /etc/x.pem", "tls_cert", "TLS"),
         ("ssl_ciphers ALL", "ssl_ciphers", "TLS"),
-        ("write", "write", "configuration writing"),
-        ("service web servers", "service", "multiple service"),
         ("no health", "no health", "health check"),
         ("no udp x", "no udp", "UDP"),
         ("drain 3", "drain", "draining"),
         ("geoip_db x", "geoip_db", "GeoIP"),
-        ("web 8080", "web", "web page"),
         ("acl 1 permit country SE", "country", "GeoIP"),
-        ("status json", "status json", "JSON"),
-        ("status prometheus", "status prometheus", "Prometheus"),
         ("log /var/log/pen connections", "log ... connections", "connection record"),
     ] {
         assert_eq!(
@@ -433,8 +428,12 @@ const WRONG: &[(&str, &str, &str)] = &[
     ),
     ("recent x", "bad time 'x': a number from 0 to 31536000 is expected", "recent [T]"),
     ("recent 1 2", "superfluous word '2'", "recent [T]"),
-    ("status xml", "bad format 'xml': html or text is expected", "status [html|text]"),
-    ("status text x", "superfluous word 'x'", "status [html|text]"),
+    (
+        "status xml",
+        "bad format 'xml': html, json, text or prometheus is expected",
+        "status [html|json|text|prometheus]",
+    ),
+    ("status text x", "superfluous word 'x'", "status [html|json|text|prometheus]"),
     // The process.
     ("help foo", "unknown command 'foo': 'help' alone lists all", "help [COMMAND]"),
     ("help udp", "'udp' is not available in this version of pen: UDP support comes later", "help [COMMAND]"),
@@ -504,4 +503,29 @@ proptest! {
             prop_assert!(!error.contains('\n'));
         }
     }
+}
+
+#[test]
+fn a_command_may_be_for_one_service() {
+    let web = ServiceName::new("web").unwrap();
+    assert_eq!(right("service web"), Command::Service(web.clone(), None));
+    assert_eq!(right("no service web"), Command::NoService(web.clone()));
+    let within = |command| Command::Service(web.clone(), Some(Box::new(command)));
+    assert_eq!(right("service web servers"), within(Command::Ask(Question::Servers)));
+    assert_eq!(right("service web no server 7"), within(Command::NoServer(slot(7))));
+    assert_eq!(
+        wrong("service web pid"),
+        "error: 'pid' speaks of the whole process, not of one service; usage: service NAME [COMMAND]"
+    );
+    assert_eq!(wrong("service web nonesuch"), "do_cmd: ignoring command starting with 'nonesuch'");
+    assert_eq!(
+        wrong("service web blacklist x"),
+        "error: bad blacklist 'x': a number from 0 to 31536000 is expected; usage: blacklist [T]"
+    );
+    let deep = "service a ".repeat(1_000_000);
+    assert!(wrong(&deep).starts_with("error: 'service' speaks of the whole process"));
+    assert_eq!(
+        wrong("service a/b"),
+        "error: bad name 'a/b': at most 64 letters, digits, '-', '.' and '_' are expected; usage: service NAME [COMMAND]"
+    );
 }

@@ -65,6 +65,14 @@ pub(super) static ROWS: &[Row] = &[
         about: "Where requests are logged: a file, or a penlogd (nowhere)",
     },
     Row {
+        name: "resolve",
+        args: "[T]",
+        form: Form::Number(Number::Resolve, 0..=LONGEST),
+        scope: Scope::Process,
+        when: When::Live,
+        about: "Seconds until servers' names are looked up again; 0: only at start and on HUP (0)",
+    },
+    Row {
         name: "shutdown_timeout",
         args: "[T]",
         form: Form::Number(Number::ShutdownTimeout, 0..=LONGEST),
@@ -81,6 +89,18 @@ pub(super) static ROWS: &[Row] = &[
         about: "Threads that carry traffic; auto: as many as cores (auto)",
     },
     Row {
+        name: "web",
+        args: "[ADDR]",
+        form: Form::Negatable {
+            parse: |words| Ok(Command::Web(setting(words.next().map(parsed).transpose()?))),
+            no: |_| Ok(Command::Web(Setting::Remove)),
+            no_args: "",
+        },
+        scope: Scope::Process,
+        when: When::Live,
+        about: "Where status pages are served over http; a bare port: to this host (nowhere)",
+    },
+    Row {
         name: "web_stats",
         args: "[FILE]",
         form: Form::Negatable {
@@ -91,6 +111,14 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "The file that status pages are written to (none)",
+    },
+    Row {
+        name: "write",
+        args: "[FILE]",
+        form: Form::Plain(|words| Ok(Command::Write(words.rest().map(PathBuf::from)))),
+        scope: Scope::Process,
+        when: When::Live,
+        about: "Writes the configuration as commands, to a file or the one of -F",
     },
 ];
 

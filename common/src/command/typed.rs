@@ -53,6 +53,17 @@ pub enum Command {
     /// Tells the modes of selection.
     Mode,
 
+    /// Adds a service, unless it is there, and has the following commands of the same file speak of it; or lets this one
+    /// command, which is of [`Scope::Service`](super::Scope::Service), speak of it.
+    Service(ServiceName, Option<Box<Command>>),
+    /// Removes a service.
+    NoService(ServiceName),
+
+    /// Asks for or changes the address of the status pages.
+    Web(Setting<ListenAddr>),
+    /// Writes the configuration to this file, or to the one that pen was started with.
+    Write(Option<PathBuf>),
+
     /// Tells the control address.
     Control,
     /// Tells the process id.
@@ -80,6 +91,8 @@ pub enum Question {
     Socket(u32),
     /// `recent SECONDS`
     Recent(u32),
+    /// `services`
+    Services,
     /// `status FORMAT`
     Status(StatusFormat),
 }
@@ -120,8 +133,10 @@ pub enum Number {
     ConnMax,
     Debug,
     IdleTimeout,
+    Idlers,
     MultiAccept,
     PendingMax,
+    Resolve,
     ShutdownTimeout,
     Timeout,
     Tracking,
@@ -177,6 +192,8 @@ pub enum AclUser {
     Client,
     /// Who may use the control port.
     Control,
+    /// Who may read the status pages.
+    Web,
 }
 
 /// A server's place in the table, 0 to 9999.
@@ -206,6 +223,33 @@ impl Slot {
 }
 
 impl Display for Slot {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What the user calls a service: at most 64 letters, digits, `-`, `.` and `_`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ServiceName(String);
+
+impl ServiceName {
+    /// The service of the command line.
+    pub const DEFAULT: &'static str = "default";
+
+    /// The name in this word, if it is one.
+    pub fn new(word: &str) -> Option<ServiceName> {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+        let is_name = (1..=64).contains(&word.len()) && word.bytes().all(fits);
+        is_name.then(|| ServiceName(word.to_owned()))
+    }
+
+    /// As the user knows it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Display for ServiceName {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
@@ -292,6 +336,10 @@ pub enum StatusFormat {
     /// A web page.
     #[default]
     Html,
+    /// For programs.
+    Json,
+    /// Prometheus's exposition format.
+    Prometheus,
     /// For a terminal.
     Text,
 }

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::AclNumber;
+use super::{AclNumber, CommandError};
 use crate::addr::decimal;
 
 /// What is left of a line.
@@ -18,6 +18,8 @@ pub(super) struct Words<'a> {
 pub(super) enum Problem {
     /// What is wrong and what would be right.
     Wrong(String),
+    /// The same of a command within the command.
+    Within(CommandError),
     /// The words ask for a capability that comes later.
     Later { words: &'static str, capability: &'static str },
 }

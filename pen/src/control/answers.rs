@@ -3,44 +3,73 @@
 use std::sync::Arc;
 use std::thread;
 
-use common::command::{Question, StatusFormat};
+use common::command::{Question, ServiceName, StatusFormat};
 use common::reason;
 
 use super::{Replies, SessionId};
 use crate::os::safe_file::replace_file;
+use crate::settings::DEFAULT_SERVICE;
 use crate::shared::Shared;
-use crate::status::{answers, collect, html, text};
+use crate::status::{answers, collect, html, json, prometheus, text};
 
-/// Answers a session from a thread of its own: asking the workers and writing it down takes as long as it takes.
-pub fn answer_later(question: Question, session: SessionId, shared: &Arc<Shared>, replies: &Replies) {
+/// Answers a session from a thread of its own: asking the workers and writing it down takes as long as it takes. `service`:
+/// the one that the question is about, where it is about one; `None` is the command line's.
+pub fn answer_later(
+    question: Question,
+    service: Option<ServiceName>,
+    session: SessionId,
+    shared: &Arc<Shared>,
+    replies: &Replies,
+) {
     let (shared, replies_of_thread) = (Arc::clone(shared), replies.clone());
-    let work = move || replies_of_thread.send(session, answer(question, &shared));
+    let work = move || {
+        let answer = answer(question, service.as_ref(), &shared);
+        replies_of_thread.send(session, answer.unwrap_or_else(|error| format!("error: {error}")));
+    };
     if let Err(error) = thread::Builder::new().name("answer".to_owned()).spawn(work) {
         replies.send(session, format!("error: cannot start a thread to answer: {}", reason(&error)));
     }
 }
 
-fn answer(question: Question, shared: &Shared) -> String {
-    match question {
-        Question::Servers => answers::server_lines(&collect::service(shared).servers),
-        Question::Connections => answers::connection_lines(&collect::connections(shared)),
+fn answer(question: Question, service: Option<&ServiceName>, shared: &Shared) -> Result<String, String> {
+    let settings = shared.settings.load();
+    let index = match service {
+        None => DEFAULT_SERVICE,
+        Some(name) => settings.services.find(name.as_str()).ok_or_else(|| settings.no_service(name))?,
+    };
+    let service = settings.service(index);
+    Ok(match question {
+        Question::Servers => answers::server_lines(&collect::service_status(service, shared.now()).servers),
+        Question::Connections => {
+            let connections = collect::connections(shared);
+            let own = connections.iter().filter(|(service, _)| *service == index);
+            answers::connection_lines(own.map(|(_, connection)| connection))
+        }
         Question::Connection(number) if out_of_range(number, shared) => range_error(number),
         Question::Connection(number) => {
             let connections = collect::connections(shared);
-            answers::connection(number, connections.iter().find(|connection| connection.number == number))
+            let found = connections.iter().map(|(_, connection)| connection);
+            answers::connection(number, { found }.find(|connection| connection.number == number))
         }
         Question::Socket(descriptor) => {
             let connections = collect::connections(shared);
-            let owner = connections.iter().find(|connection| {
+            let owner = connections.iter().map(|(_, connection)| connection).find(|connection| {
                 [connection.down_fd, connection.up_fd].iter().any(|&fd| u32::try_from(fd) == Ok(descriptor))
             });
             let number = owner.map_or(-1, |connection| i64::from(connection.number));
             format!("Socket {descriptor} belongs to connection {number}\n")
         }
-        Question::Recent(seconds) => answers::recent_lines(&collect::service(shared).clients, seconds),
+        Question::Recent(seconds) => answers::recent_lines(&collect::clients(service, shared.now()), seconds),
+        Question::Services => {
+            let services = settings.services.values().filter(|service| service.is_in_use());
+            let services = services.map(|service| collect::service_status(service, shared.now()));
+            answers::service_lines(&services.collect::<Vec<_>>())
+        }
         Question::Status(StatusFormat::Html) => status_page(shared),
+        Question::Status(StatusFormat::Json) => json::render(&collect::everything(shared)),
+        Question::Status(StatusFormat::Prometheus) => prometheus::render(&collect::everything(shared)),
         Question::Status(StatusFormat::Text) => text::render(&collect::everything(shared)),
-    }
+    })
 }
 
 /// The status page, which also goes to the `-w` file.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::client_addr::ClientAddr;
-use common::command::{Command, parse};
+use common::command::{Command, Question, ServiceName, parse};
 use common::reason;
 use common::wire::{LineReader, Request, SESSION_LIMIT, SESSION_TIMEOUT};
 use mio::{Events, Poll, Token};
@@ -191,11 +191,12 @@ impl Sessions {
                 Heard::Command(command) => {
                     session.phase = Phase::Waiting;
                     session.deadline = Tick(u64::MAX);
-                    match command {
-                        Command::Ask(question) => {
-                            answers::answer_later(question, session.id, &self.shared, &self.replies);
+                    match question(command) {
+                        Ok((question, service)) => {
+                            let (shared, replies) = (&self.shared, &self.replies);
+                            answers::answer_later(question, service, session.id, shared, replies);
                         }
-                        _ => self.orders.command(session.id, session.origin, command),
+                        Err(command) => self.orders.command(session.id, session.origin, command),
                     }
                 }
                 Heard::Answer(answer) => session.answer(answer, now),
@@ -231,6 +232,18 @@ enum Heard {
     Command(Command),
     Answer(String),
     Nothing,
+}
+
+/// The question that a command is, and the service that it is about; or the command.
+fn question(command: Command) -> Result<(Question, Option<ServiceName>), Command> {
+    match command {
+        Command::Ask(question) => Ok((question, None)),
+        Command::Service(name, Some(command)) => match *command {
+            Command::Ask(question) => Ok((question, Some(name))),
+            command => Err(Command::Service(name, Some(Box::new(command)))),
+        },
+        command => Err(command),
+    }
 }
 
 fn interpret(request: Request, may_command: bool) -> Heard {

@@ -12,7 +12,7 @@ use super::{Order, OrderQueue, Origin, Replies, SessionId, answers};
 use crate::engine::time::Tick;
 use crate::net::worker::Message;
 use crate::publish::Publisher;
-use crate::settings::DEFAULT_SERVICE;
+use crate::settings::ServiceIndex;
 use crate::settings::apply::{Action, Outcome, apply};
 use crate::settings::draft::{Draft, Environment, Stage};
 use crate::settings::file;
@@ -87,11 +87,13 @@ impl Steward {
         let answer = match apply(command, &mut draft) {
             Ok(Outcome::Done) => self.publisher.publish(draft).map(|()| String::new()),
             Ok(Outcome::Answer(answer)) => self.publisher.publish(draft).map(|()| answer),
-            Ok(Outcome::ListeningAddresses) => {
-                self.publisher.publish(draft).map(|()| self.listening_addresses())
+            Ok(Outcome::ListeningAddresses(service)) => {
+                self.publisher.publish(draft).map(|()| self.listening_addresses(service))
             }
+            Ok(Outcome::WebAddress) => self.publisher.publish(draft).map(|()| self.web_address()),
             Ok(Outcome::Action(Action::Close(number))) => Ok(self.close(number)),
             Ok(Outcome::Action(Action::Include(file))) => self.include(&file, origin),
+            Ok(Outcome::Action(Action::Write(_))) => Err("writing is not there yet".to_owned()),
             Ok(Outcome::Action(Action::Exit)) => {
                 self.replies.send(session, String::new());
                 return Mood::Stopping;
@@ -126,7 +128,7 @@ impl Steward {
 
     /// HUP.
     fn reload(&mut self) {
-        for service in &self.shared.settings.load().services {
+        for service in self.shared.settings.load().services.values() {
             if let Some(log) = service.request_log() {
                 log.reopen();
             }
@@ -168,10 +170,15 @@ impl Steward {
         Draft::new(self.shared.settings.load().as_ref().clone(), Stage::Live, Arc::clone(&self.environment))
     }
 
-    fn listening_addresses(&self) -> String {
+    fn listening_addresses(&self, service: ServiceIndex) -> String {
         let settings = self.shared.settings.load();
-        let listen = &settings.service(DEFAULT_SERVICE).listen;
+        let listen = &settings.service(service).listen;
         listen.iter().map(|address| address.text.as_str()).collect::<Vec<_>>().join(" ")
+    }
+
+    fn web_address(&self) -> String {
+        let settings = self.shared.settings.load();
+        settings.process.web.as_ref().map_or_else(String::new, |on| on.text.clone())
     }
 
     /// Accepts nobody any more, gives the connections `shutdown_timeout` to end, then ends them and the workers.
@@ -197,7 +204,7 @@ impl Steward {
             // Its panic, if it had one, has ended the process.
             let _ = worker.join();
         }
-        for log in self.shared.settings.load().services.iter().filter_map(|service| service.request_log()) {
+        for log in self.shared.settings.load().services.values().filter_map(|service| service.request_log()) {
             log.drain(LOG_PATIENCE);
         }
     }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use common::client_addr::ClientAddr;
+use parking_lot::Mutex;
 
 use super::ids::IdPool;
 use super::servers::ServerId;
@@ -28,13 +29,23 @@ pub struct ClientCounters {
     pub received: AtomicU64,
 }
 
+/// The numbers of all clients of the process, whichever table they are in.
+pub type ClientNumbers = Mutex<IdPool>;
+
+/// All numbers, free.
+pub fn client_numbers() -> ClientNumbers {
+    Mutex::new(IdPool::new(NIL as usize))
+}
+
 /// A client in the table; once the table has dropped it, this refers to nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientRef {
     /// The number that the user knows.
-    pub index: u32,
-    /// Counts the clients that had the number.
-    pub generation: u32,
+    pub number: u32,
+    /// Its place in the table.
+    index: u32,
+    /// Counts the clients that had the place.
+    generation: u32,
 }
 
 /// What the table knows of a client that has just connected.
@@ -52,7 +63,7 @@ pub struct Opened {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientRow {
     /// Its number.
-    pub index: u32,
+    pub number: u32,
     /// Its address.
     pub addr: ClientAddr,
     /// When a connection of it last began or ended.
@@ -69,10 +80,12 @@ pub struct ClientRow {
     pub received: u64,
 }
 
-/// The clients of a service, each with the lowest number that was free when it came.
+/// The clients of a service, each with the lowest number that was free in the process when it came.
 #[derive(Debug)]
 pub struct ClientTable {
-    numbers: IdPool,
+    numbers: Arc<ClientNumbers>,
+    /// Which places are free.
+    indices: IdPool,
     /// The hash is keyed, because who connects chooses the addresses.
     by_addr: HashMap<ClientAddr, u32, RandomState>,
     places: Vec<Place>,
@@ -82,7 +95,7 @@ pub struct ClientTable {
     busy: Line,
 }
 
-/// What a number stands for.
+/// Who has a place.
 #[derive(Debug)]
 struct Place {
     generation: u32,
@@ -91,6 +104,7 @@ struct Place {
 
 #[derive(Debug)]
 struct Entry {
+    number: u32,
     addr: ClientAddr,
     open: u32,
     last_seen: Tick,
@@ -109,10 +123,12 @@ struct Line {
 }
 
 impl ClientTable {
-    /// An empty table for at most `capacity` clients (at least one). It takes memory only for those that come.
-    pub fn new(capacity: usize) -> ClientTable {
+    /// An empty table for at most `capacity` clients (at least one), which get their numbers from `numbers`. It takes memory
+    /// only for those that come.
+    pub fn new(capacity: usize, numbers: Arc<ClientNumbers>) -> ClientTable {
         ClientTable {
-            numbers: IdPool::new(capacity.max(1)),
+            numbers,
+            indices: IdPool::new(capacity.max(1)),
             by_addr: HashMap::default(),
             places: Vec::new(),
             idle: Line::EMPTY,
@@ -122,19 +138,19 @@ impl ClientTable {
 
     /// Raises the capacity; a lower one is ignored.
     pub fn grow(&mut self, capacity: usize) {
-        self.numbers.grow(capacity);
+        self.indices.grow(capacity);
     }
 
     /// How many clients it can hold.
     #[cfg(test)]
     pub fn capacity(&self) -> usize {
-        self.numbers.capacity()
+        self.indices.capacity()
     }
 
     /// How many it holds. Some may have been forgotten already, if nobody has connected since.
     #[cfg(test)]
     pub fn len(&self) -> usize {
-        self.numbers.len()
+        self.indices.len()
     }
 
     /// Counts a new connection of the client. Clients without connections are forgotten after `tracking` (`None`:
@@ -158,7 +174,7 @@ impl ClientTable {
         entry.last_seen = now;
         entry.counters.connects.fetch_add(1, Ordering::Relaxed);
         let opened = Opened {
-            client: ClientRef { index, generation: place.generation },
+            client: ClientRef { number: entry.number, index, generation: place.generation },
             counters: Arc::clone(&entry.counters),
             last_server: entry.last_server,
         };
@@ -186,8 +202,7 @@ impl ClientTable {
         self.link(client.index);
     }
 
-    /// The clients among the `count` numbers from `from` on, without the forgotten ones, and the number to go on
-    /// with.
+    /// The clients at the `count` places from `from` on, without the forgotten ones, and the place to go on with.
     ///
     /// So a large table is read in slices, without the lock in between.
     pub fn rows(
@@ -199,11 +214,11 @@ impl ClientTable {
     ) -> (Vec<ClientRow>, Option<u32>) {
         let begin = self.places.len().min(from as usize);
         let end = self.places.len().min(begin.saturating_add(count));
-        let rows = (from..)
-            .zip(&self.places[begin..end])
-            .filter_map(|(index, place)| Some((index, place.entry.as_ref()?)))
-            .filter(|(_, entry)| !entry.is_forgotten(now, tracking))
-            .map(|(index, entry)| entry.row(index))
+        let rows = self.places[begin..end]
+            .iter()
+            .filter_map(|place| place.entry.as_ref())
+            .filter(|entry| !entry.is_forgotten(now, tracking))
+            .map(Entry::row)
             .collect();
         let next = u32::try_from(end).ok().filter(|_| end < self.places.len());
         (rows, next)
@@ -226,7 +241,7 @@ impl ClientTable {
     /// Adds a client, after making room for it.
     fn insert(&mut self, addr: ClientAddr) -> u32 {
         let index = loop {
-            match self.numbers.take() {
+            match self.indices.take() {
                 Some(index) => break index,
                 None if self.idle.front != NIL => self.remove(self.idle.front),
                 None => self.remove(self.busy.front),
@@ -235,7 +250,9 @@ impl ClientTable {
         if self.places.len() <= index as usize {
             self.places.resize_with(index as usize + 1, || Place { generation: 0, entry: None });
         }
-        self.places[index as usize].entry = Some(Entry::new(addr));
+        // There are as many numbers as there can be clients.
+        let number = self.numbers.lock().take().unwrap_or(NIL);
+        self.places[index as usize].entry = Some(Entry::new(number, addr));
         self.by_addr.insert(addr, index);
         self.link(index);
         index
@@ -247,8 +264,9 @@ impl ClientTable {
         place.generation = place.generation.wrapping_add(1);
         if let Some(entry) = place.entry.take() {
             self.by_addr.remove(&entry.addr);
+            self.numbers.lock().give_back(entry.number);
         }
-        self.numbers.give_back(index);
+        self.indices.give_back(index);
     }
 
     fn entry(&self, index: u32) -> Option<&Entry> {
@@ -297,9 +315,21 @@ impl ClientTable {
     }
 }
 
+impl Drop for ClientTable {
+    /// The numbers are others' again.
+    fn drop(&mut self) {
+        let mut numbers = self.numbers.lock();
+        self.places
+            .iter()
+            .filter_map(|place| place.entry.as_ref())
+            .for_each(|entry| numbers.give_back(entry.number));
+    }
+}
+
 impl Entry {
-    fn new(addr: ClientAddr) -> Entry {
+    fn new(number: u32, addr: ClientAddr) -> Entry {
         Entry {
+            number,
             addr,
             open: 0,
             last_seen: Tick::default(),
@@ -314,9 +344,9 @@ impl Entry {
         self.open == 0 && tracking.is_some_and(|tracking| now.since(self.last_seen) >= tracking)
     }
 
-    fn row(&self, index: u32) -> ClientRow {
+    fn row(&self) -> ClientRow {
         ClientRow {
-            index,
+            number: self.number,
             addr: self.addr,
             last_seen: self.last_seen,
             last_server: self.last_server,

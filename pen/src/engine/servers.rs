@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use common::addr::Host;
 use parking_lot::Mutex;
 
 use super::select::hash;
@@ -37,6 +38,8 @@ pub enum ServerAddr {
 pub struct Server {
     /// What the user calls it, if anything.
     pub name: Option<String>,
+    /// The host name that its address was looked up from; `None`: the user gave the address, or a socket.
+    pub host: Option<Host>,
     /// The access list (0 to 9) that says which clients it takes.
     pub acl: u8,
     /// How many connections it takes from clients that are new to it; 0: no limit.
@@ -66,7 +69,18 @@ impl Server {
     /// A server without name, list, limits, weight or priority (list 0, the others 0).
     pub fn new(address: ServerAddr, state: Arc<ServerState>) -> Server {
         let hash_seed = hash::server_seed(&address);
-        Server { name: None, acl: 0, max: 0, hard: 0, weight: 0, prio: 0, state, address, hash_seed }
+        Server {
+            name: None,
+            host: None,
+            acl: 0,
+            max: 0,
+            hard: 0,
+            weight: 0,
+            prio: 0,
+            state,
+            address,
+            hash_seed,
+        }
     }
 
     /// Which server this is.

@@ -179,11 +179,11 @@ mod tests {
     fn a_deadline_fires_once_when_its_time_has_come() {
         let mut wheel = TimerWheel::new();
         wheel.arm(3, Tick(5 * SECOND));
-        assert_eq!(expired(&mut wheel, 5 * SECOND - 1), []);
+        assert_eq!(expired(&mut wheel, 5 * SECOND - 1), [0_u32; 0]);
         assert!(wheel.is_armed(3));
         assert_eq!(expired(&mut wheel, 5 * SECOND + 2 * UNIT_MS), [3]);
         assert!(!wheel.is_armed(3));
-        assert_eq!(expired(&mut wheel, HOUR), []);
+        assert_eq!(expired(&mut wheel, HOUR), [0_u32; 0]);
     }
 
     #[test]
@@ -191,7 +191,7 @@ mod tests {
         let mut wheel = TimerWheel::new();
         wheel.arm(0, Tick(SECOND));
         wheel.arm(0, Tick(10 * SECOND));
-        assert_eq!(expired(&mut wheel, 9 * SECOND), []);
+        assert_eq!(expired(&mut wheel, 9 * SECOND), [0_u32; 0]);
         wheel.arm(0, Tick(9 * SECOND + 500));
         assert_eq!(expired(&mut wheel, 10 * SECOND), [0]);
         assert_eq!(wheel.next_deadline(), None);
@@ -215,7 +215,7 @@ mod tests {
     fn nothing_armed_is_nothing_to_wait_for() {
         let mut wheel = TimerWheel::new();
         assert_eq!(wheel.next_deadline(), None);
-        assert_eq!(expired(&mut wheel, HOUR), []);
+        assert_eq!(expired(&mut wheel, HOUR), [0_u32; 0]);
         wheel.arm(0, Tick(2 * HOUR));
         wheel.cancel(0);
         assert_eq!(wheel.next_deadline(), None);
@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn a_deadline_in_the_past_fires_at_the_next_turn() {
         let mut wheel = TimerWheel::new();
-        assert_eq!(expired(&mut wheel, HOUR), []);
+        assert_eq!(expired(&mut wheel, HOUR), [0_u32; 0]);
         wheel.arm(0, Tick(SECOND));
         assert_eq!(expired(&mut wheel, HOUR + UNIT_MS), [0]);
     }
@@ -233,9 +233,9 @@ mod tests {
     fn the_end_of_time_is_far_away_but_armable() {
         let mut wheel = TimerWheel::new();
         wheel.arm(0, Tick(u64::MAX));
-        assert_eq!(expired(&mut wheel, 1_000_000 * HOUR), []);
+        assert_eq!(expired(&mut wheel, 1_000_000 * HOUR), [0_u32; 0]);
         assert!(wheel.is_armed(0));
-        assert_eq!(expired(&mut wheel, u64::MAX), []);
+        assert_eq!(expired(&mut wheel, u64::MAX), [0_u32; 0]);
         wheel.arm(0, Tick(u64::MAX));
         wheel.cancel(0);
         assert_eq!(wheel.next_deadline(), None);

@@ -5,19 +5,17 @@ use slab::Slab;
 use super::connection::{Connection, Phase};
 use crate::engine::time::Tick;
 use crate::settings::ServiceIndex;
-use crate::status::snapshot::{ConnectionState, ConnectionStatus};
+use common::status::{ConnectionState, ConnectionStatus};
 
-/// A row for each open connection.
-pub fn connections(connections: &Slab<Connection>, now: Tick) -> Vec<ConnectionStatus> {
-    connections.iter().map(|(_, connection)| row(connection, now)).collect()
+/// A row for each open connection, beside its service.
+pub fn connections(connections: &Slab<Connection>, now: Tick) -> Vec<(ServiceIndex, ConnectionStatus)> {
+    connections.iter().map(|(_, connection)| (connection.service, row(connection, now))).collect()
 }
 
 fn row(connection: &Connection, now: Tick) -> ConnectionStatus {
     let Connection { down, up, .. } = connection;
-    let ServiceIndex(service) = connection.service;
     ConnectionStatus {
         number: connection.number(),
-        service: service.into(),
         down_fd: down.stream.fd(),
         up_fd: up.as_ref().map_or(-1, |up| up.stream.fd()),
         state: ConnectionState {
@@ -27,8 +25,8 @@ fn row(connection: &Connection, now: Tick) -> ConnectionStatus {
         },
         pending_down: down.pending(),
         pending_up: up.as_ref().map_or(0, super::end::End::pending),
-        client_address: connection.peer.address,
-        client: connection.client.as_ref().map(|tracked| tracked.entry.index),
+        client_address: connection.peer.address.to_string(),
+        client: connection.client.as_ref().map(|tracked| tracked.entry.number),
         server: connection
             .server
             .as_ref()

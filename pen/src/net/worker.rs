@@ -19,7 +19,7 @@ use crate::engine::time::Tick;
 use crate::engine::timer::TimerWheel;
 use crate::settings::{ServiceIndex, Settings};
 use crate::shared::{Mailbox, PendingRoom, Room, Shared};
-use crate::status::snapshot::ConnectionStatus;
+use common::status::ConnectionStatus;
 
 /// Events taken from the poll at once.
 const EVENTS_PER_TURN: usize = 1024;
@@ -38,7 +38,7 @@ pub enum Message {
     /// End the connection of this number, if it is one of yours.
     EndConnection(u32),
     /// Tell about your connections.
-    Report(Sender<Vec<ConnectionStatus>>),
+    Report(Sender<Vec<(ServiceIndex, ConnectionStatus)>>),
     /// End all connections, and yourself.
     Stop,
 }

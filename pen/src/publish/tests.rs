@@ -9,6 +9,7 @@ use super::*;
 use crate::net::worker::Message;
 use crate::settings::DEFAULT_SERVICE;
 use crate::settings::draft::{Environment, Stage};
+use crate::settings::testing::initial_settings;
 use crate::settings::testing::{environment, run};
 use crate::shared::testing::shared;
 
@@ -22,7 +23,7 @@ struct Rig {
 
 impl Rig {
     fn new() -> Rig {
-        let (shared, polls) = shared(Settings::initial(), 2);
+        let (shared, polls) = shared(initial_settings(), 2);
         let publisher = Publisher::new(Arc::clone(&shared));
         Rig { publisher, shared, environment: environment(false), _polls: polls }
     }

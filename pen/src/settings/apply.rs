@@ -1,11 +1,15 @@
 //! What each command does to a draft, and what it answers.
 
+use std::path::PathBuf;
+
 use common::addr::{ListenAddr, Port};
-use common::command::{self, AclUser, Command, LogDestination, Number, Setting, Switch, Threads, Toggle};
+use common::command::{
+    self, AclUser, Command, LogDestination, Number, ServiceName, Setting, Switch, Threads, Toggle,
+};
 
 use super::draft::{Draft, Stage};
 use super::servers;
-use super::{ListenOn, LogTarget, Place};
+use super::{ListenOn, LogTarget, Place, ServiceIndex};
 
 /// What a command comes to.
 #[derive(Debug, PartialEq, Eq)]
@@ -14,8 +18,10 @@ pub enum Outcome {
     Done,
     /// This is the answer; the draft may have been changed.
     Answer(String),
-    /// The answer is where the service listens, once the draft is published: a port may have to be found yet.
-    ListeningAddresses,
+    /// The answer is where this service listens, once the draft is published: a port may have to be found yet.
+    ListeningAddresses(ServiceIndex),
+    /// The same of the status pages.
+    WebAddress,
     /// Something happens that is not a setting.
     Action(Action),
 }
@@ -28,7 +34,9 @@ pub enum Action {
     /// `exit`
     Exit,
     /// `include FILE`
-    Include(std::path::PathBuf),
+    Include(PathBuf),
+    /// `write FILE`; without one, to the `-F` file
+    Write(Option<PathBuf>),
 }
 
 /// Applies a command to the draft. The error is one line that says what was wrong; the draft is then to be dropped.
@@ -56,11 +64,13 @@ pub fn apply(command: Command, draft: &mut Draft) -> Result<Outcome, String> {
                 match user {
                     AclUser::Client => draft.service_mut().client_acl = number.number(),
                     AclUser::Control => draft.process_mut().control_acl = number.number(),
+                    AclUser::Web => draft.process_mut().web_acl = number.number(),
                 }
             }
             Outcome::Answer(match user {
                 AclUser::Client => draft.service().client_acl.to_string(),
                 AclUser::Control => draft.settings().process.control_acl.to_string(),
+                AclUser::Web => draft.settings().process.web_acl.to_string(),
             })
         }
         Command::Server(slot, changes) => {
@@ -79,10 +89,10 @@ pub fn apply(command: Command, draft: &mut Draft) -> Result<Outcome, String> {
             draft.service_mut().source = address;
             Outcome::Done
         }
-        Command::Listen(None) => Outcome::ListeningAddresses,
+        Command::Listen(None) => Outcome::ListeningAddresses(draft.subject()),
         Command::Listen(Some(addresses)) => {
             listen(draft, &addresses)?;
-            Outcome::ListeningAddresses
+            Outcome::ListeningAddresses(draft.subject())
         }
         Command::TcpFastclose(sides) => {
             draft.service_mut().fast_close = sides;
@@ -92,6 +102,17 @@ pub fn apply(command: Command, draft: &mut Draft) -> Result<Outcome, String> {
         Command::WebStats(setting) => web_stats(draft, setting),
         Command::Threads(threads) => Outcome::Answer(set_threads(draft, threads)?),
         Command::Mode => Outcome::Answer(mode(draft)),
+        Command::Service(name, None) => {
+            draft.speak_of(&name)?;
+            Outcome::Done
+        }
+        Command::Service(name, Some(command)) => for_service(draft, &name, *command)?,
+        Command::NoService(name) => {
+            draft.remove_service(&name)?;
+            Outcome::Done
+        }
+        Command::Web(setting) => web(draft, setting)?,
+        Command::Write(file) => Outcome::Action(Action::Write(file)),
         Command::Control => Outcome::Answer(draft.environment.control.get().cloned().unwrap_or_default()),
         Command::Pid => Outcome::Answer(std::process::id().to_string()),
         Command::Help(row) => Outcome::Answer(row.map_or_else(command::help, command::Row::help)),
@@ -106,6 +127,15 @@ pub fn apply(command: Command, draft: &mut Draft) -> Result<Outcome, String> {
         Command::Exit if draft.environment.exit_enabled => Outcome::Action(Action::Exit),
         Command::Exit => Outcome::Answer("Exit is not enabled; restart with -X flag".to_owned()),
     })
+}
+
+/// `service NAME COMMAND`. What a service begins with is where it listens, so that adds one.
+fn for_service(draft: &mut Draft, name: &ServiceName, command: Command) -> Result<Outcome, String> {
+    let is_new = draft.settings().services.find(name.as_str()).is_none();
+    if is_new && matches!(command, Command::Listen(Some(_))) {
+        draft.add_service(name)?;
+    }
+    draft.speaking_of(name, |draft| apply(command, draft))
 }
 
 fn set_switch(draft: &mut Draft, switch: Switch, on: bool) {
@@ -130,6 +160,7 @@ fn set_number(draft: &mut Draft, number: Number, value: u32) {
     let grown = |current: u32| if live { current.max(value) } else { value };
     match number {
         Number::Debug => draft.process_mut().debug = value,
+        Number::Resolve => draft.process_mut().resolve = value,
         Number::ShutdownTimeout => draft.process_mut().shutdown_timeout = value,
         Number::Backlog => draft.service_mut().limits.backlog = value,
         Number::Blacklist => draft.service_mut().limits.blacklist = value,
@@ -142,6 +173,7 @@ fn set_number(draft: &mut Draft, number: Number, value: u32) {
             limits.conn_max = grown(limits.conn_max);
         }
         Number::IdleTimeout => draft.service_mut().limits.idle_timeout = value,
+        Number::Idlers => draft.service_mut().limits.idlers = value,
         Number::MultiAccept => draft.service_mut().limits.multi_accept = value,
         Number::PendingMax => draft.service_mut().limits.pending_max = value,
         Number::Timeout => draft.service_mut().limits.timeout = value,
@@ -153,12 +185,14 @@ fn number_text(draft: &Draft, number: Number) -> String {
     let (process, limits) = (&draft.settings().process, &draft.service().limits);
     match number {
         Number::Debug => process.debug.to_string(),
+        Number::Resolve => process.resolve.to_string(),
         Number::ShutdownTimeout => process.shutdown_timeout.to_string(),
         Number::Backlog => limits.backlog.to_string(),
         Number::Blacklist => limits.blacklist.to_string(),
         Number::ClientsMax => limits.clients_max.to_string(),
         Number::ConnMax => limits.conn_max.to_string(),
         Number::IdleTimeout => format!("Idle timeout: {} seconds", limits.idle_timeout),
+        Number::Idlers => format!("Idlers: 0/{}", limits.idlers),
         Number::MultiAccept => limits.multi_accept.to_string(),
         Number::PendingMax => limits.pending_max.to_string(),
         Number::Timeout => limits.timeout.to_string(),
@@ -169,12 +203,17 @@ fn number_text(draft: &Draft, number: Number) -> String {
 /// Whether setting the number answers it, as 0.34 did.
 fn answers_when_set(number: Number) -> bool {
     match number {
-        Number::Backlog | Number::MultiAccept | Number::PendingMax | Number::ShutdownTimeout => false,
+        Number::Backlog
+        | Number::MultiAccept
+        | Number::PendingMax
+        | Number::Resolve
+        | Number::ShutdownTimeout => false,
         Number::Blacklist
         | Number::ClientsMax
         | Number::ConnMax
         | Number::Debug
         | Number::IdleTimeout
+        | Number::Idlers
         | Number::Timeout
         | Number::Tracking => true,
     }
@@ -215,7 +254,22 @@ fn log(draft: &mut Draft, setting: Setting<LogDestination>) -> Result<Outcome, S
     Ok(Outcome::Done)
 }
 
-fn web_stats(draft: &mut Draft, setting: Setting<std::path::PathBuf>) -> Outcome {
+fn web(draft: &mut Draft, setting: Setting<ListenAddr>) -> Result<Outcome, String> {
+    match setting {
+        Setting::Show => {}
+        Setting::Set(address) => {
+            let on = ListenOn::resolve(&address, &*draft.environment.resolver)?;
+            draft.process_mut().web = Some(on);
+        }
+        Setting::Remove => {
+            draft.process_mut().web = None;
+            return Ok(Outcome::Done);
+        }
+    }
+    Ok(Outcome::WebAddress)
+}
+
+fn web_stats(draft: &mut Draft, setting: Setting<PathBuf>) -> Outcome {
     match setting {
         Setting::Show => {}
         Setting::Set(path) => draft.process_mut().web_stats = Some(path),

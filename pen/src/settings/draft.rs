@@ -4,11 +4,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use common::acl::Entry;
-use common::command::AclNumber;
+use common::command::{AclNumber, ServiceName};
 
 use super::resolve::Resolver;
-use super::{ACL_COUNT, DEFAULT_SERVICE, Process, Service, Settings};
+use super::services::SERVICES_MOST;
+use super::{ACL_COUNT, DEFAULT_SERVICE, Process, Service, ServiceIndex, Settings};
 use crate::engine::acl::Acl;
+use crate::engine::clients::ClientNumbers;
 use crate::engine::servers::{ServerId, ServerState};
 use crate::engine::time::Tick;
 
@@ -22,6 +24,8 @@ pub struct Environment {
     pub exit_enabled: bool,
     /// Counts the occupants of all slots.
     pub generations: AtomicU32,
+    /// The numbers of all clients.
+    pub client_numbers: Arc<ClientNumbers>,
 }
 
 /// When a command is given.
@@ -37,6 +41,8 @@ pub enum Stage {
 pub struct Draft {
     settings: Settings,
     changed: bool,
+    /// The service that commands speak of.
+    subject: ServiceIndex,
     /// When this is.
     pub stage: Stage,
     /// What else there is to know.
@@ -70,6 +76,7 @@ impl Draft {
         Draft {
             settings,
             changed: false,
+            subject: DEFAULT_SERVICE,
             stage,
             environment,
             effects: Vec::new(),
@@ -89,25 +96,83 @@ impl Draft {
         &mut self.settings.process
     }
 
+    /// Which service commands speak of.
+    pub fn subject(&self) -> ServiceIndex {
+        self.subject
+    }
+
     /// The service that commands speak of.
     pub fn service(&self) -> &Service {
-        self.settings.service(DEFAULT_SERVICE)
+        self.settings.service(self.subject)
     }
 
     /// The service that commands speak of, to be changed.
     pub fn service_mut(&mut self) -> &mut Service {
         self.changed = true;
-        Arc::make_mut(&mut self.settings.services[usize::from(DEFAULT_SERVICE.0)])
+        self.settings.services.get_mut(self.subject).expect("the draft speaks of a service that it has")
+    }
+
+    /// Has the following commands of the file speak of this service, which is added if it is not there.
+    pub fn speak_of(&mut self, name: &ServiceName) -> Result<(), String> {
+        self.subject = match self.settings.services.find(name.as_str()) {
+            Some(index) => index,
+            None => self.add_service(name)?,
+        };
+        Ok(())
+    }
+
+    /// Lets one command speak of this service.
+    pub fn speaking_of<T>(
+        &mut self,
+        name: &ServiceName,
+        speak: impl FnOnce(&mut Draft) -> Result<T, String>,
+    ) -> Result<T, String> {
+        let index =
+            self.settings.services.find(name.as_str()).ok_or_else(|| self.settings.no_service(name))?;
+        let subject = std::mem::replace(&mut self.subject, index);
+        let spoken = speak(self);
+        self.subject = subject;
+        spoken
+    }
+
+    /// Adds a service that listens nowhere yet.
+    pub fn add_service(&mut self, name: &ServiceName) -> Result<ServiceIndex, String> {
+        let service = Service::new(name.as_str(), &self.environment.client_numbers);
+        self.changed = true;
+        let added = self.settings.services.add(service);
+        added.ok_or_else(|| format!("too many services: {SERVICES_MOST} are the most"))
+    }
+
+    /// Removes a service: it listens nowhere any more, and is forgotten when its last connection has ended.
+    pub fn remove_service(&mut self, name: &ServiceName) -> Result<(), String> {
+        let index =
+            self.settings.services.find(name.as_str()).ok_or_else(|| self.settings.no_service(name))?;
+        if index == DEFAULT_SERVICE {
+            return Err(format!("the service '{name}' is always there: empty its slots with 'no server N'"));
+        }
+        self.changed = true;
+        if let Some(service) = self.settings.services.get_mut(index) {
+            service.draining = true;
+            service.listen.clear();
+            service.limits.idlers = 0;
+        }
+        if self.subject == index {
+            self.subject = DEFAULT_SERVICE;
+        }
+        Ok(())
     }
 
     /// Reads a file: within it the first entry of an access list begins that list anew, so that reading the file again does
-    /// not double the entries.
+    /// not double the entries. It begins with the command line's service.
     pub fn within_file<T>(&mut self, read: impl FnOnce(&mut Draft) -> T) -> T {
         let outermost = self.begun_anew.is_none();
+        let subject = std::mem::replace(&mut self.subject, DEFAULT_SERVICE);
         if outermost {
             self.begun_anew = Some([false; ACL_COUNT]);
         }
         let result = read(self);
+        // The file may have removed the service that the file around it speaks of.
+        self.subject = if self.settings.speaks_of(subject) { subject } else { DEFAULT_SERVICE };
         if outermost {
             self.begun_anew = None;
         }

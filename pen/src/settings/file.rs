@@ -44,7 +44,7 @@ fn run_line(line: &str, draft: &mut Draft, depth: usize) -> Result<(), String> {
 fn run_nested(command: Command, draft: &mut Draft, depth: usize) -> Result<(), String> {
     match apply(command, draft)? {
         // Nobody is there to be answered.
-        Outcome::Done | Outcome::Answer(_) | Outcome::ListeningAddresses => Ok(()),
+        Outcome::Done | Outcome::Answer(_) | Outcome::ListeningAddresses(_) | Outcome::WebAddress => Ok(()),
         Outcome::Action(Action::Include(_)) if depth == DEEPEST => {
             Err(format!("files include each other more than {DEEPEST} deep"))
         }
@@ -52,6 +52,7 @@ fn run_nested(command: Command, draft: &mut Draft, depth: usize) -> Result<(), S
             draft.within_file(|draft| read_nested(&file, draft, depth + 1))
         }
         Outcome::Action(Action::Close(_)) => Err("'close' is for the control port only".to_owned()),
+        Outcome::Action(Action::Write(_)) => Err("'write' is for the control port only".to_owned()),
         Outcome::Action(Action::Exit) => Err("'exit' is for the control port only".to_owned()),
     }
 }

@@ -8,6 +8,7 @@ pub mod draft;
 pub mod file;
 pub mod resolve;
 pub mod servers;
+pub mod services;
 #[cfg(test)]
 pub mod testing;
 
@@ -18,17 +19,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::addr::{ListenAddr, ListenPlace};
-use common::command::{FastClose, Threads};
+use common::command::{FastClose, ServiceName, Threads};
 use parking_lot::Mutex;
 
 use crate::engine::acl::Acl;
-use crate::engine::clients::ClientTable;
+use crate::engine::clients::{ClientNumbers, ClientTable};
 use crate::engine::gauge::Gauge;
 use crate::engine::select::{Modes, Turn};
 use crate::engine::servers::Server;
 use crate::engine::time::Tick;
 use crate::request_log::RequestLog;
 use resolve::Resolver;
+use services::Services;
 
 /// Access lists are numbered 0 to 9.
 pub const ACL_COUNT: usize = 10;
@@ -40,14 +42,14 @@ pub struct Settings {
     pub process: Process,
     /// The access lists, shared by all services.
     pub acls: [Arc<Acl>; ACL_COUNT],
-    /// The services, by their index: the command line's is the first.
-    pub services: Vec<Arc<Service>>,
+    /// The services.
+    pub services: Services,
 }
 
 /// The command line's service.
 pub const DEFAULT_SERVICE: ServiceIndex = ServiceIndex(0);
 
-/// A service's place in the settings; it never changes while the process lives.
+/// A service's place in the settings. It stays the same as long as the service has listeners or connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ServiceIndex(pub u16);
 
@@ -62,10 +64,16 @@ pub struct Process {
     pub control_acl: u8,
     /// `debug`
     pub debug: u32,
+    /// `resolve`, in seconds; 0: never
+    pub resolve: u32,
     /// `shutdown_timeout`, in seconds
     pub shutdown_timeout: u32,
     /// `threads`
     pub threads: Threads,
+    /// `web`
+    pub web: Option<ListenOn>,
+    /// `web_acl`
+    pub web_acl: u8,
     /// `web_stats`
     pub web_stats: Option<PathBuf>,
 }
@@ -75,6 +83,8 @@ pub struct Process {
 pub struct Service {
     /// What the user calls it.
     pub name: Arc<str>,
+    /// It was removed, and its last connections are awaited.
+    pub draining: bool,
     /// Where it listens.
     pub listen: Vec<ListenOn>,
     /// The slots.
@@ -176,6 +186,7 @@ pub struct Limits {
     pub clients_max: u32,
     pub conn_max: u32,
     pub idle_timeout: u32,
+    pub idlers: u32,
     pub multi_accept: u32,
     pub pending_max: u32,
     pub timeout: u32,
@@ -227,41 +238,56 @@ impl Counter {
 }
 
 impl Settings {
-    /// What pen starts from, before the command line says anything.
-    pub fn initial() -> Settings {
+    /// What pen starts from, before the command line says anything; `numbers` is for all clients of the process.
+    pub fn initial(numbers: &Arc<ClientNumbers>) -> Settings {
         Settings {
             process: Process {
                 abort_on_error: false,
                 ascii: false,
                 control_acl: 0,
                 debug: 0,
+                resolve: 0,
                 shutdown_timeout: 0,
                 threads: Threads::Auto,
+                web: None,
+                web_acl: 0,
                 web_stats: None,
             },
             acls: std::array::from_fn(|_| Arc::new(Acl::new(Vec::new()))),
-            services: vec![Arc::new(Service::new("default"))],
+            services: Services::new(Service::new("default", numbers)),
         }
     }
 
     /// The services' idle timeouts, in seconds.
     pub fn idle_timeouts(&self) -> impl Iterator<Item = u32> {
-        self.services.iter().map(|service| service.limits.idle_timeout)
+        self.services.values().map(|service| service.limits.idle_timeout)
     }
 
-    /// The service of this index: a connection's service exists as long as the connection.
+    /// Why no command can speak of this service.
+    pub fn no_service(&self, name: &ServiceName) -> String {
+        let known = self.services.values().filter(|service| !service.draining);
+        let known: Vec<&str> = known.map(|service| &*service.name).collect();
+        format!("there is no service '{name}': 'service {name}' adds it, there are {}", known.join(", "))
+    }
+
+    /// Whether commands may speak of this service.
+    pub fn speaks_of(&self, index: ServiceIndex) -> bool {
+        self.services.get(index).is_some_and(|service| !service.draining)
+    }
+
+    /// The service of a listener or connection.
     pub fn service(&self, index: ServiceIndex) -> &Arc<Service> {
-        &self.services[usize::from(index.0)]
+        self.services.get(index).expect("a service is not forgotten before its last listener and connection")
     }
 }
 
 impl Service {
     /// A service with SPEC 2's defaults that listens nowhere and has no servers.
-    pub fn new(name: &str) -> Service {
+    pub fn new(name: &str, numbers: &Arc<ClientNumbers>) -> Service {
         let limits = Limits::default();
         let state = Arc::new(ServiceState {
             // Grown to `clients_max` when that is published.
-            clients: Mutex::new(ClientTable::new(1)),
+            clients: Mutex::new(ClientTable::new(1, Arc::clone(numbers))),
             turn: Turn::new(),
             connections: Gauge::default(),
             pending: Gauge::default(),
@@ -269,6 +295,7 @@ impl Service {
         });
         Service {
             name: name.into(),
+            draining: false,
             listen: Vec::new(),
             servers: Vec::new(),
             modes: Modes::default(),
@@ -288,6 +315,12 @@ impl Service {
 }
 
 impl Service {
+    /// Whether there is anything to tell of it: the command line's service may not be wanted where a file has others.
+    pub fn is_in_use(&self) -> bool {
+        let has_settings = !self.listen.is_empty() || !self.servers.is_empty() || self.dummy;
+        has_settings || self.state.connections.used() > 0
+    }
+
     /// The open request log, if records are wanted.
     pub fn request_log(&self) -> Option<&RequestLog> {
         self.log.as_ref()?.log.as_ref()
@@ -311,6 +344,7 @@ impl Default for Limits {
             clients_max: 2048,
             conn_max: 500,
             idle_timeout: 0,
+            idlers: 0,
             multi_accept: 100,
             pending_max: 100,
             timeout: 5,

@@ -11,6 +11,7 @@ use super::Settings;
 use super::apply::{Outcome, apply};
 use super::draft::{Draft, Environment, Stage};
 use super::resolve::Resolver;
+use crate::engine::clients::client_numbers;
 
 /// A resolver that knows the hosts `www1`, `www2`, `six` and `many` (which has the addresses of the other three), literal
 /// addresses, and the ports `http` and `nowhere` (0).
@@ -58,12 +59,18 @@ pub fn environment(exit_enabled: bool) -> Arc<Environment> {
         control: OnceLock::new(),
         exit_enabled,
         generations: AtomicU32::new(0),
+        client_numbers: Arc::new(client_numbers()),
     })
+}
+
+/// What pen starts from.
+pub fn initial_settings() -> Settings {
+    Settings::initial(&Arc::new(client_numbers()))
 }
 
 /// A draft of the initial settings.
 pub fn draft(stage: Stage) -> Draft {
-    Draft::new(Settings::initial(), stage, environment(false))
+    Draft::new(initial_settings(), stage, environment(false))
 }
 
 /// A draft of what the draft before came to, as a running pen makes it for the next command.

@@ -6,13 +6,14 @@ use mio::{Events, Poll};
 use super::testing::shared;
 use super::*;
 use crate::settings::DEFAULT_SERVICE;
+use crate::settings::testing::initial_settings;
 
 /// Far more than any test needs, so that only a hang reaches it.
 const LIMIT: Duration = Duration::from_mins(1);
 
 fn settings(conn_max: u32, pending_max: u32) -> Settings {
-    let mut settings = Settings::initial();
-    let limits = &mut Arc::make_mut(&mut settings.services[0]).limits;
+    let mut settings = initial_settings();
+    let limits = &mut settings.services.get_mut(DEFAULT_SERVICE).unwrap().limits;
     limits.conn_max = conn_max;
     limits.pending_max = pending_max;
     settings
@@ -83,7 +84,7 @@ fn a_raised_conn_max_makes_room_and_numbers() {
     let (shared, _polls) = shared(settings(1, 1), 1);
     let first = take(&shared).unwrap();
     let mut more = shared.settings.load().as_ref().clone();
-    Arc::make_mut(&mut more.services[0]).limits.conn_max = 2;
+    more.services.get_mut(DEFAULT_SERVICE).unwrap().limits.conn_max = 2;
     shared.publish(Arc::new(more));
     assert_eq!(shared.connection_numbers(), 2);
     assert_eq!(take(&shared).unwrap().number(), first.number() + 1);

@@ -1,8 +1,8 @@
 //! What the commands `servers`, `connections`, `connection` and `recent` answer: lines for scripts, exact down to the
 //! byte, with one item each and its values as words by name. A value that is not one word is escaped into one.
 
-use super::snapshot::{ClientStatus, ConnectionStatus, ServerStatus};
-use crate::escape::Word;
+use common::escape::Word;
+use common::status::{ClientStatus, ConnectionStatus, ServerState, ServerStatus, ServiceStatus};
 
 /// The answer to `servers`: `N addr A port P conn C max M hard H weight W prio P sx S rx R`, where `sx` was sent to the
 /// server and `rx` received from it, in bytes.
@@ -12,8 +12,8 @@ pub fn server_lines(servers: &[ServerStatus]) -> String {
 
 /// The answer to `connections`: `N client A index I server S state W downfd F upfd F down D up U age T`. There `down`
 /// and `up` are the bytes that wait to be written, `index` is the client's number; -1 stands for none.
-pub fn connection_lines(connections: &[ConnectionStatus]) -> String {
-    connections.iter().map(connection_line).collect()
+pub fn connection_lines<'a>(connections: impl Iterator<Item = &'a ConnectionStatus>) -> String {
+    connections.map(connection_line).collect()
 }
 
 /// The answer to `connection N`; `None` for one that is not open. `pend` is the pending bytes of both directions.
@@ -40,6 +40,12 @@ pub fn recent_lines(clients: &[ClientStatus], seconds: u32) -> String {
     clients.iter().filter(|client| client.age < u64::from(seconds)).map(client_line).collect()
 }
 
+/// The answer to `services`: `NAME state W servers N usable U conn C max M listen ADDR...`, where W is `up`, or `draining`
+/// for one that was removed.
+pub fn service_lines(services: &[ServiceStatus]) -> String {
+    services.iter().map(service_line).collect()
+}
+
 /// A number as the old programs show it: -1 if there is none.
 pub(super) fn index(number: Option<u32>) -> i64 {
     number.map_or(-1, i64::from)
@@ -53,9 +59,22 @@ fn server_line(server: &ServerStatus) -> String {
     )
 }
 
+fn service_line(service: &ServiceStatus) -> String {
+    let ServiceStatus { draining, servers, connections, limits, listen, .. } = service;
+    let state = if *draining { "draining" } else { "up" };
+    let filled = servers.iter().filter(|server| server.state != ServerState::Empty).count();
+    let listen: String = listen.iter().map(|address| format!(" {}", Word(address))).collect();
+    format!(
+        "{} state {state} servers {filled} usable {} conn {connections} max {} listen{listen}\n",
+        Word(&service.name),
+        service.usable_servers(),
+        limits.conn_max,
+    )
+}
+
 fn connection_line(connection: &ConnectionStatus) -> String {
     let ConnectionStatus { number, down_fd, up_fd, pending_down, pending_up, age, .. } = connection;
-    let address = connection.client_address;
+    let address = Word(&connection.client_address);
     let (client, server) = (index(connection.client), index(connection.server));
     let state = connection.state.words().join("+").replace(' ', "-");
     format!(
@@ -71,8 +90,8 @@ fn client_line(client: &ClientStatus) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::sample;
-    use super::super::snapshot::{ConnectionState, ServerState};
     use super::*;
+    use common::status::ConnectionState;
 
     #[test]
     fn servers_answers_a_line_each() {
@@ -118,7 +137,7 @@ mod tests {
             ..sample::connection(8)
         };
         assert_eq!(
-            connection_lines(&[busy, fresh]),
+            connection_lines([busy, fresh].iter()),
             "7 client 192.0.2.7 index 7 server 0 state connected+client-closed downfd 24 upfd 25 down 12 up 34 age 14\n\
              8 client 192.0.2.8 index -1 server -1 state connecting downfd 26 upfd -1 down 0 up 0 age 16\n"
         );

@@ -2,17 +2,19 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::channel;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::snapshot::{
-    ClientStatus, ConnectionStatus, FallbackStatus, ServerState, ServerStatus, ServiceStatus, Snapshot,
+use common::status::{
+    ClientStatus, ConnectionStatus, FallbackStatus, IdlersStatus, LimitsStatus, Name, SCHEMA, ServerState,
+    ServerStatus, ServiceStatus, Snapshot,
 };
+
 use crate::engine::clients::ClientRow;
 use crate::engine::select::Modes;
 use crate::engine::servers::{Server, ServerAddr};
 use crate::engine::time::Tick;
 use crate::net::worker::Message;
-use crate::settings::{DEFAULT_SERVICE, Service};
+use crate::settings::{Limits, Service, ServiceIndex};
 use crate::shared::Shared;
 
 /// Client-table entries read under one lock: connections wait no longer than that.
@@ -23,23 +25,27 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Everything.
 pub fn everything(shared: &Shared) -> Snapshot {
     let (settings, now) = (shared.settings.load(), shared.now());
+    let mut connections = connections(shared);
+    let services =
+        settings.services.iter().filter(|(_, service)| service.is_in_use()).map(|(index, service)| {
+            let own = connections.extract_if(.., |(service, _)| *service == index);
+            let open_connections = own.map(|(_, connection)| connection).collect();
+            ServiceStatus { clients: clients(service, now), open_connections, ..service_status(service, now) }
+        });
+    let services = services.collect();
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Snapshot {
-        time: SystemTime::now(),
+        schema: SCHEMA,
+        time: Duration::from_millis(since_epoch.as_millis().try_into().unwrap_or(u64::MAX)).as_secs_f64(),
         uptime: now.since(Tick(0)).as_secs(),
-        version: env!("CARGO_PKG_VERSION"),
+        version: Name::Borrowed(env!("CARGO_PKG_VERSION")),
         pid: std::process::id(),
-        services: settings.services.iter().map(|service| service_status(service, now)).collect(),
-        connections: connections(shared),
+        services,
     }
 }
 
-/// The service that commands speak of.
-pub fn service(shared: &Shared) -> ServiceStatus {
-    service_status(shared.settings.load().service(DEFAULT_SERVICE), shared.now())
-}
-
-/// The open connections, by number.
-pub fn connections(shared: &Shared) -> Vec<ConnectionStatus> {
+/// The open connections of all services, by number.
+pub fn connections(shared: &Shared) -> Vec<(ServiceIndex, ConnectionStatus)> {
     let (sender, reports) = channel();
     for mailbox in &shared.mailboxes {
         mailbox.send(Message::Report(sender.clone()));
@@ -49,20 +55,34 @@ pub fn connections(shared: &Shared) -> Vec<ConnectionStatus> {
     while let Ok(report) = reports.recv_timeout(PATIENCE) {
         connections.extend(report);
     }
-    connections.sort_unstable_by_key(|connection| connection.number);
+    connections.sort_unstable_by_key(|(_, connection)| connection.number);
     connections
 }
 
-fn service_status(service: &Service, now: Tick) -> ServiceStatus {
-    let (state, limits) = (&service.state, &service.limits);
-    let fallback = |role, server: &Option<_>| {
-        server.as_deref().map(|server| FallbackStatus { role, server: server_status(0, Some(server), now) })
+/// A service, without its clients and connections.
+pub fn service_status(service: &Service, now: Tick) -> ServiceStatus {
+    let state = &service.state;
+    let fallback = |role: &'static str, server: &Option<_>| {
+        let server = server.as_deref()?;
+        Some(FallbackStatus { role: role.into(), server: server_status(0, Some(server), now) })
     };
     ServiceStatus {
         name: service.name.to_string(),
+        draining: service.draining,
         listen: service.listen.iter().map(|on| on.text.clone()).collect(),
         modes: modes(service.modes),
         current: state.turn.last(),
+        dummy: service.dummy,
+        limits: limits(&service.limits),
+        connections: state.connections.used(),
+        pending: state.pending.used(),
+        accepted: state.counters.accepted.total(),
+        refused: state.counters.refused.total(),
+        unserved: state.counters.unserved.total(),
+        shortages: state.counters.shortages.total(),
+        idlers: IdlersStatus { open: 0, wanted: service.limits.idlers },
+        log: service.log.as_ref().map(|target| target.path.display().to_string()),
+        log_lost: service.request_log().map_or(0, crate::request_log::RequestLog::lost),
         servers: service
             .servers
             .iter()
@@ -73,22 +93,38 @@ fn service_status(service: &Service, now: Tick) -> ServiceStatus {
             .into_iter()
             .chain(fallback("abuse", &service.abuse))
             .collect(),
-        clients: clients(service, now),
-        clients_max: limits.clients_max,
-        connections: state.connections.used(),
-        conn_max: limits.conn_max,
-        pending: state.pending.used(),
-        pending_max: limits.pending_max,
-        accepted: state.counters.accepted.total(),
-        refused: state.counters.refused.total(),
-        unserved: state.counters.unserved.total(),
-        shortages: state.counters.shortages.total(),
-        log: service.log.as_ref().map(|target| target.path.display().to_string()),
-        log_lost: service.request_log().map_or(0, crate::request_log::RequestLog::lost),
+        clients: Vec::new(),
+        open_connections: Vec::new(),
     }
 }
 
-fn modes(modes: Modes) -> Vec<&'static str> {
+fn limits(limits: &Limits) -> LimitsStatus {
+    let Limits {
+        backlog,
+        blacklist,
+        clients_max,
+        conn_max,
+        idle_timeout,
+        idlers: _,
+        multi_accept,
+        pending_max,
+        timeout,
+        tracking,
+    } = *limits;
+    LimitsStatus {
+        backlog,
+        blacklist,
+        clients_max,
+        conn_max,
+        idle_timeout,
+        multi_accept,
+        pending_max,
+        timeout,
+        tracking,
+    }
+}
+
+fn modes(modes: Modes) -> Vec<Name> {
     let Modes { roundrobin, hash, hash_only, weight, prio, stubborn } = modes;
     [
         (hash, "hash"),
@@ -99,7 +135,7 @@ fn modes(modes: Modes) -> Vec<&'static str> {
         (prio, "prio"),
     ]
     .into_iter()
-    .filter_map(|(on, name)| on.then_some(name))
+    .filter_map(|(on, name)| on.then_some(Name::Borrowed(name)))
     .collect()
 }
 
@@ -113,11 +149,14 @@ fn server_status(slot: usize, server: Option<&Server>, now: Tick) -> ServerStatu
     ServerStatus {
         slot,
         name: server.name.clone(),
+        host: server.host.as_ref().map(ToString::to_string),
         address,
         port,
         state: match state.blacklisted(now) {
             // Rounded up: what is left alone for another half second is not up yet.
-            Some(left) => ServerState::Blacklisted(left.as_secs() + u64::from(left.subsec_millis() > 0)),
+            Some(left) => ServerState::Blacklisted {
+                blacklisted_seconds: left.as_secs() + u64::from(left.subsec_millis() > 0),
+            },
             None => ServerState::Up,
         },
         connections: state.connections(),
@@ -134,27 +173,11 @@ fn server_status(slot: usize, server: Option<&Server>, now: Tick) -> ServerStatu
 }
 
 fn empty_slot(slot: usize) -> ServerStatus {
-    ServerStatus {
-        slot,
-        name: None,
-        address: "0.0.0.0".to_owned(),
-        port: 0,
-        state: ServerState::Empty,
-        connections: 0,
-        max: 0,
-        hard: 0,
-        weight: 0,
-        prio: 0,
-        sent: 0,
-        received: 0,
-        connects: 0,
-        failures: 0,
-        last_error: None,
-    }
+    ServerStatus { slot, address: "0.0.0.0".to_owned(), ..ServerStatus::default() }
 }
 
-/// The client table, read in slices with the lock free in between.
-fn clients(service: &Service, now: Tick) -> Vec<ClientStatus> {
+/// The clients of a service, by number. The table is read in slices with the lock free in between.
+pub fn clients(service: &Service, now: Tick) -> Vec<ClientStatus> {
     let mut clients = Vec::new();
     let mut from = Some(0);
     while let Some(start) = from {
@@ -162,12 +185,13 @@ fn clients(service: &Service, now: Tick) -> Vec<ClientStatus> {
         clients.extend(rows.into_iter().map(|row| client_status(&row, now)));
         from = next;
     }
+    clients.sort_unstable_by_key(|client: &ClientStatus| client.index);
     clients
 }
 
 fn client_status(row: &ClientRow, now: Tick) -> ClientStatus {
     ClientStatus {
-        index: row.index,
+        index: row.number,
         address: row.addr.to_string(),
         age: if row.open > 0 { 0 } else { now.since(row.last_seen).as_secs() },
         last_server: row.last_server.map(|server| server.slot),

@@ -7,12 +7,14 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::answers::index;
-use super::snapshot::{
-    ClientStatus, ConnectionStatus, FallbackStatus, ServerStatus, ServiceStatus, Snapshot,
+use common::escape::Html;
+use common::status::{
+    Bytes, ClientStatus, ConnectionStatus, FallbackStatus, Seconds, ServerStatus, ServiceStatus, Snapshot,
+    all_servers, census, modes, place,
 };
-use super::words::{Bytes, Moment, Seconds, all_servers, census, modes, place};
-use crate::escape::Html;
+
+use super::answers::index;
+use super::moment::Moment;
 
 /// Seconds from one reload to the next.
 const REFRESH: u32 = 10;
@@ -67,9 +69,8 @@ impl Display for Page<'_> {
             write_clients(f, service, company)?;
         }
         writeln!(f, "</section>\n<section>\n<h2>Active connections</h2>")?;
-        for (index, service) in services.iter().enumerate() {
-            let open = self.0.connections.iter().filter(|connection| connection.service == index);
-            write_connections(f, service, open, company)?;
+        for service in services {
+            write_connections(f, service, company)?;
         }
         writeln!(f, "</section>\n</main>\n</body>\n</html>")
     }
@@ -127,7 +128,8 @@ fn write_service(f: &mut Formatter<'_>, service: &ServiceStatus, company: Compan
 }
 
 fn write_totals(f: &mut Formatter<'_>, service: &ServiceStatus) -> fmt::Result {
-    let ServiceStatus { accepted, refused, unserved, shortages, pending, pending_max, .. } = service;
+    let ServiceStatus { accepted, refused, unserved, shortages, pending, limits, .. } = service;
+    let pending_max = limits.pending_max;
     let worry = |count: u64| if count > 0 { " class=\"worry\"" } else { "" };
     writeln!(f, "<dl class=\"totals\">")?;
     writeln!(f, "<div><dt>accepted</dt><dd>{accepted}</dd></div>")?;
@@ -199,8 +201,8 @@ fn write_fact(f: &mut Formatter<'_>, name: &str, fact: impl Display) -> fmt::Res
 }
 
 fn write_clients(f: &mut Formatter<'_>, service: &ServiceStatus, company: Company) -> fmt::Result {
-    let ServiceStatus { clients, clients_max, .. } = service;
-    let of = Of(service, company);
+    let ServiceStatus { clients, limits, .. } = service;
+    let (clients_max, of) = (limits.clients_max, Of(service, company));
     let caption = format_args!("Max number of clients: {clients_max}, {} known{of}", clients.len());
     open_table(f, "clients", caption, &CLIENT_TITLES)?;
     for client in clients {
@@ -225,17 +227,12 @@ fn write_client(f: &mut Formatter<'_>, client: &ClientStatus) -> fmt::Result {
     writeln!(f, "</tr>")
 }
 
-fn write_connections<'a>(
-    f: &mut Formatter<'_>,
-    service: &ServiceStatus,
-    open: impl Iterator<Item = &'a ConnectionStatus>,
-    company: Company,
-) -> fmt::Result {
-    let ServiceStatus { connections, conn_max, .. } = service;
-    let of = Of(service, company);
+fn write_connections(f: &mut Formatter<'_>, service: &ServiceStatus, company: Company) -> fmt::Result {
+    let ServiceStatus { connections, limits, open_connections, .. } = service;
+    let (conn_max, of) = (limits.conn_max, Of(service, company));
     let caption = format_args!("Number of connections: {conn_max} max, {connections} used{of}");
     open_table(f, "connections", caption, &CONNECTION_TITLES)?;
-    for connection in open {
+    for connection in open_connections {
         write_connection(f, connection)?;
     }
     close_table(f)
@@ -249,7 +246,7 @@ fn write_connection(f: &mut Formatter<'_>, connection: &ConnectionStatus) -> fmt
     cell(f, up_fd)?;
     cell(f, pending_down)?;
     cell(f, pending_up)?;
-    titled_cell(f, index(connection.client), connection.client_address)?;
+    titled_cell(f, index(connection.client), &connection.client_address)?;
     cell(f, index(connection.server))?;
     writeln!(f, "</tr>")
 }

@@ -2,16 +2,17 @@
 //! about is the matter of `collect`, where a rendering goes that of whoever asks.
 //!
 //! `html` is the page for people, `text` the same for a terminal, `answers` what the commands answer, exactly, line by
-//! line. They share `words`, quantities as people read them, and `crate::escape`: whatever comes from outside goes through it.
+//! line. The snapshot and the words for its quantities are `common::status`'s; all use `common::escape`: whatever comes from outside goes through it.
 
 pub mod answers;
 pub mod collect;
 pub mod html;
-pub mod snapshot;
+pub mod json;
+pub mod prometheus;
 pub mod text;
 
 mod columns;
-mod words;
+mod moment;
 
 #[cfg(test)]
 mod sample;

@@ -1,11 +1,8 @@
 //! Snapshots for the tests of the renderings.
 
-use std::net::IpAddr;
-use std::time::{Duration, UNIX_EPOCH};
-
-use super::snapshot::{
-    ClientStatus, ConnectionState, ConnectionStatus, FallbackStatus, ServerState, ServerStatus,
-    ServiceStatus, Snapshot,
+use common::status::{
+    ClientStatus, ConnectionState, ConnectionStatus, FallbackStatus, IdlersStatus, LimitsStatus, SCHEMA,
+    ServerState, ServerStatus, ServiceStatus, Snapshot,
 };
 
 /// One that names everything that comes from outside `text`, and has everything that there can be.
@@ -22,32 +19,29 @@ pub fn named(text: &str) -> Snapshot {
         name: text.clone(),
         listen: vec![text.clone()],
         servers: vec![server(0)],
-        fallbacks: vec![FallbackStatus { role: "abuse", server: server(0) }],
+        fallbacks: vec![FallbackStatus { role: "abuse".into(), server: server(0) }],
         clients: vec![ClientStatus { address: text.clone(), ..client(0) }],
+        open_connections: vec![ConnectionStatus { client_address: text.clone(), ..connection(0) }],
         log: Some(text.clone()),
         log_lost: 1,
         ..service("")
     };
-    Snapshot {
-        services: vec![service.clone(), service],
-        connections: vec![ConnectionStatus { service: 1, ..connection(0) }, connection(0)],
-        ..snapshot()
-    }
+    Snapshot { services: vec![service.clone(), service], ..snapshot() }
 }
 
 /// A pen with one service that is called `default`.
 pub fn snapshot() -> Snapshot {
     Snapshot {
-        time: UNIX_EPOCH + Duration::from_secs(1_795_175_505),
+        schema: SCHEMA,
+        time: 1_795_175_505.0,
         uptime: 273_600,
-        version: "1.0.0",
+        version: "1.0.0".into(),
         pid: 4711,
         services: vec![service("default")],
-        connections: vec![connection(0)],
     }
 }
 
-/// A service with a server in every state and a client.
+/// A service with a server in every state, a client and a connection.
 pub fn service(name: &str) -> ServiceStatus {
     let empty =
         ServerStatus { address: "0.0.0.0".to_owned(), port: 0, state: ServerState::Empty, ..server(2) };
@@ -56,14 +50,30 @@ pub fn service(name: &str) -> ServiceStatus {
         listen: vec!["0.0.0.0:80".to_owned()],
         modes: vec![],
         current: Some(1),
-        servers: vec![server(0), ServerStatus { state: ServerState::Blacklisted(23), ..server(1) }, empty],
+        draining: false,
+        dummy: false,
+        limits: LimitsStatus {
+            backlog: 500,
+            blacklist: 30,
+            clients_max: 2048,
+            conn_max: 500,
+            idle_timeout: 0,
+            multi_accept: 100,
+            pending_max: 100,
+            timeout: 5,
+            tracking: 0,
+        },
+        idlers: IdlersStatus::default(),
+        servers: vec![
+            server(0),
+            ServerStatus { state: ServerState::Blacklisted { blacklisted_seconds: 23 }, ..server(1) },
+            empty,
+        ],
         fallbacks: vec![],
         clients: vec![client(0)],
-        clients_max: 2048,
+        open_connections: vec![connection(0)],
         connections: 1,
-        conn_max: 500,
         pending: 0,
-        pending_max: 100,
         accepted: 8,
         refused: 0,
         unserved: 0,
@@ -78,6 +88,7 @@ pub fn server(slot: u8) -> ServerStatus {
     ServerStatus {
         slot: slot.into(),
         name: None,
+        host: None,
         address: format!("10.0.0.{slot}"),
         port: 8080,
         state: ServerState::Up,
@@ -113,13 +124,12 @@ pub fn connection(number: u8) -> ConnectionStatus {
     let down_fd = 10 + 2 * i32::from(number);
     ConnectionStatus {
         number: number.into(),
-        service: 0,
         down_fd,
         up_fd: down_fd + 1,
         state: ConnectionState { connecting: false, client_closed: false, server_closed: false },
         pending_down: 0,
         pending_up: 0,
-        client_address: IpAddr::from([192, 0, 2, number]).into(),
+        client_address: format!("192.0.2.{number}"),
         client: Some(number.into()),
         server: Some(0),
         age: 2 * u64::from(number),

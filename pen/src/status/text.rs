@@ -3,10 +3,13 @@
 
 use std::fmt::{self, Display, Formatter};
 
+use common::escape::Line;
+use common::status::{
+    Bytes, ClientStatus, Seconds, ServerStatus, ServiceStatus, Snapshot, all_servers, census, modes, place,
+};
+
 use super::columns::Columns;
-use super::snapshot::{ClientStatus, ConnectionStatus, ServerStatus, ServiceStatus, Snapshot};
-use super::words::{Bytes, Moment, Seconds, all_servers, census, modes, place};
-use crate::escape::Line;
+use super::moment::Moment;
 
 /// Renders the whole.
 pub fn render(snapshot: &Snapshot) -> String {
@@ -17,22 +20,21 @@ struct Report<'a>(&'a Snapshot);
 
 impl Display for Report<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Snapshot { time, uptime, version, pid, services, connections } = self.0;
+        let Snapshot { time, uptime, version, pid, services, .. } = self.0;
         writeln!(f, "pen {version}, process {pid}, up {}, at {}", Seconds(*uptime), Moment(*time))?;
-        for (index, service) in services.iter().enumerate() {
-            let connections: Vec<_> =
-                connections.iter().filter(|connection| connection.service == index).collect();
+        for service in services {
             write_service(f, service)?;
             write_servers(f, service)?;
             write_clients(f, service)?;
-            write_connections(f, service, &connections)?;
+            write_connections(f, service)?;
         }
         Ok(())
     }
 }
 
 fn write_service(f: &mut Formatter<'_>, service: &ServiceStatus) -> fmt::Result {
-    let ServiceStatus { connections, conn_max, pending, pending_max, .. } = service;
+    let ServiceStatus { connections, pending, limits, .. } = service;
+    let (conn_max, pending_max) = (limits.conn_max, limits.pending_max);
     let ServiceStatus { accepted, refused, unserved, shortages, log_lost, .. } = service;
     writeln!(f, "\nService {}", Line(&service.name))?;
     writeln!(f, "  listens on   {}", Line(service.listen.join(", ")))?;
@@ -102,7 +104,7 @@ fn server_columns(slots: &[String], servers: &[&ServerStatus]) -> Columns {
 
 fn write_clients(f: &mut Formatter<'_>, service: &ServiceStatus) -> fmt::Result {
     let clients = || service.clients.iter();
-    writeln!(f, "\nClients: {} of {}", service.clients.len(), service.clients_max)?;
+    writeln!(f, "\nClients: {} of {}", service.clients.len(), service.limits.clients_max)?;
     if service.clients.is_empty() {
         return Ok(());
     }
@@ -124,19 +126,15 @@ fn seen(client: &ClientStatus) -> String {
     }
 }
 
-fn write_connections(
-    f: &mut Formatter<'_>,
-    service: &ServiceStatus,
-    open: &[&ConnectionStatus],
-) -> fmt::Result {
-    let connections = || open.iter();
-    writeln!(f, "\nConnections: {} of {}", service.connections, service.conn_max)?;
-    if open.is_empty() {
+fn write_connections(f: &mut Formatter<'_>, service: &ServiceStatus) -> fmt::Result {
+    let connections = || service.open_connections.iter();
+    writeln!(f, "\nConnections: {} of {}", service.connections, service.limits.conn_max)?;
+    if service.open_connections.is_empty() {
         return Ok(());
     }
     let columns = Columns::default()
         .numbers("connection", connections().map(|connection| connection.number))
-        .words("client", connections().map(|connection| connection.client_address))
+        .words("client", connections().map(|connection| Line(&connection.client_address)))
         .words("server", connections().map(|connection| or_none(connection.server)))
         .words("age", connections().map(|connection| Seconds(connection.age)))
         .numbers("pending down", connections().map(|connection| connection.pending_down))
@@ -152,8 +150,8 @@ fn or_none(number: Option<u32>) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::sample;
-    use super::super::snapshot::{ConnectionState, FallbackStatus};
     use super::*;
+    use common::status::{ConnectionState, ConnectionStatus, FallbackStatus};
 
     #[test]
     fn a_report_tells_totals_servers_clients_and_connections() {
@@ -198,7 +196,7 @@ Connections: 1 of 500
             last_error: Some("connection refused".to_owned()),
             ..sample::server(0)
         };
-        let abuse = FallbackStatus { role: "abuse", server: sample::server(9) };
+        let abuse = FallbackStatus { role: "abuse".into(), server: sample::server(9) };
         let service =
             ServiceStatus { servers: vec![www], fallbacks: vec![abuse], ..sample::service("default") };
         let report = render(&Snapshot { services: vec![service], ..sample::snapshot() });
@@ -214,12 +212,9 @@ Connections: 1 of 500
     #[test]
     fn each_service_shows_its_own_connections() {
         let closing = ConnectionState { connecting: false, client_closed: false, server_closed: true };
-        let other = ConnectionStatus { service: 1, state: closing, server: None, ..sample::connection(5) };
-        let report = render(&Snapshot {
-            services: vec![sample::service("web"), sample::service("mail")],
-            connections: vec![sample::connection(0), other],
-            ..sample::snapshot()
-        });
+        let other = ConnectionStatus { state: closing, server: None, ..sample::connection(5) };
+        let mail = ServiceStatus { open_connections: vec![other], ..sample::service("mail") };
+        let report = render(&Snapshot { services: vec![sample::service("web"), mail], ..sample::snapshot() });
         let (web, mail) = report.split_once("\nService mail\n").unwrap();
         assert!(
             web.contains("\nService web\n")
@@ -233,9 +228,14 @@ Connections: 1 of 500
 
     #[test]
     fn a_pen_without_anything_has_a_short_report() {
-        let service =
-            ServiceStatus { servers: vec![], clients: vec![], current: None, ..sample::service("default") };
-        let report = render(&Snapshot { services: vec![service], connections: vec![], ..sample::snapshot() });
+        let service = ServiceStatus {
+            servers: vec![],
+            clients: vec![],
+            open_connections: vec![],
+            current: None,
+            ..sample::service("default")
+        };
+        let report = render(&Snapshot { services: vec![service], ..sample::snapshot() });
         assert!(
             report.ends_with("\nServers: 0\n\nClients: 0 of 2048\n\nConnections: 1 of 500\n"),
             "{report}"

@@ -10,6 +10,7 @@ use super::*;
 use crate::control::{Order, OrderQueue, orders};
 use crate::net::testing::{Kind, await_event, pair};
 use crate::settings::draft::{Draft, Stage};
+use crate::settings::testing::initial_settings;
 use crate::settings::testing::{Names, environment, run};
 use crate::settings::{ListenOn, Settings};
 use crate::shared::testing::shared;
@@ -105,7 +106,7 @@ fn read_what_is_there(mut peer: &Socket) -> Vec<u8> {
 }
 
 fn settings(lines: &[&str]) -> Settings {
-    let mut draft = Draft::new(Settings::initial(), Stage::Start, environment(false));
+    let mut draft = Draft::new(initial_settings(), Stage::Start, environment(false));
     run(&mut draft, lines);
     draft.finish().unwrap().0
 }
@@ -146,7 +147,7 @@ fn requests_are_commands_or_answered_at_once_or_not_at_all() {
 
 #[test]
 fn a_command_goes_to_the_steward_and_its_answer_to_the_peer() {
-    let mut rig = Rig::new(Settings::initial());
+    let mut rig = Rig::new(initial_settings());
     let (number, peer) = rig.come(seconds(0));
     rig.say(number, &peer, "mo", seconds(1));
     assert!(rig.order().is_none());
@@ -165,7 +166,7 @@ fn a_command_goes_to_the_steward_and_its_answer_to_the_peer() {
 #[test]
 fn an_answer_ends_with_one_newline_and_an_empty_one_is_empty() {
     for (answer, said) in [("one", "one\n"), ("one\ntwo\n", "one\ntwo\n"), ("", "")] {
-        let mut rig = Rig::new(Settings::initial());
+        let mut rig = Rig::new(initial_settings());
         let (number, peer) = rig.come(seconds(0));
         rig.say(number, &peer, "mode\n", seconds(0));
         rig.reply(number, answer, seconds(0));
@@ -175,7 +176,7 @@ fn an_answer_ends_with_one_newline_and_an_empty_one_is_empty() {
 
 #[test]
 fn the_end_of_what_the_peer_sends_ends_its_line() {
-    let mut rig = Rig::new(Settings::initial());
+    let mut rig = Rig::new(initial_settings());
     let (number, peer) = rig.come(seconds(0));
     (&peer).write_all(b"pid").unwrap();
     peer.shutdown(Shutdown::Write).unwrap();
@@ -185,7 +186,7 @@ fn the_end_of_what_the_peer_sends_ends_its_line() {
 
 #[test]
 fn peers_are_known_by_where_they_come_from() {
-    let mut rig = Rig::new(Settings::initial());
+    let mut rig = Rig::new(initial_settings());
     let (number, peer) = rig.come_from(Kind::Tcp, ip("127.0.0.1"), seconds(0));
     rig.say(number, &peer, "include /etc/passwd\n", seconds(0));
     assert!(matches!(rig.order(), Some(Order::Command(_, Origin::Tcp, Command::Include(_)))));
@@ -193,7 +194,7 @@ fn peers_are_known_by_where_they_come_from() {
 
 #[test]
 fn a_browser_is_not_answered() {
-    let mut rig = Rig::new(Settings::initial());
+    let mut rig = Rig::new(initial_settings());
     let (number, peer) = rig.come(seconds(0));
     rig.say(number, &peer, "POST / HTTP/1.1\r\nHost: pen\r\n\r\nexit\n", seconds(0));
     assert!(!rig.is_open(number, seconds(0)));
@@ -214,7 +215,7 @@ fn by_default_only_this_machine_may_command() {
         (ip("192.0.2.1"), false),
         (ip("2001:db8::1"), false),
     ];
-    let rig = Rig::new(Settings::initial());
+    let rig = Rig::new(initial_settings());
     for (peer, may) in table {
         assert_eq!(rig.sessions.may_command(peer), may, "{peer}");
     }
@@ -239,7 +240,7 @@ fn a_control_acl_with_entries_decides_alone() {
 
 #[test]
 fn who_may_not_command_is_told_so() {
-    let mut rig = Rig::new(Settings::initial());
+    let mut rig = Rig::new(initial_settings());
     let (number, peer) = rig.come_from(Kind::Tcp, ip("192.0.2.1"), seconds(0));
     rig.say(number, &peer, "exit\n", seconds(0));
     assert!(rig.order().is_none());
@@ -248,7 +249,7 @@ fn who_may_not_command_is_told_so() {
 
 #[test]
 fn a_peer_has_ten_seconds_to_say_its_line() {
-    let mut rig = Rig::new(Settings::initial());
+    let mut rig = Rig::new(initial_settings());
     let (silent, _peer) = rig.come(seconds(5));
     let (slow, slow_peer) = rig.come(seconds(5));
     for second in 6..15 {
@@ -261,7 +262,7 @@ fn a_peer_has_ten_seconds_to_say_its_line() {
 
 #[test]
 fn the_steward_may_take_its_time() {
-    let mut rig = Rig::new(Settings::initial());
+    let mut rig = Rig::new(initial_settings());
     let (number, peer) = rig.come(seconds(0));
     rig.say(number, &peer, "mode\n", seconds(9));
     assert!(rig.is_open(number, seconds(100_000)));
@@ -271,7 +272,7 @@ fn the_steward_may_take_its_time() {
 
 #[test]
 fn a_peer_that_takes_nothing_of_its_answer_has_ten_seconds() {
-    let mut rig = Rig::new(Settings::initial());
+    let mut rig = Rig::new(initial_settings());
     let (number, peer) = rig.come(seconds(0));
     rig.say(number, &peer, "mode\n", seconds(0));
     let answer = "x".repeat(4 << 20);
@@ -290,7 +291,7 @@ fn a_peer_that_takes_nothing_of_its_answer_has_ten_seconds() {
 
 #[test]
 fn a_slow_reader_gets_the_whole_answer() {
-    let mut rig = Rig::new(Settings::initial());
+    let mut rig = Rig::new(initial_settings());
     let (number, peer) = rig.come(seconds(0));
     rig.say(number, &peer, "mode\n", seconds(0));
     let answer = "0123456789".repeat(200_000);
@@ -306,7 +307,7 @@ fn a_slow_reader_gets_the_whole_answer() {
 
 #[test]
 fn a_peer_that_goes_while_the_steward_works_is_forgotten() {
-    let mut rig = Rig::new(Settings::initial());
+    let mut rig = Rig::new(initial_settings());
     let (number, peer) = rig.come(seconds(0));
     rig.say(number, &peer, "mode\n", seconds(0));
     drop(peer);
@@ -318,7 +319,7 @@ fn a_peer_that_goes_while_the_steward_works_is_forgotten() {
 
 #[test]
 fn a_peer_that_has_said_all_before_its_answer_is_not_waited_for() {
-    let mut rig = Rig::new(Settings::initial());
+    let mut rig = Rig::new(initial_settings());
     let (number, peer) = rig.come(seconds(0));
     (&peer).write_all(b"mode\n").unwrap();
     peer.shutdown(Shutdown::Write).unwrap();
@@ -330,7 +331,7 @@ fn a_peer_that_has_said_all_before_its_answer_is_not_waited_for() {
 
 #[test]
 fn of_too_many_sessions_the_oldest_silent_one_goes() {
-    let mut rig = Rig::new(Settings::initial());
+    let mut rig = Rig::new(initial_settings());
     let (speaker, speaking) = rig.come(seconds(0));
     rig.say(speaker, &speaking, "mode\n", seconds(0));
     let silent: Vec<_> = (1..SESSION_LIMIT).map(|_| rig.come(seconds(1))).collect();
@@ -348,7 +349,7 @@ fn of_too_many_sessions_the_oldest_silent_one_goes() {
 
 #[test]
 fn without_a_silent_one_the_oldest_that_does_not_take_its_answer_goes() {
-    let mut rig = Rig::new(Settings::initial());
+    let mut rig = Rig::new(initial_settings());
     let sessions: Vec<_> = (0..SESSION_LIMIT).map(|_| rig.come(seconds(0))).collect();
     for (number, peer) in &sessions {
         rig.say(*number, peer, "mode\n", seconds(0));
@@ -362,7 +363,7 @@ fn without_a_silent_one_the_oldest_that_does_not_take_its_answer_goes() {
 
 #[test]
 fn nobody_is_let_in_while_all_answers_are_in_the_making() {
-    let mut rig = Rig::new(Settings::initial());
+    let mut rig = Rig::new(initial_settings());
     let sessions: Vec<_> = (0..SESSION_LIMIT).map(|_| rig.come(seconds(0))).collect();
     for (number, peer) in &sessions {
         rig.say(*number, peer, "mode\n", seconds(0));
@@ -379,7 +380,7 @@ fn answers_arrive_whole_however_much_the_peer_goes_on_to_send() {
     let address = ListenOn::resolve(&"127.0.0.1:0".parse().unwrap(), &Names).unwrap();
     let listener = ControlListener::open(&address, None).unwrap();
     let address = listener.text.clone();
-    let Rig { sessions, steward, replies } = Rig::listening(Settings::initial(), Some(listener));
+    let Rig { sessions, steward, replies } = Rig::listening(initial_settings(), Some(listener));
     let main = thread::spawn(move || sessions.run());
     let answer = "0123456789".repeat(100_000);
     for _ in 0..5 {

@@ -8,7 +8,8 @@ use mio::{Poll, Token, Waker};
 use super::*;
 use crate::control::{Orders, orders};
 use crate::settings::testing::environment;
-use crate::settings::{Service, Settings};
+use crate::settings::testing::initial_settings;
+use crate::settings::{DEFAULT_SERVICE, Service};
 use crate::shared::testing::shared;
 
 /// A steward of two workers that only exist as mailboxes.
@@ -22,7 +23,7 @@ struct Rig {
 
 impl Rig {
     fn new(config: Option<&Path>, exit_enabled: bool) -> Rig {
-        let (shared, mut polls) = shared(Settings::initial(), 2);
+        let (shared, mut polls) = shared(initial_settings(), 2);
         let poll = Poll::new().unwrap();
         let replies = Replies::new(Waker::new(poll.registry(), Token(0)).unwrap());
         polls.push(poll);

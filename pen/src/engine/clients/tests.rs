@@ -40,6 +40,10 @@ impl ClientTable {
     }
 }
 
+fn table(capacity: usize) -> ClientTable {
+    ClientTable::new(capacity, Arc::new(client_numbers()))
+}
+
 fn client(number: u8) -> ClientAddr {
     ClientAddr::Ip(IpAddr::V4(Ipv4Addr::new(192, 0, 2, number)))
 }
@@ -62,12 +66,12 @@ fn visit(table: &mut ClientTable, number: u8, at: u64) -> ClientRef {
 fn known(table: &ClientTable, at: u64) -> Vec<(u32, ClientAddr)> {
     let (rows, next) = table.rows(0, usize::MAX, second(at), MINUTE);
     assert_eq!(next, None);
-    rows.into_iter().map(|row| (row.index, row.addr)).collect()
+    rows.into_iter().map(|row| (row.number, row.addr)).collect()
 }
 
 #[test]
 fn a_client_is_recognised_and_its_server_remembered() {
-    let mut table = ClientTable::new(10);
+    let mut table = table(10);
     let first = table.open(client(1), second(1), None);
     assert_eq!(first.last_server, None);
     table.remember(first.client, Some(server(2)));
@@ -80,14 +84,14 @@ fn a_client_is_recognised_and_its_server_remembered() {
 
 #[test]
 fn counters_are_live() {
-    let mut table = ClientTable::new(10);
+    let mut table = table(10);
     let first = table.open(client(1), second(1), None);
     let second_one = table.open(client(1), second(5), None);
     first.counters.sent.fetch_add(100, Ordering::Relaxed);
     second_one.counters.sent.fetch_add(10, Ordering::Relaxed);
     second_one.counters.received.fetch_add(7, Ordering::Relaxed);
     let row = ClientRow {
-        index: 0,
+        number: 0,
         addr: client(1),
         last_seen: second(5),
         last_server: None,
@@ -101,7 +105,7 @@ fn counters_are_live() {
 
 #[test]
 fn a_client_is_forgotten_some_time_after_its_last_connection_ended() {
-    let mut table = ClientTable::new(10);
+    let mut table = table(10);
     let first = table.open(client(1), second(0), MINUTE).client;
     table.remember(first, Some(server(0)));
     let other = table.open(client(1), second(1), MINUTE).client;
@@ -118,7 +122,7 @@ fn a_client_is_forgotten_some_time_after_its_last_connection_ended() {
 
 #[test]
 fn forgotten_clients_are_cleared_away_by_those_that_come() {
-    let mut table = ClientTable::new(200);
+    let mut table = table(200);
     for number in 0..100 {
         visit(&mut table, number, 0);
     }
@@ -131,7 +135,7 @@ fn forgotten_clients_are_cleared_away_by_those_that_come() {
 
 #[test]
 fn the_least_recently_used_client_makes_room_and_connected_ones_last() {
-    let mut table = ClientTable::new(3);
+    let mut table = table(3);
     let connected = table.open(client(1), second(1), MINUTE).client;
     visit(&mut table, 2, 2);
     visit(&mut table, 3, 3);
@@ -152,17 +156,17 @@ fn the_least_recently_used_client_makes_room_and_connected_ones_last() {
 
 #[test]
 fn a_close_too_many_is_harmless() {
-    let mut table = ClientTable::new(3);
+    let mut table = table(3);
     let gone = visit(&mut table, 1, 1);
     table.close(gone, second(50));
     assert_eq!(known(&table, 61), []);
-    table.close(ClientRef { index: 77, generation: 0 }, second(50));
+    table.close(ClientRef { number: 77, index: 77, generation: 0 }, second(50));
     table.check_invariants();
 }
 
 #[test]
 fn a_table_grows_and_never_shrinks() {
-    let mut table = ClientTable::new(0);
+    let mut table = table(0);
     assert_eq!(table.capacity(), 1);
     table.grow(3);
     table.grow(2);
@@ -175,7 +179,7 @@ fn a_table_grows_and_never_shrinks() {
 
 #[test]
 fn a_table_is_read_in_slices() {
-    let mut table = ClientTable::new(100);
+    let mut table = table(100);
     for number in 0..25 {
         table.open(client(number), second(1), MINUTE);
     }
@@ -193,7 +197,7 @@ fn a_table_is_read_in_slices() {
 #[test]
 fn an_entry_costs_little_and_an_empty_table_nothing() {
     assert!(size_of::<Place>() <= 72, "{}", size_of::<Place>());
-    let table = ClientTable::new(10_000_000);
+    let table = table(10_000_000);
     assert_eq!((table.places.capacity(), table.by_addr.capacity()), (0, 0));
 }
 
@@ -290,13 +294,13 @@ impl Model {
     fn insert(&mut self, addr: ClientAddr, client: ClientRef) {
         if self.clients.len() == self.capacity {
             let goes = self.clients.iter().min_by_key(|known| (known.row.open > 0, known.used)).unwrap();
-            let index = goes.row.index;
-            self.clients.retain(|known| known.row.index != index);
+            let index = goes.row.number;
+            self.clients.retain(|known| known.row.number != index);
         }
         let index =
-            (0..100).find(|&index| self.clients.iter().all(|known| known.row.index != index)).unwrap();
+            (0..100).find(|&index| self.clients.iter().all(|known| known.row.number != index)).unwrap();
         let row = ClientRow {
-            index,
+            number: index,
             addr,
             last_seen: Tick(0),
             last_server: None,
@@ -318,7 +322,7 @@ impl Model {
 
     fn check(&mut self) -> Result<(), TestCaseError> {
         self.table.check_invariants();
-        self.clients.sort_by_key(|known| known.row.index);
+        self.clients.sort_by_key(|known| known.row.number);
         let visible = self.clients.iter().filter(|known| !is_forgotten(known, self.now));
         let expected: Vec<ClientRow> = visible.map(|known| known.row.clone()).collect();
         prop_assert_eq!(self.table.rows(0, 100, second(self.now), MINUTE).0, expected);
@@ -339,7 +343,7 @@ proptest! {
         steps in prop::collection::vec(step(), 0..200),
     ) {
         let mut model = Model {
-            table: ClientTable::new(capacity),
+            table: table(capacity),
             capacity,
             clients: Vec::new(),
             open: Vec::new(),

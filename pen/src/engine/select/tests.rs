@@ -130,13 +130,13 @@ fn empty_slots_refusing_and_full_servers_are_passed_over() {
 #[test]
 fn without_servers_there_is_no_candidate() {
     for modes in [PLAIN, ROUND_ROBIN, HASH, HASH_ONLY, WEIGHT, PRIO] {
-        assert_eq!(Service::new(0, modes).order(), []);
+        assert_eq!(Service::new(0, modes).order(), [0_u32; 0]);
         let mut service = Service::new(2, modes);
         service.servers = vec![None, None];
         service.known = Some(ServerId { slot: 1, generation: 1 });
-        assert_eq!(service.order(), []);
+        assert_eq!(service.order(), [0_u32; 0]);
         service.known = Some(ServerId { slot: u32::MAX, generation: 1 });
-        assert_eq!(service.order(), []);
+        assert_eq!(service.order(), [0_u32; 0]);
     }
 }
 
@@ -248,7 +248,7 @@ fn weight_zero_is_not_selected_unless_all_are_zero() {
     service.set(1, |server| server.weight = 1);
     assert_eq!(service.order(), [1]);
     service.state(1).blacklist(LATER);
-    assert_eq!(service.order(), []);
+    assert_eq!(service.order(), [0_u32; 0]);
     service.known = Some(ServerId { slot: 0, generation: 1 });
     assert_eq!(service.order(), [0]);
 }
@@ -292,11 +292,11 @@ fn a_stubborn_service_closes_when_the_clients_own_server_cannot_take_it() {
     let mut service = Service::new(3, Modes { stubborn: true, ..HASH });
     let own = service.order()[0];
     service.state(own as usize).blacklist(LATER);
-    assert_eq!(service.order(), []);
+    assert_eq!(service.order(), [0_u32; 0]);
 
     service.modes = Modes { stubborn: true, ..PLAIN };
     service.known = Some(ServerId { slot: own, generation: 1 });
-    assert_eq!(service.order(), []);
+    assert_eq!(service.order(), [0_u32; 0]);
     service.known = None;
     assert_eq!(service.order().len(), 1);
 }

@@ -10,7 +10,8 @@ use super::*;
 use crate::net::listener::{Accepted, Inherited};
 use crate::net::stream::Stream;
 use crate::net::testing::LIMIT;
-use crate::settings::{DEFAULT_SERVICE, Settings};
+use crate::settings::DEFAULT_SERVICE;
+use crate::settings::testing::initial_settings;
 use crate::shared::testing::shared;
 
 const PLAIN: TcpOptions =
@@ -25,7 +26,7 @@ struct Rig {
 
 impl Rig {
     fn new() -> Rig {
-        let (shared, polls) = shared(Settings::initial(), 2);
+        let (shared, polls) = shared(initial_settings(), 2);
         Rig { registry: Registry::new(Arc::clone(&shared)), shared, _polls: polls }
     }
 

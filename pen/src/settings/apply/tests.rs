@@ -2,7 +2,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::*;
-use crate::settings::Settings;
+use crate::settings::DEFAULT_SERVICE;
+use crate::settings::testing::initial_settings;
 use crate::settings::testing::{draft, environment, next, run, say};
 
 fn answer(text: &str) -> Outcome {
@@ -190,7 +191,7 @@ fn what_is_no_setting_is_handed_on() {
 fn exit_needs_to_be_enabled() {
     let mut disabled = draft(Stage::Live);
     assert_eq!(say(&mut disabled, "exit"), Ok(answer("Exit is not enabled; restart with -X flag")));
-    let mut enabled = Draft::new(Settings::initial(), Stage::Live, environment(true));
+    let mut enabled = Draft::new(initial_settings(), Stage::Live, environment(true));
     assert_eq!(say(&mut enabled, "exit"), Ok(Outcome::Action(Action::Exit)));
 }
 
@@ -312,7 +313,10 @@ fn the_status_file_is_set_told_and_taken_away() {
 #[test]
 fn listening_addresses_are_looked_up_and_kept_as_written() {
     let mut draft = draft(Stage::Live);
-    assert_eq!(say(&mut draft, "listen www1:http [::1]:0 8080 /run/pen"), Ok(Outcome::ListeningAddresses));
+    assert_eq!(
+        say(&mut draft, "listen www1:http [::1]:0 8080 /run/pen"),
+        Ok(Outcome::ListeningAddresses(DEFAULT_SERVICE))
+    );
     let listen: Vec<_> =
         draft.service().listen.iter().map(|on| (on.asked.to_string(), on.text.clone())).collect();
     let expected = [
@@ -322,7 +326,7 @@ fn listening_addresses_are_looked_up_and_kept_as_written() {
         ("/run/pen", "/run/pen"),
     ];
     assert_eq!(listen, expected.map(|(asked, text)| (asked.to_owned(), text.to_owned())));
-    assert_eq!(say(&mut draft, "listen"), Ok(Outcome::ListeningAddresses));
+    assert_eq!(say(&mut draft, "listen"), Ok(Outcome::ListeningAddresses(DEFAULT_SERVICE)));
     assert_eq!(draft.service().listen.len(), 4);
 }
 

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 use super::*;
+use crate::settings::draft::Draft;
 use crate::settings::draft::Stage;
+use crate::settings::testing::initial_settings;
 use crate::settings::testing::{draft, environment, next, run};
-use crate::settings::{Settings, draft::Draft};
 
 /// A directory with these files in it.
 fn directory(files: &[(&str, &str)]) -> TempDir {
@@ -61,10 +62,7 @@ fn errors_name_file_and_line() {
             "main:3: bad timeout '0': a number from 1 to 31536000 is expected; usage: timeout [T]",
         ),
         ("no server 4", "main:1: there is no server 4: no slot has ever been filled"),
-        (
-            "write",
-            "main:1: 'write' is not available in this version of pen: configuration writing support comes later",
-        ),
+        ("write", "main:1: 'write' is for the control port only"),
         ("close 1", "main:1: 'close' is for the control port only"),
     ];
     for (text, expected) in table {
@@ -74,7 +72,7 @@ fn errors_name_file_and_line() {
 
 #[test]
 fn exit_is_for_the_control_port_only() {
-    let mut draft = Draft::new(Settings::initial(), Stage::Live, environment(true));
+    let mut draft = Draft::new(initial_settings(), Stage::Live, environment(true));
     let error = read_main(&[("main", "exit")], &mut draft);
     assert_eq!(error, Err("main:1: 'exit' is for the control port only".to_owned()));
 }

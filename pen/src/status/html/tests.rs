@@ -90,7 +90,7 @@ fn clients_and_connections_are_rows_too() {
         received: 10,
         ..sample::client(7)
     });
-    snapshot.connections.push(ConnectionStatus {
+    snapshot.services[0].open_connections.push(ConnectionStatus {
         client: None,
         server: None,
         up_fd: -1,
@@ -118,8 +118,8 @@ fn totals_facts_and_failures_show() {
     let service = &mut snapshot.services[0];
     service.unserved = 5;
     service.log = Some("/var/log/pen.log".to_owned());
-    service.modes = vec!["hash", "prio"];
-    service.fallbacks = vec![FallbackStatus { role: "emergency", server: sample::server(9) }];
+    service.modes = vec!["hash".into(), "prio".into()];
+    service.fallbacks = vec![FallbackStatus { role: "emergency".into(), server: sample::server(9) }];
     service.servers[1].failures = 2;
     service.servers[1].last_error = Some("connection refused".to_owned());
     let page = render(&snapshot);
@@ -141,11 +141,8 @@ fn totals_facts_and_failures_show() {
 
 #[test]
 fn several_services_have_their_own_headings_totals_and_tables() {
-    let page = render(&Snapshot {
-        services: vec![sample::service("web"), sample::service("mail")],
-        connections: vec![ConnectionStatus { service: 1, ..sample::connection(5) }],
-        ..sample::snapshot()
-    });
+    let web = ServiceStatus { open_connections: vec![], ..sample::service("web") };
+    let page = render(&Snapshot { services: vec![web, sample::service("mail")], ..sample::snapshot() });
     assert_eq!(texts(&page, "h2"), ["Service web", "Service mail", "Active clients", "Active connections"]);
     assert!(page.contains(", 6 servers</p>"));
     assert_eq!(

@@ -1,53 +1,60 @@
-//! What pen tells about itself: one snapshot, collected once, which every rendering shows.
+//! What pen tells about itself: one snapshot, collected once, which every rendering shows. As JSON (`status json`) it is
+//! documented in `docs/status.md`, and only ever added to.
 
-use std::time::SystemTime;
+mod words;
 
-use common::client_addr::ClientAddr;
+pub use words::{Bytes, Seconds, all_servers, census, modes, place};
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+/// The version of the JSON form. It stays as long as nothing is taken away or changes its meaning.
+pub const SCHEMA: u32 = 1;
+
+/// A word that pen itself chooses.
+pub type Name = Cow<'static, str>;
 
 /// The whole.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Snapshot {
-    /// When it was taken.
-    pub time: SystemTime,
+    /// [`SCHEMA`]
+    pub schema: u32,
+    /// When it was taken: seconds since 1970, to the millisecond.
+    pub time: f64,
     /// How long pen has run, in seconds.
     pub uptime: u64,
     /// pen's version.
-    pub version: &'static str,
+    pub version: Name,
     /// The process id.
     pub pid: u32,
     /// A service each.
     pub services: Vec<ServiceStatus>,
-    /// Open connections of all services, by number.
-    pub connections: Vec<ConnectionStatus>,
 }
 
 /// A service.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ServiceStatus {
     /// Its name.
     pub name: String,
+    /// It was removed, and its last connections are awaited.
+    pub draining: bool,
     /// Where it listens.
     pub listen: Vec<String>,
     /// The modes that are on, by the names of their commands; empty: tracking and round robin.
-    pub modes: Vec<&'static str>,
+    pub modes: Vec<Name>,
     /// The slot that the round robin is at, if it has begun.
     pub current: Option<u32>,
-    /// The slots.
-    pub servers: Vec<ServerStatus>,
-    /// The emergency and the abuse server, if there are such.
-    pub fallbacks: Vec<FallbackStatus>,
-    /// The clients that it remembers, by number.
-    pub clients: Vec<ClientStatus>,
-    /// Most clients that it remembers.
-    pub clients_max: u32,
+    /// pen itself answers, as a tiny web server.
+    pub dummy: bool,
+    /// Its numbers.
+    pub limits: LimitsStatus,
     /// Open connections.
     pub connections: usize,
-    /// Most open connections.
-    pub conn_max: u32,
     /// Connects in progress.
     pub pending: usize,
-    /// Most connects in progress.
-    pub pending_max: u32,
     /// Connections accepted so far.
     pub accepted: u64,
     /// Connections closed because `client_acl` refuses their client.
@@ -56,24 +63,64 @@ pub struct ServiceStatus {
     pub unserved: u64,
     /// Connections closed for want of descriptors, ports or memory.
     pub shortages: u64,
+    /// Idle connections to its servers that `idlers` keeps, and how many it wants.
+    pub idlers: IdlersStatus,
     /// The request log's destination.
     pub log: Option<String>,
     /// Request-log records that were lost.
     pub log_lost: u64,
+    /// The slots.
+    pub servers: Vec<ServerStatus>,
+    /// The emergency and the abuse server, if there are such.
+    pub fallbacks: Vec<FallbackStatus>,
+    /// The clients that it remembers, by number.
+    pub clients: Vec<ClientStatus>,
+    /// Its open connections, by number.
+    pub open_connections: Vec<ConnectionStatus>,
+}
+
+/// The numbers of a service, by the names of their commands; times in seconds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs, reason = "named like the commands, which document them")]
+pub struct LimitsStatus {
+    pub backlog: u32,
+    pub blacklist: u32,
+    pub clients_max: u32,
+    pub conn_max: u32,
+    pub idle_timeout: u32,
+    pub multi_accept: u32,
+    pub pending_max: u32,
+    pub timeout: u32,
+    pub tracking: u32,
+}
+
+/// The idle connections of a service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct IdlersStatus {
+    /// So many there are.
+    pub open: u32,
+    /// So many there should be.
+    pub wanted: u32,
 }
 
 /// A slot.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ServerStatus {
     /// Its number.
     pub slot: usize,
     /// What the user calls it.
     pub name: Option<String>,
+    /// The host name that its address was looked up from.
+    pub host: Option<String>,
     /// Its address without port, or the path of its socket; `0.0.0.0` for an empty slot.
     pub address: String,
     /// Its port; 0 for a Unix socket or an empty slot.
     pub port: u16,
     /// How it is.
+    #[serde(flatten)]
     pub state: ServerState,
     /// Its connections, attempts included.
     pub connections: u32,
@@ -97,30 +144,40 @@ pub struct ServerStatus {
     pub last_error: Option<String>,
 }
 
-/// How a server is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a server is: `"state": "up"`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "lowercase")]
 pub enum ServerState {
     /// It takes clients.
     Up,
-    /// It is left alone for so many seconds.
-    Blacklisted(u64),
+    /// It is left alone for a while.
+    Blacklisted {
+        /// For so many seconds, rounded up.
+        blacklisted_seconds: u64,
+    },
     /// There is none.
+    #[default]
     Empty,
+    /// A newer pen says so.
+    #[serde(other)]
+    Unknown,
 }
 
 /// A server outside the slots.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct FallbackStatus {
     /// `emergency` or `abuse`.
-    pub role: &'static str,
+    pub role: Name,
     /// The rest; its slot number means nothing.
     pub server: ServerStatus,
 }
 
 /// A client.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ClientStatus {
-    /// Its number.
+    /// Its number, process-wide.
     pub index: u32,
     /// Its address.
     pub address: String,
@@ -139,24 +196,24 @@ pub struct ClientStatus {
 }
 
 /// A connection.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ConnectionStatus {
-    /// Its number.
+    /// Its number, process-wide.
     pub number: u32,
-    /// The index of its service in the snapshot.
-    pub service: usize,
     /// The descriptor to the client.
     pub down_fd: i32,
     /// The descriptor to the server; -1 if there is none.
     pub up_fd: i32,
     /// How far it is.
+    #[serde(flatten)]
     pub state: ConnectionState,
     /// Bytes that wait to be written to the client.
     pub pending_down: usize,
     /// Bytes that wait to be written to the server.
     pub pending_up: usize,
     /// The client's address.
-    pub client_address: ClientAddr,
+    pub client_address: String,
     /// The client's number, if it is tracked.
     pub client: Option<u32>,
     /// The slot of its server; `None` while there is none, and for the emergency and abuse servers.
@@ -166,7 +223,8 @@ pub struct ConnectionStatus {
 }
 
 /// How far a connection is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ConnectionState {
     /// It looks for a server.
     pub connecting: bool,
@@ -181,5 +239,13 @@ impl ConnectionState {
     pub fn number(self) -> u32 {
         let stage = if self.connecting { 1 } else { 2 };
         stage + if self.server_closed { 4 } else { 0 } + if self.client_closed { 8 } else { 0 }
+    }
+}
+
+impl ServiceStatus {
+    /// How many of its servers could take a client: pen itself is one, in `dummy` mode.
+    pub fn usable_servers(&self) -> usize {
+        let up = self.servers.iter().filter(|server| server.state == ServerState::Up).count();
+        up + usize::from(self.dummy)
     }
 }

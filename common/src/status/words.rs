@@ -1,10 +1,8 @@
 //! Quantities and states as people read them. Exact numbers are the matter of the renderings.
 
 use std::fmt::{self, Display, Formatter};
-use std::time::SystemTime;
 
-use super::snapshot::{ConnectionState, ServerState, ServerStatus, ServiceStatus};
-use crate::os::local_time::LocalTime;
+use super::{ConnectionState, ServerState, ServerStatus, ServiceStatus};
 
 /// A number of bytes: `999 B`, `1.2 kB`, `18.4 EB`. Rounded down, in powers of 1000.
 #[derive(Clone, Copy, Debug)]
@@ -13,10 +11,6 @@ pub struct Bytes(pub u64);
 /// A number of seconds, in its two largest units: `45 s`, `12 min 5 s`, `3 d 4 h`.
 #[derive(Clone, Copy, Debug)]
 pub struct Seconds(pub u64);
-
-/// A moment in local time: `2026-11-20 11:51:45`.
-#[derive(Clone, Copy, Debug)]
-pub struct Moment(pub SystemTime);
 
 impl Display for Bytes {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -57,23 +51,17 @@ impl Display for Seconds {
     }
 }
 
-impl Display for Moment {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let LocalTime { year, month, day, hour, minute, second } = LocalTime::at(self.0);
-        write!(f, "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
-    }
-}
-
 impl ServerState {
     /// The states in the order in which they are told.
-    pub const WORDS: [&str; 3] = ["up", "blacklisted", "empty"];
+    pub const WORDS: [&str; 4] = ["up", "blacklisted", "empty", "unknown"];
 
     /// The state in one word.
     pub fn word(self) -> &'static str {
         match self {
             ServerState::Up => "up",
-            ServerState::Blacklisted(_) => "blacklisted",
+            ServerState::Blacklisted { .. } => "blacklisted",
             ServerState::Empty => "empty",
+            ServerState::Unknown => "unknown",
         }
     }
 }
@@ -82,8 +70,8 @@ impl Display for ServerState {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(self.word())?;
         match self {
-            ServerState::Blacklisted(seconds) => write!(f, " {seconds}s"),
-            ServerState::Up | ServerState::Empty => Ok(()),
+            ServerState::Blacklisted { blacklisted_seconds } => write!(f, " {blacklisted_seconds}s"),
+            ServerState::Up | ServerState::Empty | ServerState::Unknown => Ok(()),
         }
     }
 }
@@ -123,7 +111,9 @@ pub fn modes(service: &ServiceStatus) -> String {
 /// The servers of a service, the slots by their numbers and then the others by their roles.
 pub fn all_servers(service: &ServiceStatus) -> impl Iterator<Item = (String, &ServerStatus)> {
     let slots = service.servers.iter().map(|server| (server.slot.to_string(), server));
-    slots.chain(service.fallbacks.iter().map(|fallback| (fallback.role.to_owned(), &fallback.server)))
+    slots.chain(
+        service.fallbacks.iter().map(|fallback| (fallback.role.clone().into_owned(), &fallback.server)),
+    )
 }
 
 /// Where a server is: `192.0.2.1:80`, `[2001:db8::1]:80`, `/run/www.sock`; `none` for an empty slot.
@@ -138,8 +128,11 @@ pub fn place(server: &ServerStatus) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample;
     use super::*;
+
+    fn server(state: ServerState) -> ServerStatus {
+        ServerStatus { state, address: "10.0.0.1".to_owned(), port: 80, ..ServerStatus::default() }
+    }
 
     #[test]
     fn bytes_have_a_prefix_and_at_most_three_digits() {
@@ -188,9 +181,9 @@ mod tests {
 
     #[test]
     fn the_census_counts_the_states_that_occur() {
-        let up = sample::server(0);
-        let empty = ServerStatus { state: ServerState::Empty, ..sample::server(1) };
-        let out = ServerStatus { state: ServerState::Blacklisted(3), ..sample::server(2) };
+        let up = server(ServerState::Up);
+        let empty = server(ServerState::Empty);
+        let out = server(ServerState::Blacklisted { blacklisted_seconds: 3 });
         assert_eq!(
             census([&out, &up, &empty, &up].into_iter()),
             [(2, "up"), (1, "blacklisted"), (1, "empty")]
@@ -201,11 +194,14 @@ mod tests {
 
     #[test]
     fn places_are_written_as_servers_are_named() {
-        let server =
-            |address: &str, port| ServerStatus { address: address.to_owned(), port, ..sample::server(0) };
-        assert_eq!(place(&server("192.0.2.1", 80)), "192.0.2.1:80");
-        assert_eq!(place(&server("2001:db8::1", 80)), "[2001:db8::1]:80");
-        assert_eq!(place(&server("/run/www.sock", 0)), "/run/www.sock");
-        assert_eq!(place(&ServerStatus { state: ServerState::Empty, ..server("0.0.0.0", 0) }), "none");
+        let at = |address: &str, port| ServerStatus {
+            address: address.to_owned(),
+            port,
+            ..server(ServerState::Up)
+        };
+        assert_eq!(place(&at("192.0.2.1", 80)), "192.0.2.1:80");
+        assert_eq!(place(&at("2001:db8::1", 80)), "[2001:db8::1]:80");
+        assert_eq!(place(&at("/run/www.sock", 0)), "/run/www.sock");
+        assert_eq!(place(&server(ServerState::Empty)), "none");
     }
 }
