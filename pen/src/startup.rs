@@ -322,12 +322,13 @@ fn announce(shared: &Shared, environment: &Environment) {
             1 => "1 server".to_owned(),
             count => format!("{count} servers"),
         };
-        log::info!("pen {} balances {} to {servers}", env!("CARGO_PKG_VERSION"), listen.join(" "));
+        let (version, listen, of) = (env!("CARGO_PKG_VERSION"), listen.join(" "), service.of());
+        log::info!("pen {version} balances {listen} to {servers}{of}");
     }
-    let nobody = |service: &Arc<Service>| {
+    let lacks_servers = |service: &Arc<Service>| {
         !service.listen.is_empty() && service.servers.iter().flatten().count() == 0 && !service.dummy
     };
-    if settings.services.values().any(nobody) {
+    if settings.services.values().any(lacks_servers) {
         log::warn!("there are no servers yet: clients are closed until 'server 0 address ADDRESS' names one");
     }
     if let Some(control) = environment.control.get() {
