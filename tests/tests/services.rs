@@ -34,6 +34,15 @@ fn names(pen: &Pen) -> Vec<String> {
     pen.ask("services").lines().filter_map(|line| line.split(' ').next().map(str::to_owned)).collect()
 }
 
+/// Stops a load at the end of the scope, also when the test fails in it.
+struct StopsLoad<'a>(&'a Load);
+
+impl Drop for StopsLoad<'_> {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
 #[test]
 fn one_file_makes_services_with_settings_of_their_own() {
     let [front, web, mail] = ["front", "web", "mail"].map(Backend::named);
@@ -150,6 +159,7 @@ fn many_services_come_and_go_beside_a_load_that_never_fails() {
     let load = Load::default();
     thread::scope(|scope| {
         scope.spawn(|| load.keep_up(|| Some(pen.address().clone())));
+        let _stops = StopsLoad(&load);
         for round in 0..30 {
             let name = format!("s{}", round % 3);
             let answer = pen.ask(&format!("service {name} listen 127.0.0.1:0"));
@@ -158,7 +168,6 @@ fn many_services_come_and_go_beside_a_load_that_never_fails() {
             load.one(|| Some(at.into()));
             pen.tell(&format!("no service {name}"));
         }
-        load.stop();
     });
     assert_eq!(load.failed(), 0);
     assert!(load.done() > 30);
