@@ -75,8 +75,12 @@ impl Publisher {
         for service in settings.services.values() {
             service.state.clients.lock().grow(service.limits.clients_max as usize);
         }
+        let grows = settings.connections_wanted() > self.shared.settings.load().connections_wanted();
         self.shared.publish(Arc::new(settings));
         self.listeners.carry_out(plan);
+        if grows {
+            warn_of_unreachable(&self.shared);
+        }
         Ok(())
     }
 
@@ -94,6 +98,17 @@ impl Publisher {
                 }
             }
         }
+    }
+}
+
+/// Says so if the system does not allow as many connections as the settings do. (Before it is known what the system
+/// allows, there is nothing to say.)
+pub fn warn_of_unreachable(shared: &Shared) {
+    let (wanted, reachable) = (shared.settings.load().connections_wanted(), shared.reachable_connections());
+    if (1..wanted).contains(&reachable) {
+        log::warn!(
+            "conn_max {wanted} cannot be reached: the descriptor limit allows {reachable} connections"
+        );
     }
 }
 

@@ -27,7 +27,7 @@ use crate::os::limits;
 use crate::os::pid_file::PidFile;
 use crate::os::privileges::{self, User};
 use crate::os::signals::Signals;
-use crate::publish::Publisher;
+use crate::publish::{Publisher, warn_of_unreachable};
 use crate::settings::apply::listen;
 use crate::settings::draft::{Draft, Environment, Stage};
 use crate::settings::resolve::SystemResolver;
@@ -334,11 +334,5 @@ fn announce(shared: &Shared, environment: &Environment) {
     if let Some(control) = environment.control.get() {
         log::info!("control port: {control}");
     }
-    let wanted: usize = settings.services.values().map(|service| service.limits.conn_max as usize).sum();
-    let reachable = shared.reachable_connections();
-    if reachable < wanted {
-        log::warn!(
-            "conn_max {wanted} cannot be reached: the descriptor limit allows {reachable} connections"
-        );
-    }
+    warn_of_unreachable(shared);
 }

@@ -258,3 +258,12 @@ fn a_service_that_drains_ends_with_pen() {
     pen.stop();
     assert_eq!(client.drain().text(), "");
 }
+
+#[test]
+fn a_service_that_the_descriptors_do_not_suffice_for_is_told_of() {
+    let pen = Pen::builder().under(["prlimit", "--nofile=300:300"]).option("-x 20").start();
+    assert!(!pen.stderr().contains("cannot be reached"), "{}", pen.stderr());
+    pen.ask("service web listen 127.0.0.1:0");
+    wait_until("pen warns", || pen.stderr().contains("conn_max 520 cannot be reached"));
+    pen.stop();
+}

@@ -258,6 +258,11 @@ impl Settings {
         }
     }
 
+    /// How many connections all services together may have.
+    pub fn connections_wanted(&self) -> usize {
+        self.services.values().map(|service| service.limits.conn_max as usize).sum()
+    }
+
     /// The services' idle timeouts, in seconds.
     pub fn idle_timeouts(&self) -> impl Iterator<Item = u32> {
         self.services.values().map(|service| service.limits.idle_timeout)
