@@ -7,6 +7,9 @@ mod control;
 mod diagnostics;
 mod engine;
 mod fatal;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod net;
 mod os;
 mod publish;
@@ -16,6 +19,7 @@ mod shared;
 mod startup;
 mod status;
 
+use common::escape::Line;
 use common::reason;
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -84,5 +88,5 @@ fn show(text: &str) -> ExitCode {
 
 /// Says something on stderr, if anybody listens.
 fn complain(what: &dyn Display) {
-    let _ = writeln!(io::stderr(), "pen: {what}");
+    let _ = writeln!(io::stderr(), "pen: {}", Line(what));
 }

@@ -228,9 +228,13 @@ impl Sessions {
 }
 
 /// What a request comes to.
-enum Heard {
+#[derive(Debug)]
+pub enum Heard {
+    /// This is to be done.
     Command(Command),
+    /// This is to be said.
     Answer(String),
+    /// The session is to be closed without a word.
     Nothing,
 }
 
@@ -246,7 +250,8 @@ fn question(command: Command) -> Result<(Question, Option<ServiceName>), Command
     }
 }
 
-fn interpret(request: Request, may_command: bool) -> Heard {
+/// What comes of a request of somebody who may command, or may not.
+pub fn interpret(request: Request, may_command: bool) -> Heard {
     let line = match request {
         Request::Http => return Heard::Nothing,
         _ if !may_command => {
