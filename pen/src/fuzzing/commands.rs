@@ -15,7 +15,7 @@ pub fn command(bytes: &[u8]) {
         }
         Err(error) => expect_explained(&error),
     }
-    for word in line.split([' ', '\t']) {
+    for word in line.split([' ', '\t', '\r']) {
         expect_help(word);
     }
 }
