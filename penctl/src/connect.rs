@@ -72,7 +72,13 @@ fn resolve(host: &Host, port: &Port) -> io::Result<Vec<SocketAddr>> {
 
 fn open(address: &SockAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::from(i32::from(address.family())), Type::STREAM, None)?;
-    socket.connect_timeout(address, CONNECT_TIMEOUT)?;
+    if address.is_unix() {
+        // Without blocking it would fail at once when many others wait for pen.
+        socket.set_write_timeout(Some(CONNECT_TIMEOUT))?;
+        socket.connect(address)?;
+    } else {
+        socket.connect_timeout(address, CONNECT_TIMEOUT)?;
+    }
     socket.set_read_timeout(Some(SILENCE))?;
     socket.set_write_timeout(Some(SILENCE))?;
     Ok(socket)

@@ -4,14 +4,14 @@ use std::fmt;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
 use crate::address::{Address, Family};
+use crate::process::raise_descriptor_limit;
 use crate::stream::Stream;
 
 /// A server that runs until it is dropped.
@@ -226,15 +226,6 @@ fn accept(listener: &Socket, shared: &Arc<Shared>) {
         };
         thread::Builder::new().stack_size(128 * 1024).spawn(body).expect("a thread can be started");
     }
-}
-
-/// Lets the tests hold thousands of connections; pen must care for its own limit.
-fn raise_descriptor_limit() {
-    static RAISED: Once = Once::new();
-    RAISED.call_once(|| {
-        let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a process has limits");
-        setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("the soft limit may be the hard one");
-    });
 }
 
 fn register(open: &mut Vec<Weak<Stream>>, stream: &Arc<Stream>) {

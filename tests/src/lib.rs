@@ -42,6 +42,6 @@ pub use load::{Load, answering_512_bytes, in_parallel};
 pub use network::{in_own_network, is_root, run};
 pub use pair::{Accepted, Manual, Pair};
 pub use pen::{Pen, PenBuilder};
-pub use process::Process;
+pub use process::{Process, raise_descriptor_limit};
 pub use stream::{End, Received, Stream};
 pub use wait::{LIMIT, settled, wait_for, wait_until, within};

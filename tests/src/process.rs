@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Once;
 use std::time::Duration;
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -103,4 +105,13 @@ fn field(text: &str, name: &str) -> String {
 fn kib(value: &str) -> usize {
     let number = value.strip_suffix(" kB").expect("the kernel writes kB");
     number.parse().expect("the kernel writes a number")
+}
+
+/// Lets this process hold thousands of connections; pen must care for its own limit.
+pub fn raise_descriptor_limit() {
+    static RAISED: Once = Once::new();
+    RAISED.call_once(|| {
+        let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a process has limits");
+        setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("the soft limit may be the hard one");
+    });
 }

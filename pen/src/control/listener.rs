@@ -11,8 +11,8 @@ use crate::net::registry::{ListenError, SocketFile};
 use crate::os::privileges::User;
 use crate::settings::{ListenOn, Place};
 
-/// Sessions that may wait to be accepted.
-const BACKLOG: u32 = 128;
+/// Sessions that may wait to be accepted. Many, because they wait when there are too many.
+const BACKLOG: u32 = 4096;
 
 /// The open control port.
 #[derive(Debug)]

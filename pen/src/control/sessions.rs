@@ -29,18 +29,35 @@ const FIRST_SESSION: usize = 3;
 
 /// How soon to accept again after a failure.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+/// How long a session may be idle before it goes for another one. Whoever has something to say has said it by then, and those who
+/// want more sessions than there are wait in the kernel's queue: so a flood of silent peers drives nobody else out.
+const GRACE: Duration = Duration::from_millis(20);
 
 /// The sessions and what they need.
 pub struct Sessions {
     poll: Poll,
     signals: Signals,
     listener: Option<ControlListener>,
-    accept_again: Option<Tick>,
+    /// When to accept.
+    accept_at: Option<Tick>,
+    /// Somebody may be waiting for room, which any turn can bring.
+    crowded: bool,
     shared: Arc<Shared>,
     orders: Orders,
     replies: Replies,
     open: Vec<Session>,
     next_id: usize,
+}
+
+/// Where another session can be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Room {
+    /// There are fewer than there may be.
+    Free,
+    /// In the place of the one at this index.
+    InsteadOf(usize),
+    /// Nowhere before then, if nothing else happens.
+    At(Tick),
 }
 
 struct Session {
@@ -49,7 +66,8 @@ struct Session {
     origin: Origin,
     may_command: bool,
     phase: Phase,
-    deadline: Tick,
+    /// Since when it waits for its peer.
+    idle_since: Tick,
 }
 
 enum Phase {
@@ -83,7 +101,8 @@ impl Sessions {
             poll,
             signals,
             listener,
-            accept_again: None,
+            accept_at: None,
+            crowded: false,
             shared,
             orders,
             replies,
@@ -106,44 +125,67 @@ impl Sessions {
                 match event.token() {
                     REPLIES => self.deliver_replies(now),
                     SIGNALS => self.pass_signals_on(),
-                    LISTENER => self.accept(now),
+                    // After those who are here already.
+                    LISTENER => self.accept_at = Some(now),
                     Token(number) => self.progress(number - FIRST_SESSION, now),
                 }
             }
-            if self.accept_again.is_some_and(|again| again <= now) {
+            self.open.extract_if(.., |session| session.end() <= now).for_each(Session::close);
+            if self.crowded || self.accept_at.is_some_and(|at| at <= now) {
                 self.accept(now);
             }
-            self.open.extract_if(.., |session| session.is_over(now)).for_each(Session::close);
         }
         // The steward's last words.
         self.deliver_replies(self.shared.now());
     }
 
     fn patience(&self) -> Option<Duration> {
-        let deadlines = self.open.iter().map(|session| session.deadline).chain(self.accept_again);
-        deadlines.min().map(|deadline| deadline.since(self.shared.now()))
+        let ends = self.open.iter().map(Session::end).chain(self.accept_at);
+        ends.min().map(|end| end.since(self.shared.now()))
     }
 
+    /// Accepts those who wait, as long as there is room. Sessions end only between two calls, so that there is an end to this even when
+    /// peers come faster than they can be accepted.
     fn accept(&mut self, now: Tick) {
-        self.accept_again = None;
+        (self.accept_at, self.crowded) = (None, false);
         loop {
             let Some(listener) = &self.listener else { return };
+            let room = self.room(now);
+            if let Room::At(then) = room {
+                (self.accept_at, self.crowded) = (Some(then), true);
+                return;
+            }
             match listener.accept() {
-                Ok(accepted) => self.admit(accepted.stream, accepted.peer.address, now),
+                Ok(accepted) => self.admit(accepted.stream, accepted.peer.address, room, now),
                 Err(error) if AcceptTrouble::from(&error) == AcceptTrouble::NobodyWaits => return,
                 Err(error) if AcceptTrouble::from(&error) == AcceptTrouble::PeerIsGone => {}
                 Err(error) => {
                     log::warn!("cannot accept on the control port, trying again soon: {}", reason(&error));
-                    self.accept_again = Some(now.plus(ACCEPT_PAUSE));
+                    self.accept_at = Some(now.plus(ACCEPT_PAUSE));
                     return;
                 }
             }
         }
     }
 
-    fn admit(&mut self, mut stream: Stream, peer: ClientAddr, now: Tick) {
-        if self.open.len() >= SESSION_LIMIT && !self.make_room() {
-            return;
+    /// When there are as many sessions as may be, the one goes whose peer has neither said its line nor taken anything of its answer
+    /// for the longest time. Those whose answer is being made stay: so no more answers are in the making than there may be sessions.
+    fn room(&self, now: Tick) -> Room {
+        if self.open.len() < SESSION_LIMIT {
+            return Room::Free;
+        }
+        let idle =
+            self.open.iter().enumerate().filter(|(_, session)| !matches!(session.phase, Phase::Waiting));
+        let Some((index, longest)) = idle.min_by_key(|(_, session)| session.idle_since) else {
+            return Room::At(Tick(u64::MAX));
+        };
+        let then = longest.idle_since.plus(GRACE);
+        if then <= now { Room::InsteadOf(index) } else { Room::At(then) }
+    }
+
+    fn admit(&mut self, mut stream: Stream, peer: ClientAddr, room: Room, now: Tick) {
+        if let Room::InsteadOf(index) = room {
+            self.open.remove(index).close();
         }
         let number = self.next_id;
         self.next_id += 1;
@@ -158,8 +200,10 @@ impl Sessions {
             origin: if peer == ClientAddr::Unix { Origin::Unix } else { Origin::Tcp },
             may_command: self.may_command(peer),
             phase: Phase::Reading(LineReader::default()),
-            deadline: now.plus(SESSION_TIMEOUT),
+            idle_since: now,
         });
+        // Its line may be there already.
+        self.progress(number, now);
     }
 
     /// Until `control_acl` names a list with entries, only this machine may.
@@ -173,15 +217,6 @@ impl Sessions {
         }
     }
 
-    /// Drops the oldest session that has not said anything, or else the oldest that does not take its answer. Those whose
-    /// answer is being made stay: so no more answers are in the making than there may be sessions.
-    fn make_room(&mut self) -> bool {
-        let silent = |session: &Session| matches!(session.phase, Phase::Reading(_));
-        let deaf = |session: &Session| !matches!(session.phase, Phase::Waiting);
-        let oldest = self.open.iter().position(silent).or_else(|| self.open.iter().position(deaf));
-        oldest.map(|index| self.open.remove(index).close()).is_some()
-    }
-
     fn progress(&mut self, number: usize, now: Tick) {
         let Some(session) = self.open.iter_mut().find(|session| session.id == SessionId(number)) else {
             return;
@@ -190,7 +225,6 @@ impl Sessions {
             match interpret(request, session.may_command) {
                 Heard::Command(command) => {
                     session.phase = Phase::Waiting;
-                    session.deadline = Tick(u64::MAX);
                     match question(&command) {
                         Some((question, service)) => {
                             let (shared, replies) = (&self.shared, &self.replies);
@@ -228,9 +262,13 @@ impl Sessions {
 }
 
 /// What a request comes to.
-enum Heard {
+#[derive(Debug)]
+pub enum Heard {
+    /// This is to be done.
     Command(Command),
+    /// This is to be said.
     Answer(String),
+    /// The session is to be closed without a word.
     Nothing,
 }
 
@@ -246,7 +284,8 @@ fn question(command: &Command) -> Option<(Question, Option<ServiceName>)> {
     }
 }
 
-fn interpret(request: Request, may_command: bool) -> Heard {
+/// What comes of a request of somebody who may command, or may not.
+pub fn interpret(request: Request, may_command: bool) -> Heard {
     let line = match request {
         Request::Http => return Heard::Nothing,
         _ if !may_command => {
@@ -297,7 +336,7 @@ impl Session {
             answer.push('\n');
         }
         self.phase = Phase::Answering { answer: answer.into_bytes(), written: 0 };
-        self.deadline = now.plus(SESSION_TIMEOUT);
+        self.idle_since = now;
         self.write(now);
         self.leave();
     }
@@ -308,7 +347,7 @@ impl Session {
             match self.stream.write(&answer[*written..]) {
                 Ok(length) => {
                     *written += length;
-                    self.deadline = now.plus(SESSION_TIMEOUT);
+                    self.idle_since = now;
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -345,8 +384,15 @@ impl Session {
         }
     }
 
-    fn is_over(&self, now: Tick) -> bool {
-        matches!(self.phase, Phase::Over) || self.deadline <= now
+    /// When it is over, if its peer goes on being idle.
+    fn end(&self) -> Tick {
+        match self.phase {
+            Phase::Over => Tick(0),
+            Phase::Waiting => Tick(u64::MAX),
+            Phase::Reading(_) | Phase::Answering { .. } | Phase::Leaving => {
+                self.idle_since.plus(SESSION_TIMEOUT)
+            }
+        }
     }
 }
 

@@ -17,7 +17,12 @@ const LARGEST: u64 = 16 * 1024 * 1024;
 
 /// Applies the file's commands to the draft. The error names the file and the line.
 pub fn read(path: &Path, draft: &mut Draft) -> Result<(), String> {
-    draft.within_file(|draft| read_nested(path, draft, 1))
+    read_text(path, &contents(path)?, draft)
+}
+
+/// The same with the text that the file has.
+pub fn read_text(path: &Path, text: &str, draft: &mut Draft) -> Result<(), String> {
+    draft.within_file(|draft| run_lines(path, text, draft, 1))
 }
 
 /// Runs a command of the command line, which speaks of the command line's service.
@@ -25,8 +30,7 @@ pub fn run(command: Command, draft: &mut Draft) -> Result<(), String> {
     draft.within_subject(|draft| run_nested(command, draft, 0))
 }
 
-fn read_nested(path: &Path, draft: &mut Draft, depth: usize) -> Result<(), String> {
-    let text = contents(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+fn run_lines(path: &Path, text: &str, draft: &mut Draft, depth: usize) -> Result<(), String> {
     for (number, line) in (1..).zip(text.lines()) {
         run_line(line, draft, depth).map_err(|error| format!("{}:{number}: {error}", path.display()))?;
     }
@@ -49,7 +53,8 @@ fn run_nested(command: Command, draft: &mut Draft, depth: usize) -> Result<(), S
             Err(format!("files include each other more than {DEEPEST} deep"))
         }
         Outcome::Action(Action::Include(file)) => {
-            draft.within_file(|draft| read_nested(&file, draft, depth + 1))
+            let text = contents(&file)?;
+            draft.within_file(|draft| run_lines(&file, &text, draft, depth + 1))
         }
         Outcome::Action(Action::Close(_)) => Err("'close' is for the control port only".to_owned()),
         Outcome::Action(Action::Write(_)) => Err("'write' is for the control port only".to_owned()),
@@ -58,18 +63,19 @@ fn run_nested(command: Command, draft: &mut Draft, depth: usize) -> Result<(), S
 }
 
 fn contents(path: &Path) -> Result<String, String> {
-    let plain = |error: std::io::Error| reason(&error);
+    let failed = |reason: String| format!("cannot read {}: {reason}", path.display());
+    let plain = |error: std::io::Error| failed(reason(&error));
     if !std::fs::metadata(path).map_err(plain)?.is_file() {
-        return Err("not a regular file".to_owned());
+        return Err(failed("not a regular file".to_owned()));
     }
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(plain)?;
     file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(plain)?;
     if bytes.len() as u64 > LARGEST {
-        return Err(format!("larger than {LARGEST} bytes"));
+        return Err(failed(format!("larger than {LARGEST} bytes")));
     }
     String::from_utf8(bytes)
-        .map_err(|error| format!("not UTF-8 text after byte {}", error.utf8_error().valid_up_to()))
+        .map_err(|error| failed(format!("not UTF-8 text after byte {}", error.utf8_error().valid_up_to())))
 }
 
 #[cfg(test)]

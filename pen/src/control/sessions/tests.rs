@@ -44,7 +44,9 @@ impl Rig {
 
     fn come_from(&mut self, kind: Kind, address: ClientAddr, now: Tick) -> (usize, Socket) {
         let (stream, peer) = pair(kind, None);
-        self.sessions.admit(stream, address, now);
+        let room = self.sessions.room(now);
+        assert!(!matches!(room, Room::At(_)), "{room:?}");
+        self.sessions.admit(stream, address, room, now);
         (self.sessions.next_id - 1, peer)
     }
 
@@ -63,7 +65,7 @@ impl Rig {
 
     /// Drops the sessions that are over.
     fn tidy(&mut self, now: Tick) {
-        self.sessions.open.retain(|session| !session.is_over(now));
+        self.sessions.open.retain(|session| session.end() > now);
     }
 
     fn is_open(&mut self, number: usize, now: Tick) -> bool {
@@ -330,7 +332,7 @@ fn a_peer_that_has_said_all_before_its_answer_is_not_waited_for() {
 }
 
 #[test]
-fn of_too_many_sessions_the_oldest_silent_one_goes() {
+fn of_too_many_sessions_the_one_goes_that_is_idle_for_longest() {
     let mut rig = Rig::new(initial_settings());
     let (speaker, speaking) = rig.come(seconds(0));
     rig.say(speaker, &speaking, "mode\n", seconds(0));
@@ -348,7 +350,7 @@ fn of_too_many_sessions_the_oldest_silent_one_goes() {
 }
 
 #[test]
-fn without_a_silent_one_the_oldest_that_does_not_take_its_answer_goes() {
+fn a_session_that_does_not_take_its_answer_is_idle() {
     let mut rig = Rig::new(initial_settings());
     let sessions: Vec<_> = (0..SESSION_LIMIT).map(|_| rig.come(seconds(0))).collect();
     for (number, peer) in &sessions {
@@ -368,11 +370,30 @@ fn nobody_is_let_in_while_all_answers_are_in_the_making() {
     for (number, peer) in &sessions {
         rig.say(*number, peer, "mode\n", seconds(0));
     }
-    let (stream, peer) = pair(Kind::Unix, None);
-    rig.sessions.admit(stream, ClientAddr::Unix, seconds(0));
-    assert_eq!(read_to_end(&peer), "");
-    assert_eq!(rig.sessions.open.len(), SESSION_LIMIT);
-    assert!(sessions.iter().all(|(number, _)| rig.session(*number).is_some()));
+    assert_eq!(rig.sessions.room(seconds(9999)), Room::At(Tick(u64::MAX)));
+    rig.reply(sessions[7].0, "done", seconds(60));
+    assert_eq!(rig.sessions.room(seconds(60)), Room::At(Tick(60_020)));
+}
+
+#[test]
+fn a_silent_session_has_a_moment_before_it_goes_for_another() {
+    let mut rig = Rig::new(initial_settings());
+    let (first, _peer) = rig.come(Tick(100));
+    let _others: Vec<_> = (1..SESSION_LIMIT).map(|_| rig.come(Tick(110))).collect();
+    assert_eq!(rig.sessions.room(Tick(119)), Room::At(Tick(120)));
+    assert_eq!(rig.sessions.room(Tick(120)), Room::InsteadOf(0));
+    let (newest, _peer) = rig.come(Tick(120));
+    assert!(rig.session(first).is_none() && rig.session(newest).is_some());
+    assert_eq!(rig.sessions.room(Tick(120)), Room::At(Tick(130)));
+}
+
+#[test]
+fn a_line_that_is_there_when_its_peer_is_let_in_is_heard_at_once() {
+    let mut rig = Rig::new(initial_settings());
+    let (stream, mut peer) = pair(Kind::Unix, None);
+    peer.write_all(b"pid\n").unwrap();
+    rig.sessions.admit(stream, ClientAddr::Unix, Room::Free, seconds(0));
+    assert!(matches!(rig.order(), Some(Order::Command(.., Command::Pid))));
 }
 
 #[test]

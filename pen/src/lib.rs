@@ -1,0 +1,92 @@
+//! pen: a load balancer. `docs/architecture.md` draws the whole. This is a library only so that fuzz targets can call its
+//! parts; what it offers is the program.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod cli;
+mod control;
+mod diagnostics;
+mod engine;
+mod fatal;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
+mod net;
+mod os;
+mod publish;
+mod request_log;
+mod settings;
+mod shared;
+mod startup;
+mod status;
+
+use common::escape::Line;
+use common::reason;
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use cli::Request;
+use diagnostics::Destination;
+use os::daemon::{self, Side};
+use shared::Clock;
+use startup::Failure;
+
+#[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
+compile_error!("pen is for 64-bit Linux: it packs connections into the 64 bits of an epoll event");
+
+/// The program: does what its command line says, and gives its exit status.
+pub fn main() -> ExitCode {
+    match cli::parse(std::env::args_os().skip(1)) {
+        Ok(Request::Run(invocation)) => run(invocation).unwrap_or_else(|failure| fail(&failure)),
+        Ok(Request::Print(text)) => show(&text),
+        Err(error) => fail(&Failure::Usage(error.to_string())),
+    }
+}
+
+fn run(invocation: cli::Invocation) -> Result<ExitCode, Failure> {
+    for note in &invocation.notes {
+        complain(note);
+    }
+    let clock = Clock::start();
+    let (foreground, check) = (invocation.foreground, invocation.check);
+    let prepared = startup::prepare(invocation)?;
+    if check {
+        return Ok(show("ok\n"));
+    }
+    if foreground {
+        diagnostics::init(Destination::Stderr);
+        prepared.run(clock, None)?;
+    } else {
+        match daemon::background()
+            .map_err(|error| format!("cannot go to the background: {}", reason(&error)))?
+        {
+            Side::Parent(outcome) => return Ok(ExitCode::from(outcome.exit_code())),
+            Side::Child(ready) => {
+                diagnostics::init(Destination::Syslog);
+                prepared.run(clock, Some(ready))?;
+            }
+        }
+    }
+    diagnostics::flush();
+    Ok(ExitCode::SUCCESS)
+}
+
+fn fail(failure: &Failure) -> ExitCode {
+    diagnostics::flush();
+    complain(failure);
+    fatal::abort_if_asked();
+    ExitCode::from(failure.exit_code())
+}
+
+/// Prints what was asked for; a reader who has gone is no success.
+fn show(text: &str) -> ExitCode {
+    match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&Failure::RunTime(format!("cannot write: {}", reason(&error)))),
+    }
+}
+
+/// Says something on stderr, if anybody listens.
+fn complain(what: &dyn Display) {
+    let _ = writeln!(io::stderr(), "pen: {}", Line(what));
+}
