@@ -18,6 +18,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "Appends an entry to access list N; the first entry that matches decides",
+        details: "",
     },
     Row {
         name: "client_acl",
@@ -26,6 +27,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "The access list that clients must pass (0)",
+        details: "",
     },
     Row {
         name: "control_acl",
@@ -34,6 +36,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "The access list of the control port; while it is empty, only this host may use it (0)",
+        details: "",
     },
     Row {
         name: "web_acl",
@@ -42,6 +45,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "The access list of the status pages (0)",
+        details: "",
     },
 ];
 

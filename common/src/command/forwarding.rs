@@ -15,6 +15,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Answers as a tiny web server instead of forwarding (off)",
+        details: "",
     },
     Row {
         name: "keepalive",
@@ -23,6 +24,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Has the system probe idle connections for peers that vanished (off)",
+        details: "",
     },
     Row {
         name: "listen",
@@ -31,6 +33,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Tells the listening addresses, or replaces them",
+        details: "",
     },
     Row {
         name: "source",
@@ -43,6 +46,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Local address of connections to servers (the system's choice)",
+        details: "",
     },
     Row {
         name: "tcp_fastclose",
@@ -51,6 +55,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Ends a connection when the server (up), the client (down) or either closes (off)",
+        details: "",
     },
     Row {
         name: "tcp_nodelay",
@@ -59,6 +64,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Sends small packets at once (on)",
+        details: "",
     },
 ];
 

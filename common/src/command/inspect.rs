@@ -14,6 +14,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "Ends connection N",
+        details: "",
     },
     Row {
         name: "connection",
@@ -24,6 +25,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "Tells the state of connection N",
+        details: "",
     },
     Row {
         name: "connections",
@@ -32,6 +34,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Lists the open connections, a line each",
+        details: "",
     },
     Row {
         name: "control",
@@ -40,6 +43,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "Tells the control address",
+        details: "",
     },
     Row {
         name: "pid",
@@ -48,6 +52,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "Tells the process id",
+        details: "",
     },
     Row {
         name: "recent",
@@ -58,6 +63,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Lists the clients of the last T seconds, a line each (300)",
+        details: "",
     },
     Row {
         name: "socket",
@@ -68,6 +74,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "Tells which connection file descriptor F belongs to",
+        details: "",
     },
     Row {
         name: "status",
@@ -76,6 +83,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "Tells everything, as a web page, for programs or for a terminal (html)",
+        details: "",
     },
 ];
 

@@ -12,6 +12,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Connections that may wait in the system's queue of a listener (500)",
+        details: "",
     },
     Row {
         name: "clients_max",
@@ -20,6 +21,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Clients that are remembered; can only grow (2048)",
+        details: "",
     },
     Row {
         name: "conn_max",
@@ -28,6 +30,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Simultaneous connections; can only grow (500)",
+        details: "",
     },
     Row {
         name: "idle_timeout",
@@ -36,6 +39,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Seconds of silence after which a connection is closed; 0: never (0)",
+        details: "",
     },
     Row {
         name: "idlers",
@@ -44,6 +48,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Idle connections to the servers that are kept open, for no client (0)",
+        details: "",
     },
     Row {
         name: "multi_accept",
@@ -52,6 +57,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Most connections accepted at one go (100)",
+        details: "",
     },
     Row {
         name: "pending_max",
@@ -60,6 +66,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Connections to servers in the making at one time (100)",
+        details: "",
     },
     Row {
         name: "timeout",
@@ -68,6 +75,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Seconds that a server has to accept a connection (5)",
+        details: "",
     },
     Row {
         name: "tracking",
@@ -76,5 +84,6 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Seconds after which an absent client is forgotten; 0: never (0)",
+        details: "",
     },
 ];

@@ -40,6 +40,9 @@ pub struct Row {
     pub when: When,
     /// What it does, on one line; the default value of a setting in parentheses.
     pub about: &'static str,
+    /// What an admin needs to know beyond that: paragraphs, a line each. A line `* TERM: TEXT` is an item of a list, and
+    /// words in backquotes are meant literally.
+    pub details: &'static str,
 }
 
 /// What a command speaks of.

@@ -15,6 +15,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "Leaves a core dump on a fatal error (off)",
+        details: "",
     },
     Row {
         name: "ascii",
@@ -23,6 +24,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "Traffic dumps are text rather than hexadecimal (off)",
+        details: "",
     },
     Row {
         name: "debug",
@@ -31,6 +33,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "How much is told for diagnosis; from 3 on, traffic too (0)",
+        details: "",
     },
     Row {
         name: "exit",
@@ -39,6 +42,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "Ends pen; needs the option -X",
+        details: "",
     },
     Row {
         name: "help",
@@ -47,6 +51,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "Explains a command, or lists them all",
+        details: "",
     },
     Row {
         name: "include",
@@ -55,6 +60,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "Runs the commands of a file, all of them or none",
+        details: "",
     },
     Row {
         name: "log",
@@ -63,6 +69,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Where requests are logged: a file, or a penlogd (nowhere)",
+        details: "",
     },
     Row {
         name: "resolve",
@@ -71,6 +78,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "Seconds until servers' names are looked up again; 0: only at start and on HUP (0)",
+        details: "",
     },
     Row {
         name: "shutdown_timeout",
@@ -79,6 +87,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "Seconds that connections have to end when pen is told to (0)",
+        details: "",
     },
     Row {
         name: "threads",
@@ -87,6 +96,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::AtStart,
         about: "Threads that carry traffic; auto: as many as cores (auto)",
+        details: "",
     },
     Row {
         name: "web",
@@ -99,6 +109,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "Where status pages are served over http; a bare port: to this host (nowhere)",
+        details: "",
     },
     Row {
         name: "web_stats",
@@ -111,6 +122,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "The file that status pages are written to (none)",
+        details: "",
     },
     Row {
         name: "write",
@@ -119,6 +131,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "Writes the configuration as commands, to a file or the one of -F",
+        details: "",
     },
 ];
 
@@ -132,7 +145,7 @@ pub(super) static IGNORED: &[Row] = &[
 ];
 
 const fn ignored(name: &'static str, about: &'static str) -> Row {
-    Row { name, args: "", form: Form::Ignored, scope: Scope::Process, when: When::Live, about }
+    Row { name, args: "", form: Form::Ignored, scope: Scope::Process, when: When::Live, about, details: "" }
 }
 
 fn help(words: &mut Words<'_>) -> Result<Command, Problem> {

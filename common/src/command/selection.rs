@@ -11,6 +11,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Chooses by a hash of the client's address (off)",
+        details: "",
     },
     Row {
         name: "hash_only",
@@ -19,6 +20,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Every connection goes by the hash of the address, nothing is remembered (off)",
+        details: "",
     },
     Row {
         name: "mode",
@@ -27,6 +29,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Tells the modes of selection on one line",
+        details: "",
     },
     Row {
         name: "prio",
@@ -35,6 +38,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Chooses the server of the lowest prio number (off)",
+        details: "",
     },
     Row {
         name: "roundrobin",
@@ -43,6 +47,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Chooses in turn for every connection, without regard to the client's last server (off)",
+        details: "",
     },
     Row {
         name: "stubborn",
@@ -51,6 +56,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Closes the connection when its first choice fails, without trying another server (off)",
+        details: "",
     },
     Row {
         name: "weight",
@@ -59,5 +65,6 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Chooses the server with the fewest connections for its weight (off)",
+        details: "",
     },
 ];

@@ -17,6 +17,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Server for clients that client_acl refuses (none: they are closed)",
+        details: "",
     },
     Row {
         name: "blacklist",
@@ -25,6 +26,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Seconds that a failed server is left alone (30)",
+        details: "",
     },
     Row {
         name: "emergency",
@@ -37,6 +39,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Server for clients that no regular server can take (none: they are closed)",
+        details: "",
     },
     Row {
         name: "server",
@@ -49,6 +52,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Changes or creates the server in slot N; address 0.0.0.0 empties the slot",
+        details: "",
     },
     Row {
         name: "servers",
@@ -57,6 +61,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Lists the servers, a line each",
+        details: "",
     },
 ];
 

@@ -19,6 +19,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "Adds a service; in a file, what follows speaks of it; or runs a command for it",
+        details: "",
     },
     Row {
         name: "services",
@@ -27,6 +28,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "Lists the services, a line each",
+        details: "",
     },
 ];
 
