@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use common::addr::{AddrError, Host, ListenAddr, ListenPlace, Port};
 use common::wire::MAX_LINE;
 
+use crate::generate::{self, Kind};
+
 /// Where pen listens for commands when nobody says otherwise.
 const DEFAULT_CONTROL: &str = "/run/pen/control";
 
@@ -17,8 +19,9 @@ usage: penctl [host:port|/path/to/socket] command [word ...]
 Sends a command to a running pen and prints the answer. `penctl ADDRESS help` lists the commands.
 Without an address (a first word without ':' or '/') it is $PEN_CONTROL, else /run/pen/control.
 
-  --help     print this text
-  --version  print the version
+  --generate KIND  print a manual page: man, man-pen.conf
+  --help           print this text
+  --version        print the version
 
 Exit status: 0 done, 1 refused by pen, 2 usage, 3 cannot connect or no answer.
 ";
@@ -30,6 +33,8 @@ pub enum Invocation {
     Help,
     /// Print the version.
     Version,
+    /// Print a file of this kind.
+    Generate(&'static Kind),
     /// Send a command, which is one line without its newline.
     Send { address: ControlAddr, command: String },
 }
@@ -48,7 +53,9 @@ pub enum ControlAddr {
 pub enum UsageError {
     #[error("no command")]
     NoCommand,
-    #[error("unknown option '{0}': --help and --version are known")]
+    #[error("--generate: bad kind '{0}': man or man-pen.conf is expected")]
+    UnknownKind(String),
+    #[error("unknown option '{0}': --generate, --help and --version are known")]
     UnknownOption(String),
     #[error("{word:?} is not UTF-8 text")]
     NotText { word: OsString },
@@ -71,6 +78,10 @@ pub fn parse(
     let first = words.first().ok_or(UsageError::NoCommand)?;
     match first.as_str() {
         "--help" => return Ok(Invocation::Help),
+        "--generate" => {
+            let kind = words.get(1).cloned().unwrap_or_default();
+            return generate::find(&kind).map(Invocation::Generate).ok_or(UsageError::UnknownKind(kind));
+        }
         "--version" => return Ok(Invocation::Version),
         option if option.starts_with('-') => return Err(UsageError::UnknownOption(option.to_owned())),
         _ => {}
@@ -184,7 +195,7 @@ mod tests {
             (&[][..], None, "no command"),
             (&["www:1"], None, "no command"),
             (&["www:1", "", " "], None, "no command"),
-            (&["-x"], None, "unknown option '-x': --help and --version are known"),
+            (&["-x"], None, "unknown option '-x': --generate, --help and --version are known"),
             (&["www:1", "a\nb"], None, "the command contains a line break: one command is sent at a time"),
             (&["a\r"], None, "the command contains a line break: one command is sent at a time"),
             (&[&*long], None, "the command has 4096 bytes: 4095 are the most"),

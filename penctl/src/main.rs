@@ -7,6 +7,8 @@ use std::process::ExitCode;
 mod answer;
 mod args;
 mod connect;
+mod generate;
+mod manual;
 
 use answer::{Failure, Verdict};
 use args::{Invocation, USAGE};
@@ -20,6 +22,7 @@ fn main() -> ExitCode {
     let invocation = args::parse(std::env::args_os().skip(1), std::env::var_os("PEN_CONTROL"));
     match invocation {
         Ok(Invocation::Help) => show(args::HELP),
+        Ok(Invocation::Generate(kind)) => show(&(kind.render)()),
         Ok(Invocation::Version) => show(concat!("penctl ", env!("CARGO_PKG_VERSION"), "\n")),
         Ok(Invocation::Send { address, command }) => match send(&address, &command) {
             Ok(Verdict::Done) => ExitCode::SUCCESS,

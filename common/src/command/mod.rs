@@ -11,6 +11,7 @@ mod help;
 mod inspect;
 mod later;
 mod limits;
+mod manual;
 mod parse;
 mod process;
 mod selection;
@@ -20,6 +21,7 @@ mod typed;
 mod words;
 
 pub use help::help;
+pub use manual::manual;
 pub use parse::{CommandError, parse};
 pub use typed::*;
 
@@ -129,6 +131,22 @@ impl Row {
             Form::Number(..) | Form::Plain(_) => return None,
         };
         Some(format!("no {} {args}", self.name).trim_end().to_owned())
+    }
+
+    /// What it does, without the default, and the default.
+    fn about_and_default(&self) -> (&'static str, Option<&'static str>) {
+        match self.about.strip_suffix(')').and_then(|about| about.rsplit_once(" (")) {
+            Some((about, default)) => (about, Some(default)),
+            None => (self.about, None),
+        }
+    }
+
+    /// The least and the greatest value of a number.
+    fn range(&self) -> Option<&RangeInclusive<u32>> {
+        match &self.form {
+            Form::Number(_, range) => Some(range),
+            _ => None,
+        }
     }
 }
 
