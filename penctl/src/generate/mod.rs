@@ -1,4 +1,9 @@
-//! Files that are made from tables, so that they cannot be wrong about them.
+//! Files that are made from the table of commands and the table of options, so that they cannot be wrong about them.
+
+mod bash;
+mod fish;
+mod grammar;
+mod zsh;
 
 use crate::manual;
 
@@ -14,6 +19,9 @@ pub struct Kind {
 }
 
 pub static KINDS: &[Kind] = &[
+    Kind { name: "complete-bash", about: "completion for bash", render: bash::render },
+    Kind { name: "complete-fish", about: "completion for fish", render: fish::render },
+    Kind { name: "complete-zsh", about: "completion for zsh", render: zsh::render },
     Kind { name: "man", about: "the manual page penctl(1)", render: manual::penctl },
     Kind { name: "man-pen.conf", about: "the manual page pen.conf(5)", render: manual::pen_conf },
 ];
@@ -21,6 +29,16 @@ pub static KINDS: &[Kind] = &[
 /// The kind of this name.
 pub fn find(name: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| kind.name == name)
+}
+
+/// All names, for people.
+pub fn names() -> String {
+    let names: Vec<_> = KINDS.iter().map(|kind| kind.name).collect();
+    match names.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => String::new(),
+    }
 }
 
 impl PartialEq for Kind {
