@@ -38,7 +38,7 @@ pub static OPTIONS: &[Row] = &[
         value: Some("KIND"),
         about: "Prints a file that belongs to penctl",
     },
-    Row { flag: Flag::Help, name: "--help", value: None, about: "Prints this text" },
+    Row { flag: Flag::Help, name: "--help", value: None, about: "Prints a short help" },
     Row { flag: Flag::Version, name: "--version", value: None, about: "Prints the version" },
 ];
 
