@@ -7,6 +7,10 @@ use std::fmt::{self, Display, Formatter, Write};
 #[derive(Clone, Copy, Debug)]
 pub struct Html<T>(pub T);
 
+/// Within the strings of a JSON text, which stays the same JSON: what JSON itself allows may still speak to a terminal.
+#[derive(Clone, Copy, Debug)]
+pub struct Json<T>(pub T);
+
 /// In a line of text.
 #[derive(Clone, Copy, Debug)]
 pub struct Line<T>(pub T);
@@ -18,6 +22,12 @@ pub struct Word<T>(pub T);
 impl<T: Display> Display for Html<T> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(Escaper { to: f, escape: in_html }, "{}", self.0)
+    }
+}
+
+impl<T: Display> Display for Json<T> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(Escaper { to: f, escape: in_json }, "{}", self.0)
     }
 }
 
@@ -39,6 +49,8 @@ enum Escape {
     Entity(&'static str),
     /// Its number, as in `\u{1b}`.
     Code,
+    /// Its number, as in `\u001b`.
+    JsonCode,
 }
 
 fn in_html(c: char) -> Option<Escape> {
@@ -50,6 +62,11 @@ fn in_html(c: char) -> Option<Escape> {
         '\'' => Some(Escape::Entity("&#39;")),
         c => in_line(c),
     }
+}
+
+/// Line breaks stand between a JSON text's values; within its strings they are written as `\n` anyway.
+fn in_json(c: char) -> Option<Escape> {
+    (c != '\n' && in_line(c).is_some()).then_some(Escape::JsonCode)
 }
 
 fn in_line(c: char) -> Option<Escape> {
@@ -79,6 +96,8 @@ impl Write for Escaper<'_, '_> {
             match escape {
                 Escape::Entity(entity) => self.to.write_str(entity)?,
                 Escape::Code => write!(self.to, "{}", c.escape_unicode())?,
+                // All that is escaped has four digits at most.
+                Escape::JsonCode => write!(self.to, "\\u{:04x}", u32::from(c))?,
             }
             written = at + c.len_utf8();
         }
@@ -108,9 +127,18 @@ mod tests {
     }
 
     #[test]
+    fn json_keeps_its_lines_and_numbers_the_rest() {
+        assert_eq!(
+            Json("{\n  \"a\": \"\u{9b}\u{7f}\u{202e}\"\n}").to_string(),
+            "{\n  \"a\": \"\\u009b\\u007f\\u202e\"\n}"
+        );
+    }
+
+    #[test]
     fn what_is_harmless_stays_as_it_is() {
         for text in ["", "www1", "[2001:db8::1]:80", "/run/bücher.sock", "日本"] {
             assert_eq!(Html(text).to_string(), text);
+            assert_eq!(Json(text).to_string(), text);
             assert_eq!(Line(text).to_string(), text);
             assert_eq!(Word(text).to_string(), text);
         }
@@ -122,6 +150,7 @@ mod tests {
             let html = Html(&text).to_string();
             prop_assert!(!html.contains(['<', '>', '"', '\'']));
             prop_assert_eq!(html.matches('&').count(), text.matches(['&', '<', '>', '"', '\'']).count());
+            prop_assert!(!Json(&text).to_string().contains(|c: char| c != '\n' && c.is_control()));
             prop_assert!(!Line(&text).to_string().contains(char::is_control));
             prop_assert!(!Word(&text).to_string().contains(|c: char| c.is_control() || c.is_whitespace()));
         }

@@ -8,6 +8,7 @@ pub mod client_addr;
 pub mod command;
 pub mod escape;
 pub mod log_record;
+pub mod mdoc;
 mod reason;
 pub mod status;
 pub mod wire;

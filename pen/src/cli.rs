@@ -3,6 +3,7 @@
 //! as the command's text.
 
 mod help;
+mod manual;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -80,6 +81,8 @@ pub enum UsageError {
     NotUtf8 { option: String, value: String },
     #[error("bad argument '{0}': it is not valid UTF-8")]
     ArgumentNotUtf8(String),
+    #[error("--generate: bad kind '{0}': man is expected")]
+    UnknownKind(String),
     #[error("{option}: {reason}")]
     Refused { option: String, reason: &'static str },
     #[error("{option}: this version of pen does not {capability} yet")]
@@ -170,6 +173,14 @@ fn refuse(row: &OptionRow, name: &str) -> Result<(), UsageError> {
     }
 }
 
+/// What `--generate KIND` prints.
+fn generated(kind: &str) -> Result<String, UsageError> {
+    match kind {
+        "man" => Ok(manual::manual()),
+        _ => Err(UsageError::UnknownKind(kind.to_owned())),
+    }
+}
+
 impl Found {
     /// The value as the one word of a command: the language separates words at white space.
     fn word(&self) -> Result<&str, UsageError> {
@@ -252,6 +263,7 @@ impl Draft {
             Own::Foreground => invocation.foreground = true,
             Own::EnableExit => invocation.enable_exit = true,
             Own::Check => invocation.check = true,
+            Own::Generate => return generated(found.text()?).map(Some),
             Own::Help => return Ok(Some(help::help())),
             Own::Version => return Ok(Some(help::version())),
         }

@@ -25,9 +25,8 @@ pub enum Failure {
     Output(io::Error),
 }
 
-/// How refusals begin; the second is what pen has always said about commands that it does not know.
-const ERROR: &[u8] = b"error: ";
-const UNKNOWN: &[u8] = b"do_cmd: ignoring command ";
+/// How an answer begins that goes to the errors.
+pub const ERROR: &str = "error: ";
 
 /// Sends `command` and copies the answer to `output`, or to `errors` if it is an `error: `.
 pub fn ask(
@@ -36,20 +35,14 @@ pub fn ask(
     output: &mut impl Write,
     errors: &mut impl Write,
 ) -> Result<Verdict, Failure> {
-    // A pen that closes early may have said why: its answer goes before the failure to write.
-    let sent = pen.write_all(format!("{command}\n").as_bytes());
+    let sent = send(pen, command);
     let mut beginning = Vec::new();
     let received = receive_beginning(pen, &mut beginning);
     if let (true, Err(error)) = (beginning.is_empty(), sent) {
         return Err(broken(error));
     }
-    let (verdict, sink): (_, &mut dyn Write) = if beginning.starts_with(ERROR) {
-        (Verdict::Refused, errors)
-    } else if beginning == UNKNOWN {
-        (Verdict::Refused, output)
-    } else {
-        (Verdict::Done, output)
-    };
+    let verdict = verdict(&beginning);
+    let sink: &mut dyn Write = if beginning.starts_with(ERROR.as_bytes()) { errors } else { output };
     let shown = sink.write_all(&beginning).map_err(Failure::Output);
     match shown.and(received).and_then(|()| copy(pen, sink)) {
         // Who reads only the first lines has what they want.
@@ -58,10 +51,44 @@ pub fn ask(
     }
 }
 
+/// Sends `command` and appends the answer to `answer`, which after a failure holds what came before it.
+pub fn receive(pen: &mut (impl Read + Write), command: &str, answer: &mut Vec<u8>) -> Result<(), Failure> {
+    let sent = send(pen, command);
+    let received = copy(pen, answer);
+    match sent {
+        Err(error) if answer.is_empty() => Err(broken(error)),
+        _ => received,
+    }
+}
+
+/// What an answer, or its beginning up to [`LONGEST_REFUSAL`], says about the command.
+pub fn verdict(answer: &[u8]) -> Verdict {
+    let is_refusal = answer.starts_with(ERROR.as_bytes())
+        || answer.starts_with(b"do_cmd: ignoring command ")
+        || answer == b"Exit is not enabled; restart with -X flag\n"
+        || answer == b"Unable to create webstats\n"
+        || is_out_of_range(answer);
+    if is_refusal { Verdict::Refused } else { Verdict::Done }
+}
+
+/// Longer than each of the refusals that have always been worded like this.
+const LONGEST_REFUSAL: usize = 64;
+
+fn is_out_of_range(answer: &[u8]) -> bool {
+    let number =
+        answer.strip_prefix(b"Connection ").and_then(|answer| answer.strip_suffix(b" out of range\n"));
+    number.is_some_and(|number| number.iter().all(|byte| byte.is_ascii_digit() || *byte == b'-'))
+}
+
+/// A pen that closes early may have said why: its answer goes before the failure to write.
+fn send(pen: &mut impl Write, command: &str) -> io::Result<()> {
+    pen.write_all(format!("{command}\n").as_bytes())
+}
+
 /// Reads as much as tells a refusal from other answers, or all of a short answer.
 fn receive_beginning(pen: &mut impl Read, beginning: &mut Vec<u8>) -> Result<(), Failure> {
-    let mut buffer = [0; UNKNOWN.len()];
-    while beginning.len() < UNKNOWN.len() {
+    let mut buffer = [0; LONGEST_REFUSAL];
+    while beginning.len() < LONGEST_REFUSAL {
         match read(pen, &mut buffer[beginning.len()..])? {
             0 => break,
             length => {
@@ -180,6 +207,38 @@ mod tests {
         let answer = "do_cmd: ignoring command starting with 'x'\n";
         assert_answer(&[answer], Verdict::Refused, answer, "");
         assert_answer(&[&answer[..5], &answer[5..30], &answer[30..]], Verdict::Refused, answer, "");
+    }
+
+    #[test]
+    fn refusals_in_the_words_of_old_go_to_the_output_and_are_refusals() {
+        for answer in [
+            "Exit is not enabled; restart with -X flag\n",
+            "Connection 99999 out of range\n",
+            "Connection -1 out of range\n",
+            "Unable to create webstats\n",
+        ] {
+            assert_answer(&[answer], Verdict::Refused, answer, "");
+            assert_answer(&[&answer[..9], &answer[9..]], Verdict::Refused, answer, "");
+        }
+        for answer in [
+            "Connection 0:\nstate = 0\ndownfd = -1, upfd = -1\nclient = 0, server = 0\npend = 0\n",
+            "Connection 0:\n out of range\n",
+            "Connection 0 out of range\nand more\n",
+            "Exit is not enabled; restart with -X flags\n",
+        ] {
+            assert_answer(&[answer], Verdict::Done, answer, "");
+        }
+    }
+
+    #[test]
+    fn an_answer_can_be_had_as_a_whole() {
+        let mut whole = Vec::new();
+        let mut there = pen([Ok("a"), Ok("bc\n"), Err(ErrorKind::WouldBlock.into())]);
+        assert!(matches!(receive(&mut there, "mode", &mut whole), Err(Failure::Silent)));
+        assert_eq!((whole.as_slice(), there.received.as_slice()), (&b"abc\n"[..], &b"mode\n"[..]));
+        let mut gone = pen([]);
+        gone.accepts = false;
+        assert!(matches!(receive(&mut gone, "mode", &mut Vec::new()), Err(Failure::Broken(_))));
     }
 
     #[test]

@@ -1,27 +1,15 @@
-//! What penctl's command line asks for.
+//! What penctl's command line asks for. Options stand before the command, before or after the address: what follows the
+//! command's first word is the command's own.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 
-use common::addr::{AddrError, Host, ListenAddr, ListenPlace, Port};
+use common::addr::AddrError;
 use common::wire::MAX_LINE;
 
-/// Where pen listens for commands when nobody says otherwise.
-const DEFAULT_CONTROL: &str = "/run/pen/control";
-
-pub const USAGE: &str = "usage: penctl [host:port|/path/to/socket] command [word ...]";
-
-pub const HELP: &str = "\
-usage: penctl [host:port|/path/to/socket] command [word ...]
-
-Sends a command to a running pen and prints the answer. `penctl ADDRESS help` lists the commands.
-Without an address (a first word without ':' or '/') it is $PEN_CONTROL, else /run/pen/control.
-
-  --help     print this text
-  --version  print the version
-
-Exit status: 0 done, 1 refused by pen, 2 usage, 3 cannot connect or no answer.
-";
+use crate::address::{ControlAddr, EnvironmentError};
+use crate::generate::{self, Kind};
+use crate::options::{self, Flag, TOP};
+use crate::report::{Form, Subject, SubjectError};
 
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,17 +18,16 @@ pub enum Invocation {
     Help,
     /// Print the version.
     Version,
+    /// Print a file of this kind.
+    Generate(&'static Kind),
     /// Send a command, which is one line without its newline.
     Send { address: ControlAddr, command: String },
-}
-
-/// Where pen listens for commands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ControlAddr {
-    /// By TCP.
-    Inet { host: Host, port: Port },
-    /// By a Unix socket.
-    Unix(PathBuf),
+    /// Send the commands that standard input holds.
+    Script { address: ControlAddr },
+    /// Print a part of the status in another form.
+    Report { address: ControlAddr, subject: Subject, form: Form },
+    /// Show the live view.
+    Top { address: ControlAddr },
 }
 
 /// Why the command line cannot be followed.
@@ -48,14 +35,33 @@ pub enum ControlAddr {
 pub enum UsageError {
     #[error("no command")]
     NoCommand,
-    #[error("unknown option '{0}': --help and --version are known")]
+    #[error("unknown option '{0}': {known} are known", known = known_options())]
     UnknownOption(String),
+    #[error("option '{0}' takes no value")]
+    SuperfluousValue(&'static str),
+    #[error("option '{name}' needs a value: {expected}")]
+    MissingValue { name: &'static str, expected: String },
+    #[error("bad kind '{word}' of --generate: {expected} is expected")]
+    UnknownKind { word: String, expected: String },
+    #[error("--json and --table exclude each other")]
+    TwoForms,
+    #[error("{} {error}", form.option())]
+    Subject { form: Form, error: SubjectError },
+    #[error("'top' takes no words: '{0}' is superfluous")]
+    TopWithWords(String),
     #[error("{word:?} is not UTF-8 text")]
     NotText { word: OsString },
-    #[error("$PEN_CONTROL: {0}")]
-    Environment(AddrError),
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
     #[error(transparent)]
     Address(#[from] AddrError),
+    #[error(transparent)]
+    Command(#[from] CommandError),
+}
+
+/// Why words cannot be sent as one line.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
     #[error("the command contains a line break: one command is sent at a time")]
     LineBreak,
     #[error("the command has {0} bytes: {MAX_LINE} are the most")]
@@ -67,42 +73,82 @@ pub fn parse(
     words: impl IntoIterator<Item = OsString>,
     environment: Option<OsString>,
 ) -> Result<Invocation, UsageError> {
-    let mut words = words.into_iter().map(text).collect::<Result<Vec<_>, _>>()?;
-    let first = words.first().ok_or(UsageError::NoCommand)?;
-    match first.as_str() {
-        "--help" => return Ok(Invocation::Help),
-        "--version" => return Ok(Invocation::Version),
-        option if option.starts_with('-') => return Err(UsageError::UnknownOption(option.to_owned())),
-        _ => {}
+    let words = words.into_iter().map(text).collect::<Result<Vec<_>, _>>()?;
+    if words.is_empty() {
+        return Err(UsageError::NoCommand);
     }
-    let address =
-        if is_address(first) { control_addr(&words.remove(0))? } else { default_addr(environment)? };
-    Ok(Invocation::Send { address, command: command(&words)? })
+    let mut words = words.into_iter().peekable();
+    let (mut address, mut form) = (None, None);
+    loop {
+        if let Some(option) = words.next_if(|word| word.starts_with('-')) {
+            match read_option(&option, &mut words)? {
+                Given::Invocation(invocation) => return Ok(invocation),
+                Given::Form(given) if form.is_some_and(|form| form != given) => {
+                    return Err(UsageError::TwoForms);
+                }
+                Given::Form(given) => form = Some(given),
+            }
+        } else if let Some(word) = words.next_if(|word| address.is_none() && ControlAddr::is_meant_by(word)) {
+            address = Some(ControlAddr::parse(&word)?);
+        } else {
+            break;
+        }
+    }
+    let explicit = address.is_some();
+    let address = address.map_or_else(|| ControlAddr::from_environment(environment), Ok)?;
+    let words: Vec<String> = words.collect();
+    match form {
+        None if words.is_empty() && explicit => Ok(Invocation::Script { address }),
+        None if words.first().is_some_and(|word| word == TOP) => match words.get(1) {
+            None => Ok(Invocation::Top { address }),
+            Some(word) => Err(UsageError::TopWithWords(word.clone())),
+        },
+        None => Ok(Invocation::Send { address, command: command(&words)? }),
+        Some(form) => {
+            let command = command(&words)?;
+            let subject = Subject::of(&command).map_err(|error| UsageError::Subject { form, error })?;
+            Ok(Invocation::Report { address, subject, form })
+        }
+    }
 }
 
 fn text(word: OsString) -> Result<String, UsageError> {
     word.into_string().map_err(|word| UsageError::NotText { word })
 }
 
-/// A command may stand in one word with blanks, and then have colons and slashes of its own.
-fn is_address(word: &str) -> bool {
-    word.starts_with('/') || (word.contains([':', '/']) && !word.contains([' ', '\t']))
+/// What an option says.
+enum Given {
+    Invocation(Invocation),
+    Form(Form),
 }
 
-fn default_addr(environment: Option<OsString>) -> Result<ControlAddr, UsageError> {
-    match environment.filter(|value| !value.is_empty()) {
-        None => Ok(ControlAddr::Unix(DEFAULT_CONTROL.into())),
-        Some(value) => control_addr(&text(value)?).map_err(UsageError::Environment),
+fn read_option(word: &str, rest: &mut impl Iterator<Item = String>) -> Result<Given, UsageError> {
+    let (name, value) = match word.split_once('=') {
+        Some((name, value)) => (name, Some(value.to_owned())),
+        None => (word, None),
+    };
+    let row = options::find(name).ok_or_else(|| UsageError::UnknownOption(word.to_owned()))?;
+    if row.value.is_none() && value.is_some() {
+        return Err(UsageError::SuperfluousValue(row.name));
     }
+    Ok(match row.flag {
+        Flag::Help => Given::Invocation(Invocation::Help),
+        Flag::Version => Given::Invocation(Invocation::Version),
+        Flag::Json => Given::Form(Form::Json),
+        Flag::Table => Given::Form(Form::Table),
+        Flag::Generate => {
+            let missing = || UsageError::MissingValue { name: row.name, expected: generate::names() };
+            let word = value.or_else(|| rest.next()).ok_or_else(missing)?;
+            match generate::find(&word) {
+                Some(kind) => Given::Invocation(Invocation::Generate(kind)),
+                None => return Err(UsageError::UnknownKind { word, expected: generate::names() }),
+            }
+        }
+    })
 }
 
-fn control_addr(word: &str) -> Result<ControlAddr, AddrError> {
-    Ok(match word.parse::<ListenAddr>()?.place().clone() {
-        // What pen calls a bare port, in $PEN_CONTROL only.
-        ListenPlace::Inet { host: None, port } => ControlAddr::Inet { host: "127.0.0.1".parse()?, port },
-        ListenPlace::Inet { host: Some(host), port } => ControlAddr::Inet { host, port },
-        ListenPlace::Unix(path) => ControlAddr::Unix(path),
-    })
+fn known_options() -> String {
+    options::OPTIONS.iter().map(|row| row.name).collect::<Vec<_>>().join(", ")
 }
 
 fn command(words: &[String]) -> Result<String, UsageError> {
@@ -110,109 +156,21 @@ fn command(words: &[String]) -> Result<String, UsageError> {
     if command.trim().is_empty() {
         return Err(UsageError::NoCommand);
     }
-    if command.contains(['\n', '\r']) {
-        return Err(UsageError::LineBreak);
-    }
-    if command.len() > MAX_LINE {
-        return Err(UsageError::TooLong(command.len()));
-    }
+    check(&command)?;
     Ok(command)
 }
 
-#[cfg(test)]
-mod tests {
-    use std::os::unix::ffi::OsStringExt;
-
-    use super::*;
-
-    fn run(words: &[&str], environment: Option<&str>) -> Result<Invocation, UsageError> {
-        parse(words.iter().map(OsString::from), environment.map(OsString::from))
+/// Whether a command can be sent: it is one line, and not too long.
+pub fn check(command: &str) -> Result<(), CommandError> {
+    if command.contains(['\n', '\r']) {
+        return Err(CommandError::LineBreak);
     }
-
-    fn sent(words: &[&str], environment: Option<&str>) -> (ControlAddr, String) {
-        match run(words, environment) {
-            Ok(Invocation::Send { address, command }) => (address, command),
-            other => panic!("{words:?}: {other:?}"),
-        }
+    if command.len() > MAX_LINE {
+        return Err(CommandError::TooLong(command.len()));
     }
-
-    fn inet(host: &str, port: u16) -> ControlAddr {
-        ControlAddr::Inet { host: host.parse().unwrap(), port: Port::Number(port) }
-    }
-
-    fn unix(path: &str) -> ControlAddr {
-        ControlAddr::Unix(path.into())
-    }
-
-    #[test]
-    fn a_first_word_with_a_colon_or_a_slash_is_the_address() {
-        assert_eq!(sent(&["www:8888", "mode"], None), (inet("www", 8888), "mode".into()));
-        assert_eq!(sent(&["::1:8888", "mode"], None), (inet("::1", 8888), "mode".into()));
-        assert_eq!(sent(&["[::1]:8888", "mode"], None), (inet("::1", 8888), "mode".into()));
-        assert_eq!(sent(&["/run/a b", "mode"], None), (unix("/run/a b"), "mode".into()));
-        assert_eq!(sent(&["/run/x", "mode"], Some("www:1")), (unix("/run/x"), "mode".into()));
-    }
-
-    #[test]
-    fn without_an_address_the_environment_names_it() {
-        assert_eq!(sent(&["mode"], Some("www:8888")), (inet("www", 8888), "mode".into()));
-        assert_eq!(sent(&["mode"], Some("8888")), (inet("127.0.0.1", 8888), "mode".into()));
-        assert_eq!(sent(&["mode"], Some("")), (unix(DEFAULT_CONTROL), "mode".into()));
-        assert_eq!(sent(&["mode"], None), (unix(DEFAULT_CONTROL), "mode".into()));
-    }
-
-    #[test]
-    fn words_are_joined_by_blanks() {
-        assert_eq!(sent(&["www:1", "server", "0", "address", "::1"], None).1, "server 0 address ::1");
-        assert_eq!(
-            sent(&["server 0 address ::1"], None),
-            (unix(DEFAULT_CONTROL), "server 0 address ::1".into())
-        );
-        assert_eq!(sent(&["www:1", "close", "--help"], None).1, "close --help");
-    }
-
-    #[test]
-    fn help_and_version_come_first() {
-        assert_eq!(run(&["--help"], None), Ok(Invocation::Help));
-        assert_eq!(run(&["--version", "x"], None), Ok(Invocation::Version));
-    }
-
-    #[test]
-    fn every_wrong_command_line_is_explained() {
-        let long = "x".repeat(MAX_LINE + 1);
-        for (words, environment, error) in [
-            (&[][..], None, "no command"),
-            (&["www:1"], None, "no command"),
-            (&["www:1", "", " "], None, "no command"),
-            (&["-x"], None, "unknown option '-x': --help and --version are known"),
-            (&["www:1", "a\nb"], None, "the command contains a line break: one command is sent at a time"),
-            (&["a\r"], None, "the command contains a line break: one command is sent at a time"),
-            (&[&*long], None, "the command has 4096 bytes: 4095 are the most"),
-            (
-                &["www:99999", "mode"],
-                None,
-                "bad port '99999' in 'www:99999': a number from 0 to 65535 or a service name is expected",
-            ),
-            (
-                &["a/b", "mode"],
-                None,
-                "bad port 'a/b': a number from 0 to 65535 or a service name is expected",
-            ),
-            (
-                &["mode"],
-                Some("www:"),
-                "$PEN_CONTROL: bad port '' in 'www:': a number from 0 to 65535 or a service name is expected",
-            ),
-        ] {
-            assert_eq!(run(words, environment).unwrap_err().to_string(), error);
-        }
-        let error = parse([OsString::from_vec(b"a\xff".to_vec())], None).unwrap_err();
-        assert_eq!(error.to_string(), "\"a\\xFF\" is not UTF-8 text");
-    }
-
-    #[test]
-    fn the_longest_command_is_sent() {
-        let longest = "x".repeat(MAX_LINE);
-        assert_eq!(sent(&[&longest], None).1, longest);
-    }
+    Ok(())
 }
+
+#[cfg(test)]
+#[path = "args_tests.rs"]
+mod tests;

@@ -10,7 +10,7 @@ use common::reason;
 use dns_lookup::{AddrInfoHints, SockType};
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::args::ControlAddr;
+use crate::address::ControlAddr;
 
 /// How long one address may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -18,6 +18,17 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "Appends an entry to access list N; the first entry that matches decides",
+        details: "\
+            ADDR is an IPv4 or IPv6 address, alone or with the length of a prefix; or an IPv4 address \
+            and a mask in dotted form. Lists have the numbers 0 to 9, and all services share them.\n\
+            When no entry matches, the answer is the opposite of the last entry; an empty list permits \
+            everybody. Clients of Unix sockets pass every list. IPv4 clients that arrive over IPv6 count \
+            as IPv4 ones.\n\
+            All doors and all servers begin with list 0, so that an entry in it concerns clients, \
+            control port, status pages and servers alike: use lists 1 to 9 for what concerns one of \
+            them.\n\
+            `no acl N` empties list N. In one reading of a file the first line for list N does that by \
+            itself, so that reading a file again doubles nothing.",
     },
     Row {
         name: "client_acl",
@@ -26,6 +37,9 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "The access list that clients must pass (0)",
+        details: "\
+            A client that does not pass goes to the `abuse` server, or is closed. Connections that are \
+            open are not concerned.",
     },
     Row {
         name: "control_acl",
@@ -34,6 +48,9 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "The access list of the control port; while it is empty, only this host may use it (0)",
+        details: "\
+            As soon as the list has an entry it decides for all addresses, this host's included: permit \
+            those, too. Users of a control socket always pass; the rights of the file decide about them.",
     },
     Row {
         name: "web_acl",
@@ -42,6 +59,9 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "The access list of the status pages (0)",
+        details: "\
+            Readers that do not pass are refused. An empty list lets everybody read who can reach the \
+            address of `web`.",
     },
 ];
 

@@ -15,6 +15,9 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Answers as a tiny web server instead of forwarding (off)",
+        details: "\
+            Every request is answered with status 200 and a line that names the listener. It takes the \
+            place of web servers that are not there yet, in tests and demonstrations.",
     },
     Row {
         name: "keepalive",
@@ -23,6 +26,9 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Has the system probe idle connections for peers that vanished (off)",
+        details: "\
+            It concerns connections that are accepted from then on. How often the system probes is its \
+            own setting (net.ipv4.tcp_keepalive_time and its neighbours on Linux).",
     },
     Row {
         name: "listen",
@@ -31,6 +37,14 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Tells the listening addresses, or replaces them",
+        details: "\
+            An address is a port (on all IPv4 addresses), `HOST:PORT`, `[ADDRESS]:PORT` for IPv6, or the \
+            path of a Unix socket. `:::PORT` takes IPv6 clients, and IPv4 ones as well unless another \
+            address of the service does. Port 0 takes a free port, which the answer tells.\n\
+            The new addresses are opened first. If one of them cannot be, all stays as it was; otherwise \
+            those that stay are kept, and the others closed after all clients in their queues were \
+            accepted. Open connections are not concerned. A port below 1024 can be opened later only by \
+            a pen that began on one.",
     },
     Row {
         name: "source",
@@ -43,6 +57,9 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Local address of connections to servers (the system's choice)",
+        details: "\
+            Servers see connections from this address. It must be one of this host's. Servers of the \
+            other address family are not concerned.",
     },
     Row {
         name: "tcp_fastclose",
@@ -51,6 +68,10 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Ends a connection when the server (up), the client (down) or either closes (off)",
+        details: "\
+            Normally one side may go on sending after the other has finished, and the connection ends \
+            when both have. With this it ends at once when that side has finished and what it had sent \
+            is delivered; what was still on its way to it is dropped.",
     },
     Row {
         name: "tcp_nodelay",
@@ -59,6 +80,9 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Sends small packets at once (on)",
+        details: "\
+            Off, the system may hold small packets back for a moment to send fewer of them. It concerns \
+            connections that are accepted from then on.",
     },
 ];
 

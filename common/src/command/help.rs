@@ -18,6 +18,12 @@ impl Row {
             Some(negated) => format!("{}\n{negated}", self.usage()),
             None => self.usage(),
         };
+        let details: String = self.details.lines().map(paragraph).collect();
+        let details = if details.is_empty() { details } else { format!("\n{details}\n") };
+        let range = match self.range() {
+            Some(range) => format!("{} to {}; ", range.start(), range.end()),
+            None => String::new(),
+        };
         let scope = match self.scope {
             Scope::Process => "the whole process",
             Scope::Service => "one service",
@@ -26,8 +32,23 @@ impl Row {
             When::Live => "at any time",
             When::AtStart => "only at start",
         };
-        format!("{forms}\n    {}\n    (for {scope}, {effect})\n", self.about)
+        format!("{forms}\n    {}\n{details}    ({range}for {scope}, {effect})\n", self.about)
     }
+}
+
+/// A paragraph of details in lines that fit a terminal; an item of a list hangs.
+fn paragraph(text: &str) -> String {
+    const WIDTH: usize = 78;
+    let hanging = if text.starts_with("* ") { "      " } else { "    " };
+    let text = text.replace('`', "'");
+    let mut lines = vec!["   ".to_owned()];
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.len() + 1 + word.len() <= WIDTH => line.extend([" ", word]),
+            _ => lines.push(format!("{hanging}{word}")),
+        }
+    }
+    lines.join("\n") + "\n"
 }
 
 /// `usage  about` in two columns; of several forms, each has a line, and so has one that is too long.
@@ -63,11 +84,24 @@ mod tests {
     #[test]
     fn help_on_a_command_shows_its_forms_and_what_it_does() {
         let help = |name| Row::find(name).unwrap().help();
-        assert_eq!(
-            help("blacklist"),
-            "blacklist [T]\n    Seconds that a failed server is left alone (30)\n    (for one service, at any time)\n"
-        );
+        assert_eq!(help("pid"), "pid\n    Tells the process id\n    (for the whole process, at any time)\n");
+        assert!(help("backlog").ends_with("\n    (50 to 65535; for one service, at any time)\n"));
         assert!(help("acl").starts_with("acl N permit|deny ADDR[/LEN] [MASK]\nno acl N\n    "));
         assert!(help("threads").ends_with("(for the whole process, only at start)\n"));
+    }
+
+    #[test]
+    fn details_are_wrapped_and_items_hang() {
+        let words = "word ".repeat(20);
+        let text = paragraph(&format!("* html: `{}", words.trim_end()));
+        assert!(text.starts_with("    * html: 'word word"), "{text}");
+        assert_eq!(text.lines().nth(1).map(|line| &line[..10]), Some("      word"));
+        for row in FAMILIES.iter().flat_map(|family| family.rows) {
+            assert!(
+                row.help().lines().all(|line| line.len() <= 110 && line.trim_end() == line),
+                "{}",
+                row.help()
+            );
+        }
     }
 }

@@ -14,6 +14,8 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "Ends connection N",
+        details: "\
+            Both sides see an ordinary close. The numbers are those that `connections` lists.",
     },
     Row {
         name: "connection",
@@ -24,6 +26,11 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "Tells the state of connection N",
+        details: "\
+            Five lines tell its state, its file descriptors towards client and server (`downfd`, \
+            `upfd`), the numbers of client and server, and the bytes that wait to be written (`pend`). \
+            The state is 0 for unused, 1 for connecting, 2 for connected, plus 4 when the server and 8 \
+            when the client has finished sending.",
     },
     Row {
         name: "connections",
@@ -32,6 +39,11 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Lists the open connections, a line each",
+        details: "\
+            A line is `N client A index I server S state W downfd F upfd F down D up U age T`: its \
+            number, the client's address and number, the slot of the server (-1: none yet), its state in \
+            words, the file descriptors, the bytes that wait to be written to client and server, and its \
+            age in seconds.",
     },
     Row {
         name: "control",
@@ -40,6 +52,8 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "Tells the control address",
+        details: "\
+            It is told as `-C` was given, with the port that was taken where that was 0.",
     },
     Row {
         name: "pid",
@@ -48,6 +62,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "Tells the process id",
+        details: "",
     },
     Row {
         name: "recent",
@@ -58,6 +73,9 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Lists the clients of the last T seconds, a line each (300)",
+        details: "\
+            A line is `ADDR connects C sx S rx R`: the client, its connections so far, and the bytes \
+            sent to it and received from it. Clients that the table has forgotten are missing.",
     },
     Row {
         name: "socket",
@@ -68,6 +86,9 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "Tells which connection file descriptor F belongs to",
+        details: "\
+            The answer is `Socket F belongs to connection C`, where C is -1 when there is none. It \
+            translates what lsof(8), ss(8) and strace(1) show.",
     },
     Row {
         name: "status",
@@ -76,6 +97,13 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "Tells everything, as a web page, for programs or for a terminal (html)",
+        details: "\
+            * html: a page without outside references, for `penctl status > index.html`; it is also \
+            written to the `web_stats` file if there is one\n\
+            * json: the same numbers for programs; fields are only ever added\n\
+            * text: the same numbers for a terminal\n\
+            * prometheus: the same numbers, but for clients and connections, in Prometheus's exposition \
+            format",
     },
 ];
 

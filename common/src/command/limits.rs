@@ -12,6 +12,9 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Connections that may wait in the system's queue of a listener (500)",
+        details: "\
+            The system has a limit of its own (net.core.somaxconn on Linux). When the queue is full, \
+            clients try again after a second or more.",
     },
     Row {
         name: "clients_max",
@@ -20,6 +23,10 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Clients that are remembered; can only grow (2048)",
+        details: "\
+            When the table is full, the client that was away longest is forgotten, and chooses a server \
+            anew when it comes back. While pen runs a smaller number changes nothing; the answer is the \
+            number in force.",
     },
     Row {
         name: "conn_max",
@@ -28,6 +35,11 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Simultaneous connections; can only grow (500)",
+        details: "\
+            Further clients wait in the system's queue (`backlog`) until there is room. A connection \
+            takes two file descriptors; pen raises its own limit as far as it may, and warns when that \
+            does not suffice. While pen runs a smaller number changes nothing; the answer is the number \
+            in force.",
     },
     Row {
         name: "idle_timeout",
@@ -36,6 +48,9 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Seconds of silence after which a connection is closed; 0: never (0)",
+        details: "\
+            Bytes in either direction count. Half-closed connections are closed too. Without this a \
+            silent connection stays for ever; `keepalive` finds peers that vanished.",
     },
     Row {
         name: "idlers",
@@ -44,6 +59,9 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Idle connections to the servers that are kept open, for no client (0)",
+        details: "\
+            They go to the servers in turn, lost ones are replaced, and clients never get them: they \
+            keep servers and what lies between awake. The answer is `Idlers: HAVE/WANTED`.",
     },
     Row {
         name: "multi_accept",
@@ -52,6 +70,9 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Most connections accepted at one go (100)",
+        details: "\
+            A thread that accepted so many connections from one listener looks after other work first. \
+            There is hardly ever a reason to change it.",
     },
     Row {
         name: "pending_max",
@@ -60,6 +81,9 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Connections to servers in the making at one time (100)",
+        details: "\
+            Further clients wait in the system's queue. Raise it when servers are far away: 100 at a \
+            time that take 50 ms each are 2,000 new connections a second at most.",
     },
     Row {
         name: "timeout",
@@ -68,6 +92,9 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Seconds that a server has to accept a connection (5)",
+        details: "\
+            A server that takes longer has failed: it is blacklisted, and the next one is tried. It is \
+            also how long a slow peer has to take the rest of what a broken connection had delivered.",
     },
     Row {
         name: "tracking",
@@ -76,5 +103,9 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Seconds after which an absent client is forgotten; 0: never (0)",
+        details: "\
+            A client that comes back in time goes to the server that it used last. The time begins when \
+            its last connection ends. 0: it is remembered as long as there is room in the table \
+            (`clients_max`).",
     },
 ];

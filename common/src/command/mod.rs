@@ -11,6 +11,7 @@ mod help;
 mod inspect;
 mod later;
 mod limits;
+mod manual;
 mod parse;
 mod process;
 mod selection;
@@ -20,6 +21,7 @@ mod typed;
 mod words;
 
 pub use help::help;
+pub use manual::manual;
 pub use parse::{CommandError, parse};
 pub use typed::*;
 
@@ -40,6 +42,9 @@ pub struct Row {
     pub when: When,
     /// What it does, on one line; the default value of a setting in parentheses.
     pub about: &'static str,
+    /// What an admin needs to know beyond that: paragraphs, a line each. A line `* TERM: TEXT` is an item of a list, and
+    /// words in backquotes are meant literally.
+    pub details: &'static str,
 }
 
 /// What a command speaks of.
@@ -126,6 +131,22 @@ impl Row {
             Form::Number(..) | Form::Plain(_) => return None,
         };
         Some(format!("no {} {args}", self.name).trim_end().to_owned())
+    }
+
+    /// What it does, without the default, and the default.
+    fn about_and_default(&self) -> (&'static str, Option<&'static str>) {
+        match self.about.strip_suffix(')').and_then(|about| about.rsplit_once(" (")) {
+            Some((about, default)) => (about, Some(default)),
+            None => (self.about, None),
+        }
+    }
+
+    /// The least and the greatest value of a number.
+    fn range(&self) -> Option<&RangeInclusive<u32>> {
+        match &self.form {
+            Form::Number(_, range) => Some(range),
+            _ => None,
+        }
     }
 }
 

@@ -15,6 +15,9 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "Leaves a core dump on a fatal error (off)",
+        details: "\
+            A fatal error is a defect in pen, or a start that failed. Without it pen ends with an exit \
+            status and a message.",
     },
     Row {
         name: "ascii",
@@ -23,6 +26,8 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "Traffic dumps are text rather than hexadecimal (off)",
+        details: "\
+            It concerns what `debug 3` and more dump.",
     },
     Row {
         name: "debug",
@@ -31,6 +36,12 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "How much is told for diagnosis; from 3 on, traffic too (0)",
+        details: "\
+            * 0: what an operator wants to know\n\
+            * 1: also each failure of a server that is left alone already, each client that no server \
+            could take, each connection that was idle too long\n\
+            * 3: also the traffic, with passwords and all; for finding errors in protocols, not for \
+            every day",
     },
     Row {
         name: "exit",
@@ -39,6 +50,9 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "Ends pen; needs the option -X",
+        details: "\
+            It ends pen as the signal TERM does. Without the option it answers `Exit is not enabled; \
+            restart with -X flag`.",
     },
     Row {
         name: "help",
@@ -47,6 +61,7 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "Explains a command, or lists them all",
+        details: "",
     },
     Row {
         name: "include",
@@ -55,6 +70,10 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "Runs the commands of a file, all of them or none",
+        details: "\
+            Files may include each other up to 8 deep. A relative path begins in the directory that pen \
+            was started in. On a TCP control port it is refused, because any local user may be the peer \
+            there; a control socket will do.",
     },
     Row {
         name: "log",
@@ -63,6 +82,11 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Where requests are logged: a file, or a penlogd (nowhere)",
+        details: "\
+            Each time that a client speaks after the server did, a line is written: `CLIENT UNIXTIME \
+            SERVER REQUEST`, where REQUEST is the first line of what it said, at most 100 bytes. HUP \
+            opens the file again, for logrotate(8). The file must belong to pen's user, if it exists. \
+            Forwarding never waits for it.",
     },
     Row {
         name: "resolve",
@@ -71,6 +95,10 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "Seconds until servers' names are looked up again; 0: only at start and on HUP (0)",
+        details: "\
+            A server whose address is no longer among those of its name moves to the first one, in its \
+            slot and with its counters. A look-up that fails leaves the address as it was, and says so \
+            in the log. Forwarding never waits for it.",
     },
     Row {
         name: "shutdown_timeout",
@@ -79,6 +107,9 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "Seconds that connections have to end when pen is told to (0)",
+        details: "\
+            After TERM, INT or `exit` pen accepts no more clients, and waits so long for connections to \
+            end by themselves; then it closes them. A second signal ends the wait.",
     },
     Row {
         name: "threads",
@@ -87,6 +118,9 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::AtStart,
         about: "Threads that carry traffic; auto: as many as cores (auto)",
+        details: "\
+            It can stand on the command line and in the `-F` file; a running pen only tells it. With few \
+            file descriptors allowed, `auto` takes fewer: one for 64 descriptors.",
     },
     Row {
         name: "web",
@@ -99,6 +133,14 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "Where status pages are served over http; a bare port: to this host (nowhere)",
+        details: "\
+            Nothing can be changed there, and the control port is not needed for it. `web_acl` says who \
+            may read.\n\
+            * /: a page with live numbers\n\
+            * /status.json: what `status json` answers\n\
+            * /metrics: what `status prometheus` answers\n\
+            * /healthz: 200 while pen is well\n\
+            * /healthz/NAME: 200 when the service NAME has a usable server, else 503",
     },
     Row {
         name: "web_stats",
@@ -111,6 +153,9 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "The file that status pages are written to (none)",
+        details: "\
+            The page is written on the signal USR1, and each time that somebody asks for `status`. The \
+            file must belong to pen's user, if it exists; a new one replaces it as a whole.",
     },
     Row {
         name: "write",
@@ -119,6 +164,11 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "Writes the configuration as commands, to a file or the one of -F",
+        details: "\
+            A new file takes the place of the old one in one step, so that it is always whole. What pen \
+            is set to now can be had again with it, after a restart or a HUP. What only the command line \
+            can say (`-C`, `-p`, `-u` and so on, and the listening address) stands in a comment at its \
+            head.",
     },
 ];
 
@@ -132,7 +182,7 @@ pub(super) static IGNORED: &[Row] = &[
 ];
 
 const fn ignored(name: &'static str, about: &'static str) -> Row {
-    Row { name, args: "", form: Form::Ignored, scope: Scope::Process, when: When::Live, about }
+    Row { name, args: "", form: Form::Ignored, scope: Scope::Process, when: When::Live, about, details: "" }
 }
 
 fn help(words: &mut Words<'_>) -> Result<Command, Problem> {

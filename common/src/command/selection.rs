@@ -11,6 +11,11 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Chooses by a hash of the client's address (off)",
+        details: "\
+            The same client goes to the same server wherever and whenever it comes, also through another \
+            pen that has the same servers. A server that is removed moves its own clients only. With \
+            `roundrobin` the client's port counts too, so that connections of one client are spread.\n\
+            It decides about clients that are not known yet: a known one goes to its last server.",
     },
     Row {
         name: "hash_only",
@@ -19,6 +24,9 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Every connection goes by the hash of the address, nothing is remembered (off)",
+        details: "\
+            The client table is not used at all: no client is remembered, and there is no limit to how \
+            many there can be.",
     },
     Row {
         name: "mode",
@@ -27,6 +35,9 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Tells the modes of selection on one line",
+        details: "\
+            The answer is `no hash no roundrobin no stubborn no weight no prio`, without the `no` before \
+            those that are on.",
     },
     Row {
         name: "prio",
@@ -35,6 +46,10 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Chooses the server of the lowest prio number (off)",
+        details: "\
+            Of servers that have the same number the lowest slot is chosen, so this is for one main \
+            server and its stand-ins. It goes before `weight` and `hash`. A known client goes to its \
+            last server all the same, unless `roundrobin` is on.",
     },
     Row {
         name: "roundrobin",
@@ -43,6 +58,9 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Chooses in turn for every connection, without regard to the client's last server (off)",
+        details: "\
+            All threads share one turn, which begins at slot 0. Clients are still counted and listed by \
+            `recent`, but do not stay with a server.",
     },
     Row {
         name: "stubborn",
@@ -51,6 +69,9 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Closes the connection when its first choice fails, without trying another server (off)",
+        details: "\
+            Not even the emergency server is tried. This is for servers that must not stand in for each \
+            other.",
     },
     Row {
         name: "weight",
@@ -59,5 +80,9 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Chooses the server with the fewest connections for its weight (off)",
+        details: "\
+            A server of weight 2 gets twice as many connections as one of weight 1. A server of weight 0 \
+            gets none, but when all have weight 0 they count as 1. It goes before `hash`, and after \
+            `prio`. A known client goes to its last server all the same, unless `roundrobin` is on.",
     },
 ];

@@ -17,6 +17,10 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Server for clients that client_acl refuses (none: they are closed)",
+        details: "\
+            It is used for these clients alone, and never blacklisted. When it cannot be reached either, \
+            the client is closed: there is no other server for it.\n\
+            Without a port it has the service's listening port. Of a name the first address is taken.",
     },
     Row {
         name: "blacklist",
@@ -25,6 +29,11 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Seconds that a failed server is left alone (30)",
+        details: "\
+            A connect that is refused, unreachable, reset or too slow (`timeout`) takes the server out \
+            of the selection for so long. A connect that was under way and still succeeds ends that \
+            early. 0: servers are not left alone at all.\n\
+            `server N blacklist T` does it to one server by hand.",
     },
     Row {
         name: "emergency",
@@ -37,6 +46,11 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Server for clients that no regular server can take (none: they are closed)",
+        details: "\
+            It is tried when all servers are blacklisted, full, or closed to the client, and when all \
+            have failed: a page that says sorry, most often. It is never blacklisted, and clients do not \
+            stay with it. A `stubborn` service does not use it.\n\
+            Without a port it has the service's listening port. Of a name the first address is taken.",
     },
     Row {
         name: "server",
@@ -49,6 +63,26 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Changes or creates the server in slot N; address 0.0.0.0 empties the slot",
+        details: "\
+            Each attribute may be given once, in any order; what is not given stays as it is, or has the \
+            value 0 in a new server. Slots are numbered from 0 to 9999; to create slot 7 where there are \
+            three servers leaves 3 to 6 empty.\n\
+            * name NAME: a name for people and status pages: letters, digits, `-`, `.`, `_` and `*`\n\
+            * acl A: the access list that its clients must pass\n\
+            * address A: a host name, an address (IPv6 without brackets), or the path of a Unix socket; \
+            `0.0.0.0` empties the slot\n\
+            * port P: a number or the name of a TCP service; a new server without it has the service's \
+            listening port, so in a file `listen` comes before\n\
+            * max M: connections that it takes from clients that are new to it; 0: no limit\n\
+            * hard H: connections that it takes from clients whose last server it was; 0: the same as \
+            max\n\
+            * blacklist T: leave it alone for T seconds from now on, whatever succeeds meanwhile; 0 ends \
+            that, and a blacklisting after a failure\n\
+            * weight W: its share in `weight` mode\n\
+            * prio P: its rank in `prio` mode, the lowest first\n\
+            Another address or port makes it another server: counters, clients and blacklisting of the \
+            old one do not pass to it. Connections that are open stay where they are, also those of a \
+            server that `no server N` removes.",
     },
     Row {
         name: "servers",
@@ -57,6 +91,11 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Lists the servers, a line each",
+        details: "\
+            A line is `N addr A port P conn C max M hard H weight W prio P sx S rx R`: the slot, where \
+            the server is, its connections (with those in the making), its limits, weight and priority, \
+            and the bytes sent to it and received from it so far. Empty slots have the address 0.0.0.0 \
+            and port 0.",
     },
 ];
 

@@ -19,6 +19,17 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "Adds a service; in a file, what follows speaks of it; or runs a command for it",
+        details: "\
+            A service has its own listeners, servers, clients, modes and limits. The command line's is \
+            called `default`. Names are at most 64 letters, digits, `-`, `.` and `_`.\n\
+            Without a command it adds the service, unless it is there, and in a file everything that \
+            follows speaks of this service, up to the next `service` line; `service default` goes back. \
+            Each file begins with `default`, an included one too, and after an included file the \
+            including one goes on where it was.\n\
+            With a command, that command alone speaks of the service, which must exist; but `service \
+            NAME listen ADDR` adds it.\n\
+            `no service NAME` removes it: its listeners close, connections that are open go on until \
+            they end. Connections of other services are never concerned.",
     },
     Row {
         name: "services",
@@ -27,6 +38,10 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "Lists the services, a line each",
+        details: "\
+            A line is `NAME state W servers N usable U conn C max M listen ADDR...`: its name, `up` or \
+            `draining` (removed, but with open connections), its servers, how many of them clients can \
+            get, its connections and their limit, and where it listens.",
     },
 ];
 

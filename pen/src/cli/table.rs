@@ -1,4 +1,4 @@
-//! Every option of pen, a row each. Parsing and `--help` come from this table.
+//! Every option of pen, a row each. Parsing, `--help` and the manual page come from this table.
 
 /// Options under one heading of `--help`.
 pub struct Group {
@@ -53,6 +53,7 @@ pub enum Own {
     Foreground,
     EnableExit,
     Check,
+    Generate,
     Help,
     Version,
 }
@@ -75,8 +76,9 @@ pub const GROUPS: &[Group] = &[
         flag('d', "debug", Kind::DebugLevel, "more diagnostics; -ddd also dumps the traffic"),
         flag('a', "ascii", Kind::Command("ascii"), "dump the traffic as text rather than hex"),
         long_only("check", Kind::Own(Own::Check), "say what is wrong or ok, opening nothing, and exit"),
-        long_only("help", Kind::Own(Own::Help), "this text"),
-        long_only("version", Kind::Own(Own::Version), "the version of pen"),
+        long_value("generate", "KIND", Kind::Own(Own::Generate), "print the manual page (KIND man)"),
+        long_only("help", Kind::Own(Own::Help), "list the options"),
+        long_only("version", Kind::Own(Own::Version), "tell the version"),
     ]},
     Group { title: "Selecting a server", rows: &[
         flag('r', "round-robin", Kind::Command("roundrobin"), "in turn: clients are not tied to a server"),
@@ -142,6 +144,10 @@ const fn value(
 
 const fn short_only(short: char, value: Option<&'static str>, kind: Kind, about: &'static str) -> OptionRow {
     OptionRow { short: Some(short), long: None, value, kind, about }
+}
+
+const fn long_value(long: &'static str, value: &'static str, kind: Kind, about: &'static str) -> OptionRow {
+    OptionRow { short: None, long: Some(long), value: Some(value), kind, about }
 }
 
 const fn long_only(long: &'static str, kind: Kind, about: &'static str) -> OptionRow {

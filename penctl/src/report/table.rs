@@ -1,0 +1,248 @@
+//! Parts of the status as tables, for people.
+
+use common::escape::Line;
+use common::status::{
+    Bytes, ClientStatus, ConnectionStatus, Seconds, ServerState, ServiceStatus, Snapshot, all_servers, modes,
+    place,
+};
+
+use super::grid::Grid;
+use super::{NoService, Part, Subject, is_recent};
+
+/// Renders a part, at most so wide if there is a limit.
+pub fn render(snapshot: &Snapshot, subject: &Subject, width: Option<usize>) -> Result<String, NoService> {
+    Ok(match subject.part {
+        Part::Status => whole(snapshot, width),
+        Part::Services => services(snapshot).draw(width),
+        Part::Servers => servers(service(snapshot, subject)?).draw(width),
+        Part::Connections => connections(&service(snapshot, subject)?.open_connections).draw(width),
+        Part::Recent(seconds) => {
+            let clients = service(snapshot, subject)?.clients.iter();
+            let recent: Vec<_> = clients.filter(|client| is_recent(client.age, seconds)).collect();
+            self::clients(&recent).draw(width)
+        }
+    })
+}
+
+fn service<'a>(snapshot: &'a Snapshot, subject: &Subject) -> Result<&'a ServiceStatus, NoService> {
+    let mut there = snapshot.services.iter().filter(|service| !service.draining);
+    there.clone().find(|service| service.name == subject.service()).ok_or_else(|| NoService {
+        name: subject.service().to_owned(),
+        there: there.by_ref().map(|service| service.name.clone()).collect(),
+    })
+}
+
+fn whole(snapshot: &Snapshot, width: Option<usize>) -> String {
+    let Snapshot { version, pid, uptime, .. } = snapshot;
+    let mut text = format!("pen {}, process {pid}, up {}\n", Line(version), Seconds(*uptime));
+    let mut add = |title: &str, grid: Grid| text += &format!("\n{title}\n{}", grid.draw(width));
+    add("Services", services(snapshot));
+    for service in &snapshot.services {
+        let of = |what: &str| format!("{what} of {}", Line(&service.name));
+        add(&of("Servers"), servers(service));
+        add(&of("Clients"), clients(&service.clients.iter().collect::<Vec<_>>()));
+        add(&of("Connections"), connections(&service.open_connections));
+    }
+    text
+}
+
+fn services(snapshot: &Snapshot) -> Grid {
+    let services = || snapshot.services.iter();
+    Grid::default()
+        .words("service", services().map(|service| &service.name))
+        .words("state", services().map(|service| if service.draining { "draining" } else { "up" }))
+        .words("listens on", services().map(|service| service.listen.join(" ")))
+        .words("modes", services().map(modes))
+        .numbers("servers", services().map(filled))
+        .numbers("usable", services().map(ServiceStatus::usable_servers))
+        .numbers("clients", services().map(|service| service.clients.len()))
+        .numbers("conn", services().map(|service| service.connections))
+        .numbers("max", services().map(|service| service.limits.conn_max))
+        .numbers("accepted", services().map(|service| service.accepted))
+        .numbers("refused", services().map(|service| service.refused))
+        .unless_void()
+        .numbers("unserved", services().map(|service| service.unserved))
+        .unless_void()
+        .numbers("shortages", services().map(|service| service.shortages))
+        .unless_void()
+}
+
+fn filled(service: &ServiceStatus) -> usize {
+    service.servers.iter().filter(|server| server.state != ServerState::Empty).count()
+}
+
+fn servers(service: &ServiceStatus) -> Grid {
+    let (slots, servers): (Vec<_>, Vec<_>) = all_servers(service).unzip();
+    let servers = || servers.iter();
+    Grid::default()
+        .words("slot", slots.iter())
+        .words("name", servers().map(|server| server.name.as_deref().unwrap_or_default()))
+        .unless_void()
+        .words("address", servers().map(|server| place(server)))
+        .words("state", servers().map(|server| server.state))
+        .numbers("conn", servers().map(|server| server.connections))
+        .numbers("max", servers().map(|server| server.max))
+        .unless_void()
+        .numbers("hard", servers().map(|server| server.hard))
+        .unless_void()
+        .numbers("weight", servers().map(|server| server.weight))
+        .unless_void()
+        .numbers("prio", servers().map(|server| server.prio))
+        .unless_void()
+        .numbers("sent", servers().map(|server| Bytes(server.sent)))
+        .numbers("received", servers().map(|server| Bytes(server.received)))
+        .numbers("served", servers().map(|server| server.connects))
+        .numbers("failures", servers().map(|server| server.failures))
+        .unless_void()
+        .words("latest error", servers().map(|server| server.last_error.as_deref().unwrap_or_default()))
+        .unless_void()
+}
+
+fn clients(clients: &[&ClientStatus]) -> Grid {
+    let clients = || clients.iter();
+    Grid::default()
+        .numbers("client", clients().map(|client| client.index))
+        .words("address", clients().map(|client| &client.address))
+        .words("seen", clients().map(|client| seen(client)))
+        .words("last server", clients().map(|client| or_none(client.last_server)))
+        .numbers("connects", clients().map(|client| client.connects))
+        .numbers("sent", clients().map(|client| Bytes(client.sent)))
+        .numbers("received", clients().map(|client| Bytes(client.received)))
+}
+
+fn connections(connections: &[ConnectionStatus]) -> Grid {
+    let connections = || connections.iter();
+    Grid::default()
+        .numbers("connection", connections().map(|connection| connection.number))
+        .words("client", connections().map(|connection| &connection.client_address))
+        .words("server", connections().map(|connection| or_none(connection.server)))
+        .words("state", connections().map(|connection| connection.state))
+        .words("age", connections().map(|connection| Seconds(connection.age)))
+        .numbers("waiting down", connections().map(|connection| bytes(connection.pending_down)))
+        .numbers("waiting up", connections().map(|connection| bytes(connection.pending_up)))
+}
+
+/// When a client was last here: `3 s ago`, `2 open`.
+pub fn seen(client: &ClientStatus) -> String {
+    match client {
+        ClientStatus { open: 0, age, .. } => format!("{} ago", Seconds(*age)),
+        ClientStatus { open, .. } => format!("{open} open"),
+    }
+}
+
+/// A slot, if there is one.
+pub fn or_none(slot: Option<u32>) -> String {
+    slot.map_or_else(|| "none".to_owned(), |slot| slot.to_string())
+}
+
+/// A length in memory.
+pub fn bytes(length: usize) -> Bytes {
+    Bytes(u64::try_from(length).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use common::status::{ConnectionState, FallbackStatus, ServerStatus};
+
+    use super::*;
+
+    fn snapshot() -> Snapshot {
+        let server = |slot, address: &str, state| ServerStatus {
+            slot,
+            address: address.to_owned(),
+            port: 80,
+            state,
+            ..ServerStatus::default()
+        };
+        let failed = ServerState::Blacklisted { blacklisted_seconds: 23 };
+        let default = ServiceStatus {
+            name: "default".into(),
+            listen: vec!["127.0.0.1:8080".into(), "/run/web".into()],
+            servers: vec![
+                ServerStatus { sent: 1_500_000, connects: 7, ..server(0, "10.0.0.1", ServerState::Up) },
+                ServerStatus {
+                    failures: 2,
+                    last_error: Some("connection refused".into()),
+                    ..server(1, "/x\x1b]0;owned\x07\u{202e}", failed)
+                },
+                server(2, "0.0.0.0", ServerState::Empty),
+            ],
+            fallbacks: vec![FallbackStatus {
+                role: "abuse".into(),
+                server: server(0, "::1", ServerState::Up),
+            }],
+            clients: vec![
+                ClientStatus { index: 0, address: "192.0.2.1".into(), open: 2, ..ClientStatus::default() },
+                ClientStatus { index: 1, address: "192.0.2.2".into(), age: 90, ..ClientStatus::default() },
+            ],
+            open_connections: vec![ConnectionStatus {
+                number: 3,
+                client_address: "192.0.2.1".into(),
+                server: Some(1),
+                state: ConnectionState { connecting: true, ..ConnectionState::default() },
+                pending_up: 70_000,
+                ..ConnectionStatus::default()
+            }],
+            ..ServiceStatus::default()
+        };
+        let web = ServiceStatus { name: "web".into(), ..ServiceStatus::default() };
+        let gone = ServiceStatus { name: "gone".into(), draining: true, ..ServiceStatus::default() };
+        let services = vec![default, web, gone];
+        Snapshot { version: "1.0.0\x1b".into(), pid: 4711, uptime: 273_600, services, ..Snapshot::default() }
+    }
+
+    fn rendered(command: &str, width: Option<usize>) -> Result<String, NoService> {
+        render(&snapshot(), &Subject::of(command).unwrap(), width)
+    }
+
+    #[test]
+    fn servers_have_their_numbers_in_human_units_and_void_columns_left_out() {
+        assert_eq!(
+            rendered("servers", None).unwrap(),
+            r"╭───────┬──────────────────────────────────┬─────────────────┬──────┬────────┬──────────┬────────┬──────────┬────────────────────╮
+│ slot  │ address                          │ state           │ conn │   sent │ received │ served │ failures │ latest error       │
+├───────┼──────────────────────────────────┼─────────────────┼──────┼────────┼──────────┼────────┼──────────┼────────────────────┤
+│ 0     │ 10.0.0.1:80                      │ up              │    0 │ 1.5 MB │      0 B │      7 │        0 │                    │
+│ 1     │ /x\u{1b}]0;owned\u{7}\u{202e}:80 │ blacklisted 23s │    0 │    0 B │      0 B │      0 │        2 │ connection refused │
+│ 2     │ none                             │ empty           │    0 │    0 B │      0 B │      0 │        0 │                    │
+│ abuse │ [::1]:80                         │ up              │    0 │    0 B │      0 B │      0 │        0 │                    │
+╰───────┴──────────────────────────────────┴─────────────────┴──────┴────────┴──────────┴────────┴──────────┴────────────────────╯
+"
+        );
+    }
+
+    #[test]
+    fn clients_and_connections_are_those_of_the_service() {
+        let clients = rendered("recent 60", None).unwrap();
+        assert!(clients.contains("│      0 │ 192.0.2.1 │ 2 open │ none"), "{clients}");
+        assert!(!clients.contains("192.0.2.2"), "not seen for 90 seconds: {clients}");
+        assert!(rendered("recent", None).unwrap().contains("1 min 30 s ago"));
+        let connections = rendered("connections", None).unwrap();
+        assert!(
+            connections.contains(
+                "│          3 │ 192.0.2.1 │ 1      │ connecting │ 0 s │          0 B │    70.0 kB │"
+            ),
+            "{connections}"
+        );
+        assert_eq!(rendered("service web connections", None).unwrap().lines().count(), 3);
+    }
+
+    #[test]
+    fn a_service_that_is_not_there_is_an_error() {
+        let error = rendered("service gone servers", None).unwrap_err();
+        assert_eq!(error.to_string(), "pen has no service 'gone': there are default, web");
+    }
+
+    #[test]
+    fn the_whole_has_a_table_of_everything_and_says_nothing_to_the_terminal() {
+        let text = rendered("status", None).unwrap();
+        assert!(text.starts_with("pen 1.0.0\\u{1b}, process 4711, up 3 d 4 h\n\nServices\n╭"), "{text}");
+        for title in ["Servers of default", "Clients of default", "Connections of web", "Connections of gone"]
+        {
+            assert!(text.contains(&format!("\n{title}\n╭")), "{title} in {text}");
+        }
+        assert!(!text.contains(|c: char| (c != '\n' && c.is_control()) || c == '\u{202e}'));
+        let narrow = rendered("status", Some(80)).unwrap();
+        assert!(narrow.lines().all(|line| line.chars().count() <= 80), "{narrow}");
+    }
+}

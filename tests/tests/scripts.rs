@@ -1,0 +1,57 @@
+//! The scripts that users get: the status page that cron makes.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use pen_tests::{Backend, Ended, Pen, program, run_to_the_end};
+use tempfile::TempDir;
+
+fn status_page(address: &str, page: &Path) -> Ended {
+    let mut script = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/status-page"));
+    script.arg(address).arg(page).env("PENCTL_BIN", program::penctl());
+    run_to_the_end(script)
+}
+
+fn names(directory: &TempDir) -> Vec<PathBuf> {
+    fs::read_dir(directory).expect("it is there").map(|entry| entry.expect("it is ours").path()).collect()
+}
+
+#[test]
+fn the_page_is_replaced_when_pen_answers_and_stays_when_it_does_not() {
+    let directory = TempDir::new().expect("a directory can be made");
+    let page = directory.path().join("index of pen.html");
+    let pen = Pen::builder().server(&Backend::named("a")).start();
+    let address = pen.control_address().to_string();
+
+    let made = status_page(&address, &page);
+    assert_eq!((made.code, made.stdout.as_str(), made.stderr.as_str()), (Some(0), "", ""));
+    let first = fs::read_to_string(&page).expect("the page is there");
+    assert!(first.contains("<title>Pen status page") && first.trim_end().ends_with("</html>"), "{first}");
+    let mode = fs::metadata(&page).expect("the page is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o644, "a web server can read it");
+
+    pen.tell("server 0 name renamed");
+    assert_eq!(status_page(&address, &page).code, Some(0));
+    let second = fs::read_to_string(&page).expect("the page is there");
+    assert!(!first.contains("renamed") && second.contains("renamed"));
+
+    pen.stop();
+    let dead = status_page(&address, &page);
+    assert_eq!(dead.code, Some(3));
+    assert!(dead.stderr.starts_with("penctl: "), "{}", dead.stderr);
+    assert_eq!(fs::read_to_string(&page).expect("the old page stays"), second);
+    assert_eq!(names(&directory), [page], "nothing else is left behind");
+}
+
+#[test]
+fn a_page_needs_an_address_and_a_file() {
+    let directory = TempDir::new().expect("a directory can be made");
+    let missing = directory.path().join("missing/index.html");
+    assert_eq!(status_page("127.0.0.1:1", &missing).code, Some(1));
+    let mut script = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/status-page"));
+    script.arg("127.0.0.1:1");
+    let ended = run_to_the_end(script);
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(2), "usage: status-page ADDRESS FILE\n"));
+}
