@@ -127,6 +127,7 @@ fn take_in_arguments(invocation: &Invocation, draft: &mut Draft) -> Result<(), F
         let address =
             address.parse().map_err(|error| Failure::Usage(format!("listening address: {error}")))?;
         listen(draft, &[address]).map_err(|error| format!("listening address: {error}"))?;
+        draft.service_mut().listen_is_argument = true;
     }
     for server in &invocation.servers {
         let spec: ServerSpec = server.parse().map_err(|error| Failure::Usage(format!("server: {error}")))?;
