@@ -11,6 +11,7 @@ pub mod servers;
 pub mod services;
 #[cfg(test)]
 pub mod testing;
+pub mod write;
 
 use std::fmt::{self, Display, Formatter};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

@@ -6,6 +6,7 @@ use common::command::parse;
 use mio::{Poll, Token, Waker};
 
 use super::*;
+use crate::cli::Invocation;
 use crate::control::{Orders, orders};
 use crate::settings::testing::environment;
 use crate::settings::testing::initial_settings;
@@ -28,11 +29,12 @@ impl Rig {
         let replies = Replies::new(Waker::new(poll.registry(), Token(0)).unwrap());
         polls.push(poll);
         let (orders, queue) = orders(Arc::new(AtomicBool::new(false)));
+        let invocation = Invocation { config: config.map(Path::to_owned), ..Invocation::default() };
         let steward = Steward::new(
             Arc::clone(&shared),
             environment(exit_enabled),
             Publisher::new(Arc::clone(&shared)),
-            config.map(Path::to_owned),
+            Start { invocation, services: Vec::new() },
             queue,
             replies.clone(),
             Vec::new(),

@@ -69,7 +69,8 @@ fn each_attribute_changes_itself_only() {
 
 #[test]
 fn a_port_beside_a_path_means_nothing_as_in_old_files() {
-    for line in ["server 0 acl 0 address /run/web.sock port 1 max 0 hard 0", "server 0 address /run/web.sock"] {
+    for line in ["server 0 acl 0 address /run/web.sock port 1 max 0 hard 0", "server 0 address /run/web.sock"]
+    {
         assert_eq!(after(line, 0), "/run/web.sock 0 0 0 0", "{line}");
     }
 }
