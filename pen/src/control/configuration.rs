@@ -34,7 +34,9 @@ impl Start {
             .ok_or("no file to write to: pen was started without -F, so 'write FILE' has to name one")?;
         let failed = |error: &str| format!("cannot write {}: {error}", Line(file.display()));
         let text = self.text(settings, file).map_err(|error| failed(&error))?;
-        save_file(file, text.as_bytes()).map_err(|error| failed(&reason(&error)))
+        save_file(file, text.as_bytes()).map_err(|error| failed(&reason(&error)))?;
+        log::info!("the configuration was written to {}", file.display());
+        Ok(())
     }
 
     fn text(&self, settings: &Settings, file: &Path) -> Result<String, String> {

@@ -78,8 +78,13 @@ pub fn replace_file(path: &Path, contents: &[u8]) -> io::Result<()> {
     let place = Place::find(path)?;
     match place.occupant()? {
         None => place.replace(None, contents, Haste::Quick),
-        Some(old) if kind(&old) == SFlag::S_IFREG => place.replace(Some(&old), contents, Haste::Quick),
-        Some(_) => open_owned(path, Existing::Truncate)?.write_all(contents),
+        Some(old) => {
+            check(&old)?;
+            match kind(&old) {
+                SFlag::S_IFREG => place.replace(Some(&old), contents, Haste::Quick),
+                _ => open_owned(path, Existing::Truncate)?.write_all(contents),
+            }
+        }
     }
 }
 
@@ -90,8 +95,12 @@ pub fn replace_file(path: &Path, contents: &[u8]) -> io::Result<()> {
 pub fn save_file(path: &Path, contents: &[u8]) -> io::Result<()> {
     let place = Place::find(path)?;
     let old = place.occupant()?;
-    if old.is_some_and(|old| kind(&old) != SFlag::S_IFREG) {
-        return Err(io::Error::other("a regular file is expected"));
+    match &old {
+        Some(old) if kind(old) != SFlag::S_IFREG => {
+            return Err(io::Error::other("a regular file is expected"));
+        }
+        Some(old) => check(old)?,
+        None => {}
     }
     place.replace(old.as_ref(), contents, Haste::Durable)
 }
@@ -165,16 +174,12 @@ impl Place {
         openat(&self.dir, self.name.as_os_str(), flags, mode)
     }
 
-    /// What is there, if it may be written to.
+    /// What is there.
     fn occupant(&self) -> io::Result<Option<FileStat>> {
         match self.open(OFlag::O_PATH, Mode::empty()) {
+            Ok(file) => Ok(Some(fstat(&file)?)),
             Err(Errno::ENOENT) => Ok(None),
             Err(errno) => Err(errno.into()),
-            Ok(file) => {
-                let status = fstat(&file)?;
-                check(&status)?;
-                Ok(Some(status))
-            }
         }
     }
 
