@@ -2,6 +2,7 @@
 //! server's name known) is decided where the commands and addresses are parsed: options that equal a command come out
 //! as the command's text.
 
+mod comment;
 mod help;
 mod manual;
 mod table;

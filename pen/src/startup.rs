@@ -3,18 +3,19 @@
 
 use std::io;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use caps::Capability;
 use common::addr::{ListenAddr, ServerSpec};
-use common::command::{Threads, parse};
+use common::command::{ServiceName, Threads, parse};
 use common::reason;
 use mio::{Poll, Waker};
 
 use crate::cli::Invocation;
+use crate::control::configuration::Start;
 use crate::control::listener::ControlListener;
 use crate::control::sessions::{REPLIES, Sessions};
 use crate::control::steward::Steward;
@@ -31,7 +32,7 @@ use crate::publish::{Publisher, warn_of_unreachable};
 use crate::settings::apply::listen;
 use crate::settings::draft::{Draft, Environment, Stage};
 use crate::settings::resolve::SystemResolver;
-use crate::settings::{ListenOn, Place, Service, Settings, file, servers};
+use crate::settings::{DEFAULT_SERVICE, ListenOn, Place, Service, Settings, file, servers};
 use crate::shared::{Clock, DESCRIPTORS_PER_CONNECTION, Shared};
 use crate::{diagnostics, fatal};
 
@@ -71,6 +72,8 @@ const DESCRIPTORS_PER_THREAD: usize = 64;
 pub struct Prepared {
     invocation: Invocation,
     draft: Draft,
+    /// The services that the command line adds.
+    services: Vec<ServiceName>,
     environment: Arc<Environment>,
     control: Option<ListenOn>,
     user: Option<User>,
@@ -105,6 +108,7 @@ pub fn prepare(mut invocation: Invocation) -> Result<Prepared, Failure> {
             file::run(command, &mut draft).map_err(located)?;
         }
     }
+    let services = names_of_services(&draft);
     if let Some(config) = &invocation.config {
         file::read(config, &mut draft)?;
     }
@@ -112,7 +116,14 @@ pub fn prepare(mut invocation: Invocation) -> Result<Prepared, Failure> {
         let error = "no listening address: '[host:]port' as argument or 'listen' in the -F file is expected";
         return Err(Failure::Usage(error.to_owned()));
     }
-    Ok(Prepared { invocation, draft, environment, control, user, give_up: resolver.give_up })
+    Ok(Prepared { invocation, draft, services, environment, control, user, give_up: resolver.give_up })
+}
+
+/// The services that were added so far.
+fn names_of_services(draft: &Draft) -> Vec<ServiceName> {
+    let added = draft.settings().services.iter().filter(|(index, _)| *index != DEFAULT_SERVICE);
+    let living = added.filter(|(_, service)| !service.draining);
+    living.filter_map(|(_, service)| ServiceName::new(&service.name)).collect()
 }
 
 /// Where the control port is to be.
@@ -127,6 +138,7 @@ fn take_in_arguments(invocation: &Invocation, draft: &mut Draft) -> Result<(), F
         let address =
             address.parse().map_err(|error| Failure::Usage(format!("listening address: {error}")))?;
         listen(draft, &[address]).map_err(|error| format!("listening address: {error}"))?;
+        draft.service_mut().listen_is_argument = true;
     }
     for server in &invocation.servers {
         let spec: ServerSpec = server.parse().map_err(|error| Failure::Usage(format!("server: {error}")))?;
@@ -143,7 +155,7 @@ impl Prepared {
 
     /// Opens everything, with root's rights what needs them, and the rest with the final ones.
     fn open(self, clock: Clock) -> Result<Opened, Failure> {
-        let Prepared { invocation, draft, environment, control, user, give_up } = self;
+        let Prepared { invocation, draft, services, environment, control, user, give_up } = self;
         fatal::set_abort_on_error(draft.settings().process.abort_on_error);
         let descriptors =
             limits::raise_descriptor_limit().map_err(failed("cannot raise the descriptor limit"))?;
@@ -158,8 +170,8 @@ impl Prepared {
         give_up_rights(invocation.chroot.as_deref(), user.as_ref(), &keep, &publisher)?;
         publisher.open_logs()?;
         let pid_file = invocation.pidfile.as_deref().map(create_pid_file).transpose()?;
-        let config = invocation.config;
-        Ok(Opened { shared, environment, publisher, polls, control, config, pid_file, give_up, descriptors })
+        let start = Start { invocation, services };
+        Ok(Opened { shared, environment, publisher, polls, control, start, pid_file, give_up, descriptors })
     }
 }
 
@@ -170,7 +182,7 @@ struct Opened {
     publisher: Publisher,
     polls: Vec<Poll>,
     control: Option<ControlListener>,
-    config: Option<PathBuf>,
+    start: Start,
     pid_file: Option<PidFile>,
     give_up: Arc<AtomicBool>,
     /// The descriptor limit.
@@ -180,7 +192,7 @@ struct Opened {
 impl Opened {
     /// Starts the threads, tells `ready`, and serves until pen is told to stop.
     fn serve(self, ready: Option<Ready>) -> Result<(), Failure> {
-        let Opened { shared, environment, publisher, polls, control, config, pid_file, give_up, .. } = self;
+        let Opened { shared, environment, publisher, polls, control, start, pid_file, give_up, .. } = self;
         let poll = Poll::new().map_err(failed("cannot make the control poll"))?;
         let waker = Waker::new(poll.registry(), REPLIES).map_err(failed("cannot make the control poll"))?;
         let replies = Replies::new(waker);
@@ -193,7 +205,7 @@ impl Opened {
 
         diagnostics::start_writer().map_err(failed("cannot start a thread"))?;
         let workers = start_workers(polls, &shared).map_err(failed("cannot start a thread"))?;
-        let steward = Steward::new(shared, environment, publisher, config, order_queue, replies, workers);
+        let steward = Steward::new(shared, environment, publisher, start, order_queue, replies, workers);
         let steward = spawn("steward", move || steward.run()).map_err(failed("cannot start a thread"))?;
         if let Some(ready) = ready {
             diagnostics::flush();

@@ -93,7 +93,8 @@ pub struct ServerRow {
 
 impl ServerRow {
     #[track_caller]
-    fn parse(line: &str) -> Self {
+    /// Reads a line of the answer to `servers`.
+    pub fn parse(line: &str) -> Self {
         let words: Vec<_> = line.split(' ').collect();
         let labels: Vec<_> = words.iter().skip(1).step_by(2).copied().collect();
         let expected = ["addr", "port", "conn", "max", "hard", "weight", "prio", "sx", "rx"];

@@ -196,7 +196,7 @@ fn server_changes_what_it_names_and_nothing_else() {
         Command::Server(
             slot(7),
             ServerChanges {
-                name: Some("a.b".into()),
+                name: Some(ServerName::Named("a.b".into())),
                 acl: Some(list(1)),
                 address: Some(ServerHost::Inet("www1".parse().unwrap())),
                 port: Some("smtp".parse().unwrap()),
@@ -217,6 +217,12 @@ fn server_changes_what_it_names_and_nothing_else() {
         changes("server 2 acl 0 address 0.0.0.0 port 0 max 0 hard 0").port,
         Some(crate::addr::Port::Number(0))
     );
+    let empty =
+        changes("server 4 acl 0 address (unknown address family 0 port 0 max 0 hard 0 weight 0 prio 0");
+    assert_eq!((empty.address, empty.prio), (Some(ServerHost::Nobody), Some(0)));
+    assert!(wrong("server 4 address (unknown").contains("bad host '(unknown'"));
+    assert!(wrong("server 4 address ::1 address (unknown address family 0").contains("given twice"));
+    assert_eq!(changes("server 0 name -").name, Some(ServerName::Nameless));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The servers of a service, and those outside its table.
 
-use super::typed::{Fallback, Number, Question, ServerChanges, ServerHost, Slot};
+use super::typed::{Fallback, Number, Question, ServerChanges, ServerHost, ServerName, Slot};
 use super::words::{Problem, Words, acl_number, number, parsed};
 use super::{Command, Form, LONGEST, Row, Scope, When};
 use crate::addr::{CONNECTIONS_MOST, Port, WEIGHT_MOST, decimal, socket_path};
@@ -118,13 +118,16 @@ fn change_server(words: &mut Words<'_>) -> Result<Command, Problem> {
         change(attribute, words, &mut changes)?;
     }
     let nowhere = changes.port == Some(Port::Number(0));
-    if nowhere && !matches!(changes.address, None | Some(ServerHost::Nobody)) {
+    if nowhere && matches!(changes.address, Some(ServerHost::Inet(_))) {
         return Err(Problem::Wrong(
             "bad port '0': a number from 1 to 65535 or a service name is expected".into(),
         ));
     }
     Ok(Command::Server(slot, changes))
 }
+
+/// What pen 0.34 wrote as the address of an empty slot.
+const OLD_NOBODY: &str = "(unknown address family 0";
 
 fn change(attribute: &str, words: &mut Words<'_>, changes: &mut ServerChanges) -> Result<(), Problem> {
     let connections = 0..=CONNECTIONS_MOST;
@@ -133,6 +136,7 @@ fn change(attribute: &str, words: &mut Words<'_>, changes: &mut ServerChanges) -
     match attribute {
         "name" => once(&mut changes.name, attribute, words, server_name),
         "acl" => once(&mut changes.acl, attribute, words, |word| acl_number("acl", word)),
+        "address" if words.skip(OLD_NOBODY) => fill(&mut changes.address, attribute, ServerHost::Nobody),
         "address" => once(&mut changes.address, attribute, words, server_host),
         "port" => once(&mut changes.port, attribute, words, parsed),
         "max" => once(&mut changes.max, attribute, words, |word| limit(word, &connections)),
@@ -153,7 +157,11 @@ fn once<T>(
     read: impl FnOnce(&str) -> Result<T, Problem>,
 ) -> Result<(), Problem> {
     let word = words.need(&format!("value of '{attribute}'"))?;
-    match place.replace(read(word)?) {
+    fill(place, attribute, read(word)?)
+}
+
+fn fill<T>(place: &mut Option<T>, attribute: &str, value: T) -> Result<(), Problem> {
+    match place.replace(value) {
         None => Ok(()),
         Some(_) => Err(Problem::Wrong(format!("'{attribute}' is given twice"))),
     }
@@ -169,9 +177,12 @@ fn server_host(word: &str) -> Result<ServerHost, Problem> {
     }
 }
 
-fn server_name(word: &str) -> Result<String, Problem> {
+fn server_name(word: &str) -> Result<ServerName, Problem> {
+    if word == "-" {
+        return Ok(ServerName::Nameless);
+    }
     if word.len() <= 255 && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._*".contains(&byte)) {
-        return Ok(word.to_owned());
+        return Ok(ServerName::Named(word.to_owned()));
     }
     Err(Problem::Wrong(format!(
         "bad name '{word}': at most 255 letters, digits, '-', '.', '_' and '*' are expected"

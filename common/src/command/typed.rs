@@ -259,7 +259,7 @@ impl Display for ServiceName {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerChanges {
     /// A name for people.
-    pub name: Option<String>,
+    pub name: Option<ServerName>,
     /// The access list that its clients must pass.
     pub acl: Option<AclNumber>,
     /// Where it is.
@@ -276,6 +276,15 @@ pub struct ServerChanges {
     pub weight: Option<u32>,
     /// Priority in prio mode, lowest first.
     pub prio: Option<u32>,
+}
+
+/// The name of `server N name NAME`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServerName {
+    /// `-`: it has none.
+    Nameless,
+    /// This one.
+    Named(String),
 }
 
 /// The address of `server N address A`.

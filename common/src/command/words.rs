@@ -65,6 +65,15 @@ impl<'a> Words<'a> {
         (!rest.is_empty()).then_some(rest)
     }
 
+    /// Takes these words, if they come next.
+    pub(super) fn skip(&mut self, words: &str) -> bool {
+        match self.rest.strip_prefix(words).filter(|rest| rest.is_empty() || rest.starts_with(BLANKS)) {
+            Some(rest) => self.rest = trimmed(rest),
+            None => return false,
+        }
+        true
+    }
+
     /// All that is left as a file name, which must be there.
     pub(super) fn need_file(&mut self) -> Result<PathBuf, Problem> {
         self.rest().map(PathBuf::from).ok_or_else(|| Problem::Wrong("missing file name".to_owned()))

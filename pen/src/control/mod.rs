@@ -5,6 +5,7 @@
 //! listeners. Questions about the running state are answered by a short-lived thread each.
 
 pub mod answers;
+pub mod configuration;
 pub mod listener;
 pub mod sessions;
 pub mod steward;

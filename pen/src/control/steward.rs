@@ -1,6 +1,6 @@
 //! The thread that alone changes what pen is set to do: it takes orders one after the other, changes a draft, and publishes it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use common::command::Command;
 use common::reason;
 
+use super::configuration::Start;
 use super::{Order, OrderQueue, Origin, Replies, SessionId, answers};
 use crate::engine::time::Tick;
 use crate::net::worker::Message;
@@ -33,7 +34,7 @@ pub struct Steward {
     shared: Arc<Shared>,
     environment: Arc<Environment>,
     publisher: Publisher,
-    config: Option<PathBuf>,
+    start: Start,
     orders: OrderQueue,
     replies: Replies,
     workers: Vec<JoinHandle<()>>,
@@ -49,17 +50,17 @@ enum Mood {
 }
 
 impl Steward {
-    /// `config`: the `-F` file, which HUP reads again.
+    /// `start`: what pen was started with.
     pub fn new(
         shared: Arc<Shared>,
         environment: Arc<Environment>,
         publisher: Publisher,
-        config: Option<PathBuf>,
+        start: Start,
         orders: OrderQueue,
         replies: Replies,
         workers: Vec<JoinHandle<()>>,
     ) -> Steward {
-        Steward { shared, environment, publisher, config, orders, replies, workers, status_writer: None }
+        Steward { shared, environment, publisher, start, orders, replies, workers, status_writer: None }
     }
 
     /// Takes orders until it is told to stop, then ends the workers and pen.
@@ -103,7 +104,9 @@ impl Steward {
             Ok(Outcome::WebAddress) => self.publisher.publish(draft).map(|()| self.web_address()),
             Ok(Outcome::Action(Action::Close(number))) => Ok(self.close(number)),
             Ok(Outcome::Action(Action::Include(file))) => self.include(&file, origin),
-            Ok(Outcome::Action(Action::Write(_))) => Err("writing is not there yet".to_owned()),
+            Ok(Outcome::Action(Action::Write(file))) => {
+                self.start.write(&self.shared.settings.load(), file.as_deref()).map(|()| String::new())
+            }
             Ok(Outcome::Action(Action::Exit)) => {
                 self.replies.send(session, String::new());
                 return Mood::Stopping;
@@ -131,9 +134,14 @@ impl Steward {
                     .to_owned(),
             );
         }
+        self.read(file).map(|()| String::new())
+    }
+
+    /// Puts a file's commands in force. The error names the file, and where it can the line.
+    fn read(&mut self, file: &Path) -> Result<(), String> {
         let mut draft = self.draft();
         file::read(file, &mut draft)?;
-        self.publisher.publish(draft).map(|()| String::new())
+        self.publisher.publish(draft).map_err(|error| format!("{}: {error}", file.display()))
     }
 
     /// HUP.
@@ -143,9 +151,8 @@ impl Steward {
                 log.reopen();
             }
         }
-        let Some(config) = self.config.clone() else { return };
-        let mut draft = self.draft();
-        match file::read(&config, &mut draft).and_then(|()| self.publisher.publish(draft)) {
+        let Some(config) = self.start.config().cloned() else { return };
+        match self.read(&config) {
             Ok(()) => log::info!("{} was read again", config.display()),
             Err(error) => log::error!("{error}; nothing was changed"),
         }

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, FcntlArg, OFlag, fcntl, openat, readlinkat, renameat};
-use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
-use nix::unistd::{Uid, UnlinkatFlags, ftruncate, unlinkat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat};
+use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, ftruncate, unlinkat};
 
 /// What happens to what the file already holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,13 @@ pub enum Existing {
     Append,
     /// It goes.
     Truncate,
+}
+
+/// Whether a replacement waits for the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Haste {
+    Quick,
+    Durable,
 }
 
 /// Counts the replacements, whose temporary files must not meet.
@@ -59,8 +66,8 @@ pub fn open_owned(path: &Path, existing: Existing) -> io::Result<File> {
     Ok(File::from(file))
 }
 
-/// Replaces the file at `path` as a whole: readers see the old contents or the new, never a part. What is no regular
-/// file is written to instead.
+/// Replaces the file at `path` as a whole: readers see the old contents or the new, never a part. Rights and group of the old
+/// one are kept. What is no regular file is written to instead.
 ///
 /// # Errors
 /// As for [`open_owned`]; a regular file then stays as it was.
@@ -69,18 +76,33 @@ pub fn replace_file(path: &Path, contents: &[u8]) -> io::Result<()> {
         return open_owned(path, Existing::Append)?.write_all(contents);
     }
     let place = Place::find(path)?;
-    match place.open(OFlag::O_PATH, Mode::empty()) {
-        Err(Errno::ENOENT) => place.replace(contents),
-        Err(errno) => Err(errno.into()),
-        Ok(file) => {
-            let status = fstat(&file)?;
-            check(&status)?;
-            match kind(&status) {
-                SFlag::S_IFREG => place.replace(contents),
+    match place.occupant()? {
+        None => place.replace(None, contents, Haste::Quick),
+        Some(old) => {
+            check(&old)?;
+            match kind(&old) {
+                SFlag::S_IFREG => place.replace(Some(&old), contents, Haste::Quick),
                 _ => open_owned(path, Existing::Truncate)?.write_all(contents),
             }
         }
     }
+}
+
+/// Like [`replace_file`], but only regular files, and it waits for the disk, so that a crash leaves the old contents or the new.
+///
+/// # Errors
+/// As for [`open_owned`], and for what is no regular file; a regular file then stays as it was.
+pub fn save_file(path: &Path, contents: &[u8]) -> io::Result<()> {
+    let place = Place::find(path)?;
+    let old = place.occupant()?;
+    match &old {
+        Some(old) if kind(old) != SFlag::S_IFREG => {
+            return Err(io::Error::other("a regular file is expected"));
+        }
+        Some(old) => check(old)?,
+        None => {}
+    }
+    place.replace(old.as_ref(), contents, Haste::Durable)
 }
 
 fn standard_stream(path: &Path) -> Option<io::Result<OwnedFd>> {
@@ -152,14 +174,23 @@ impl Place {
         openat(&self.dir, self.name.as_os_str(), flags, mode)
     }
 
-    fn replace(&self, contents: &[u8]) -> io::Result<()> {
+    /// What is there.
+    fn occupant(&self) -> io::Result<Option<FileStat>> {
+        match self.open(OFlag::O_PATH, Mode::empty()) {
+            Ok(file) => Ok(Some(fstat(&file)?)),
+            Err(Errno::ENOENT) => Ok(None),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    fn replace(&self, old: Option<&FileStat>, contents: &[u8], haste: Haste) -> io::Result<()> {
         let mut name = OsString::from(".");
         name.push(&self.name);
         // Several threads may be at it.
         name.push(format!(".{}.{}", std::process::id(), REPLACEMENTS.fetch_add(1, Ordering::Relaxed)));
         let temporary = Place { dir: self.dir.try_clone()?, name };
         temporary.remove()?;
-        let written = temporary.write_new(contents).and_then(|()| {
+        let written = temporary.write_new(old, contents, haste).and_then(|()| {
             Ok(renameat(&temporary.dir, temporary.name.as_os_str(), &self.dir, self.name.as_os_str())?)
         });
         if written.is_err() {
@@ -169,9 +200,19 @@ impl Place {
         written
     }
 
-    fn write_new(&self, contents: &[u8]) -> io::Result<()> {
+    fn write_new(&self, old: Option<&FileStat>, contents: &[u8], haste: Haste) -> io::Result<()> {
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL;
-        File::from(self.open(flags, Mode::from_bits_truncate(0o644))?).write_all(contents)
+        // What is to have an old file's rights has none for others until it has.
+        let mode = Mode::from_bits_truncate(if old.is_some() { 0o600 } else { 0o644 });
+        let mut file = File::from(self.open(flags, mode)?);
+        file.write_all(contents)?;
+        if let Some(old) = old {
+            keep_rights(&file, old)?;
+        }
+        match haste {
+            Haste::Quick => Ok(()),
+            Haste::Durable => file.sync_all(),
+        }
     }
 
     fn remove(&self) -> io::Result<()> {
@@ -180,6 +221,17 @@ impl Place {
             Err(errno) => Err(errno.into()),
         }
     }
+}
+
+/// Gives a new file the rights and the group of the old one that it replaces.
+fn keep_rights(file: &File, old: &FileStat) -> io::Result<()> {
+    let group = Gid::from_raw(old.st_gid);
+    let mut mode = Mode::from_bits_truncate(old.st_mode) & (Mode::S_IRWXU | Mode::S_IRWXG | Mode::S_IRWXO);
+    if fchown(file, None, Some(group)).is_err() {
+        // What the old group might do is nothing that the new one may.
+        mode -= Mode::S_IRWXG;
+    }
+    Ok(fchmod(file, mode)?)
 }
 
 enum Step {

@@ -224,7 +224,9 @@ pub fn listen(draft: &mut Draft, addresses: &[ListenAddr]) -> Result<(), String>
     let resolver = &*draft.environment.resolver;
     let listen =
         addresses.iter().map(|address| ListenOn::resolve(address, resolver)).collect::<Result<_, _>>()?;
-    draft.service_mut().listen = listen;
+    let service = draft.service_mut();
+    service.listen = listen;
+    service.listen_is_argument = false;
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use super::draft::Draft;
 /// How deep files may include each other.
 const DEEPEST: usize = 8;
 /// A configuration of this size is a mistake (as `/dev/zero` is).
-const LARGEST: u64 = 16 * 1024 * 1024;
+pub const LARGEST: u64 = 16 * 1024 * 1024;
 
 /// Applies the file's commands to the draft. The error names the file and the line.
 pub fn read(path: &Path, draft: &mut Draft) -> Result<(), String> {

@@ -11,6 +11,7 @@ pub mod servers;
 pub mod services;
 #[cfg(test)]
 pub mod testing;
+pub mod write;
 
 use std::fmt::{self, Display, Formatter};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -87,6 +88,8 @@ pub struct Service {
     pub draining: bool,
     /// Where it listens.
     pub listen: Vec<ListenOn>,
+    /// Whether that was the command line's first argument, and no `listen` has said anything since.
+    pub listen_is_argument: bool,
     /// The slots.
     pub servers: Vec<Option<Arc<Server>>>,
     /// How a server is selected.
@@ -124,6 +127,8 @@ pub struct ListenOn {
     pub bound: Place,
     /// As the user wrote it; once it is open, with the port that it got instead of a 0.
     pub text: String,
+    /// As the user wrote it.
+    pub given: String,
 }
 
 impl ListenOn {
@@ -136,7 +141,8 @@ impl ListenOn {
                 Place::Inet((Ipv4Addr::UNSPECIFIED, resolver.port(port)?).into())
             }
         };
-        Ok(ListenOn { asked: place.clone(), bound: place, text: address.as_str().to_owned() })
+        let given = address.as_str().to_owned();
+        Ok(ListenOn { asked: place.clone(), bound: place, text: given.clone(), given })
     }
 
     /// Notes where it really listens.
@@ -302,6 +308,7 @@ impl Service {
             name: name.into(),
             draining: false,
             listen: Vec::new(),
+            listen_is_argument: false,
             servers: Vec::new(),
             modes: Modes::default(),
             abuse: None,

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use common::addr::{self, Host, Port, ServerSpec};
-use common::command::{Fallback, ServerChanges, ServerHost, Slot};
+use common::command::{Fallback, ServerChanges, ServerHost, ServerName, Slot};
 
 use super::apply::listening_port;
 use super::draft::{Draft, Effect};
@@ -32,8 +32,10 @@ pub fn change(draft: &mut Draft, slot: Slot, changes: ServerChanges) -> Result<(
         }
         None => Server::new(address, draft.new_server_state(slot.number())),
     };
-    if changes.name.is_some() {
-        server.name = changes.name;
+    match changes.name {
+        Some(ServerName::Named(name)) => server.name = Some(name),
+        Some(ServerName::Nameless) => server.name = None,
+        None => {}
     }
     if let Some(acl) = changes.acl {
         server.acl = acl.number();
@@ -111,9 +113,7 @@ fn new_address(
         || changes.port.clone().or_else(|| current.and_then(port_of)).or_else(|| listening_port(draft));
     match (&changes.address, current) {
         (Some(ServerHost::Nobody), _) => Ok(None),
-        (Some(ServerHost::Unix(_)), _) if changes.port.is_some() => {
-            Err("a Unix socket has no port: leave 'port' out".to_owned())
-        }
+        // A port beside it means nothing, but 0.34 wrote one.
         (Some(ServerHost::Unix(path)), _) => Ok(Some(unix(path))),
         (Some(ServerHost::Inet(host)), _) => inet(draft, host, port(), current).map(Some),
         (None, None) => Err(format!("slot {slot} is empty: 'server {slot} address ADDRESS' fills it")),

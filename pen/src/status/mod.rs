@@ -8,11 +8,11 @@ pub mod answers;
 pub mod collect;
 pub mod html;
 pub mod json;
+pub mod moment;
 pub mod prometheus;
 pub mod text;
 
 mod columns;
-mod moment;
 
 #[cfg(test)]
 mod sample;

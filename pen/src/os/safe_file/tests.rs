@@ -170,3 +170,41 @@ mod as_root {
         assert_eq!(text, "the FIFO belongs to uid 4711, and pen runs as uid 0");
     }
 }
+
+#[test]
+fn a_saved_file_keeps_rights_and_group_of_the_one_that_it_replaces() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("file");
+    umask(Mode::from_bits_truncate(0o022));
+    save_file(&path, b"one").unwrap();
+    let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o7777;
+    assert_eq!(mode(), 0o644);
+    for rights in [0o640, 0o600, 0o664, 0o444] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(rights)).unwrap();
+        save_file(&path, b"two").unwrap();
+        assert_eq!(mode(), rights);
+        replace_file(&path, b"three").unwrap();
+        assert_eq!(mode(), rights);
+    }
+    if Uid::effective().is_root() {
+        chown(&path, None, Some(OTHER)).unwrap();
+        save_file(&path, b"four").unwrap();
+        assert_eq!((fs::metadata(&path).unwrap().gid(), mode()), (OTHER, 0o444));
+    }
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn only_a_regular_file_of_ones_own_is_saved_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("file");
+    for place in [dir.path(), Path::new("/dev/null")] {
+        assert_eq!(save_file(place, b"").unwrap_err().to_string(), "a regular file is expected");
+    }
+    fs::write(&path, "theirs").unwrap();
+    if Uid::effective().is_root() {
+        chown(&path, Some(OTHER), None).unwrap();
+        assert!(refused(save_file(&path, b"ours")).starts_with("the file belongs to uid 4711"));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "theirs");
+    }
+}

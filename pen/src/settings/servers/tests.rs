@@ -68,6 +68,14 @@ fn each_attribute_changes_itself_only() {
 }
 
 #[test]
+fn a_port_beside_a_path_means_nothing_as_in_old_files() {
+    for line in ["server 0 acl 0 address /run/web.sock port 1 max 0 hard 0", "server 0 address /run/web.sock"]
+    {
+        assert_eq!(after(line, 0), "/run/web.sock 0 0 0 0", "{line}");
+    }
+}
+
+#[test]
 fn names_and_lists_are_kept_until_they_are_changed() {
     let mut draft = three();
     run(&mut draft, &["server 0 name web-1 acl 3", "server 0 max 1"]);
@@ -76,6 +84,8 @@ fn names_and_lists_are_kept_until_they_are_changed() {
     run(&mut draft, &["server 0 name other acl 0"]);
     let server = occupant(&draft, 0);
     assert_eq!((server.name.as_deref(), server.acl), (Some("other"), 0));
+    run(&mut draft, &["server 0 name -"]);
+    assert_eq!(occupant(&draft, 0).name, None);
 }
 
 #[test]
@@ -89,7 +99,6 @@ fn errors_say_which_word_is_at_fault_and_what_would_be_right() {
         ("server 0 port 0", "bad port '0': a server's port is from 1 to 65535"),
         ("server 0 port nowhere", "bad port '0': a server's port is from 1 to 65535"),
         ("server 0 address www2 port nowhere", "bad port '0': a server's port is from 1 to 65535"),
-        ("server 0 address /run/web.sock port 1", "a Unix socket has no port: leave 'port' out"),
         ("server 2 port 1", "server 2 is the Unix socket /run/web.sock, which has no port"),
         ("server 5 max 1", "slot 5 is empty: 'server 5 address ADDRESS' fills it"),
         ("server 5 blacklist 0", "slot 5 is empty: 'server 5 address ADDRESS' fills it"),
