@@ -16,22 +16,22 @@ const NO_SLOT: u32 = u32::MAX;
 /// `server N …`: changes the slot, or fills it.
 pub fn change(draft: &mut Draft, slot: Slot, changes: ServerChanges) -> Result<(), String> {
     let current = draft.service().servers.get(slot.index()).cloned().flatten();
-    let address = new_address(draft, slot, current.as_deref(), &changes)?;
-    let Some(address) = address else {
+    let Some(home) = new_home(draft, slot, current.as_deref(), &changes)? else {
         put(draft, slot, None);
         return Ok(());
     };
     let mut server = match current {
-        Some(current) if *current.address() == address => Server::clone(&current),
+        Some(current) if *current.address() == home.address => Server::clone(&current),
         // Another address is another server: what is known of the old one says nothing about it.
         Some(current) => {
             let mut server = Server::clone(&current);
             server.state = draft.new_server_state(slot.number());
-            server.set_address(address);
+            server.set_address(home.address);
             server
         }
-        None => Server::new(address, draft.new_server_state(slot.number())),
+        None => Server::new(home.address, draft.new_server_state(slot.number())),
     };
+    server.host = home.host;
     if changes.name.is_some() {
         server.name = changes.name;
     }
@@ -74,39 +74,50 @@ pub fn set_fallback(
         Fallback::Abuse => draft.service().abuse.clone(),
         Fallback::Emergency => draft.service().emergency.clone(),
     };
-    let address = address.map(|address| resolve(draft, &address, current.as_deref())).transpose()?;
-    let state = draft.new_server_state(NO_SLOT);
+    let home = address.map(|address| resolve(draft, &address, current.as_deref())).transpose()?;
+    let server = home.map(|home| {
+        let mut server = match current {
+            Some(current) if *current.address() == home.address => Server::clone(&current),
+            _ => Server::new(home.address, draft.new_server_state(NO_SLOT)),
+        };
+        server.host = home.host;
+        Arc::new(server)
+    });
     let service = draft.service_mut();
-    let server = match which {
+    let place = match which {
         Fallback::Abuse => &mut service.abuse,
         Fallback::Emergency => &mut service.emergency,
     };
-    let unchanged = server.as_ref().map(|server| server.address()) == address.as_ref();
-    if !unchanged {
-        *server = address.map(|address| Arc::new(Server::new(address, state)));
-    }
+    *place = server;
     Ok(())
 }
 
 /// A server of the command line, for the next slot.
 pub fn append(draft: &mut Draft, spec: &ServerSpec) -> Result<(), String> {
-    let address = resolve(draft, &spec.addr, None)?;
+    let home = resolve(draft, &spec.addr, None)?;
     let number = draft.service().servers.len();
     let slot =
         u32::try_from(number).ok().and_then(Slot::new).ok_or("too many servers: 10000 are the most")?;
-    let mut server = Server::new(address, draft.new_server_state(slot.number()));
+    let mut server = Server::new(home.address, draft.new_server_state(slot.number()));
+    server.host = home.host;
     (server.max, server.hard, server.weight, server.prio) = (spec.max, spec.hard, spec.weight, spec.prio);
     put(draft, slot, Some(server));
     Ok(())
 }
 
+/// Where a server is, and the name that this was looked up from.
+struct Home {
+    address: ServerAddr,
+    host: Option<Host>,
+}
+
 /// Where the server will be after the changes; `None`: the slot becomes empty.
-fn new_address(
+fn new_home(
     draft: &Draft,
     slot: Slot,
     current: Option<&Server>,
     changes: &ServerChanges,
-) -> Result<Option<ServerAddr>, String> {
+) -> Result<Option<Home>, String> {
     let port =
         || changes.port.clone().or_else(|| current.and_then(port_of)).or_else(|| listening_port(draft));
     match (&changes.address, current) {
@@ -117,25 +128,25 @@ fn new_address(
         (Some(ServerHost::Unix(path)), _) => Ok(Some(unix(path))),
         (Some(ServerHost::Inet(host)), _) => inet(draft, host, port(), current).map(Some),
         (None, None) => Err(format!("slot {slot} is empty: 'server {slot} address ADDRESS' fills it")),
-        (None, Some(server)) => match (server.address(), &changes.port) {
-            (address, None) => Ok(Some(address.clone())),
-            (ServerAddr::Inet(address), Some(port)) => {
-                let port = checked_port(draft, port)?;
-                Ok(Some(ServerAddr::Inet((address.ip(), port).into())))
-            }
-            (ServerAddr::Unix(path), Some(_)) => {
-                Err(format!("server {slot} is the Unix socket {}, which has no port", path.display()))
-            }
-        },
+        (None, Some(server)) => {
+            let address = match (server.address().clone(), &changes.port) {
+                (address, None) => address,
+                (ServerAddr::Inet(mut address), Some(port)) => {
+                    address.set_port(checked_port(draft, port)?);
+                    ServerAddr::Inet(address)
+                }
+                (ServerAddr::Unix(path), Some(_)) => {
+                    let path = path.display();
+                    return Err(format!("server {slot} is the Unix socket {path}, which has no port"));
+                }
+            };
+            Ok(Some(Home { address, host: server.host.clone() }))
+        }
     }
 }
 
 /// Looks up where a server outside `server N …` is.
-fn resolve(
-    draft: &Draft,
-    address: &addr::ServerAddr,
-    current: Option<&Server>,
-) -> Result<ServerAddr, String> {
+fn resolve(draft: &Draft, address: &addr::ServerAddr, current: Option<&Server>) -> Result<Home, String> {
     match address {
         addr::ServerAddr::Unix(path) => Ok(unix(path)),
         addr::ServerAddr::Inet { host, port } => {
@@ -145,12 +156,7 @@ fn resolve(
 }
 
 /// A name with several addresses keeps the one that the server has, if it is still among them.
-fn inet(
-    draft: &Draft,
-    host: &Host,
-    port: Option<Port>,
-    current: Option<&Server>,
-) -> Result<ServerAddr, String> {
+fn inet(draft: &Draft, host: &Host, port: Option<Port>, current: Option<&Server>) -> Result<Home, String> {
     let port = port.ok_or_else(|| {
         format!(
             "server '{host}' needs a port: pen itself listens on no fixed port that could be taken for it"
@@ -162,8 +168,10 @@ fn inet(
         .iter()
         .map(|address| ServerAddr::Inet(*address))
         .find(|address| current.is_some_and(|server| server.address() == address));
-    kept.or_else(|| addresses.first().map(|address| ServerAddr::Inet(*address)))
-        .ok_or_else(|| format!("unknown host '{host}': it has no address"))
+    let address = kept
+        .or_else(|| addresses.first().map(|address| ServerAddr::Inet(*address)))
+        .ok_or_else(|| format!("unknown host '{host}': it has no address"))?;
+    Ok(Home { address, host: (!host.is_address()).then(|| host.clone()) })
 }
 
 fn checked_port(draft: &Draft, port: &Port) -> Result<u16, String> {
@@ -173,8 +181,8 @@ fn checked_port(draft: &Draft, port: &Port) -> Result<u16, String> {
     }
 }
 
-fn unix(path: &Path) -> ServerAddr {
-    ServerAddr::Unix(path.into())
+fn unix(path: &Path) -> Home {
+    Home { address: ServerAddr::Unix(path.into()), host: None }
 }
 
 fn port_of(server: &Server) -> Option<Port> {
