@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod draft;
 pub mod file;
+pub mod names;
 pub mod resolve;
 pub mod servers;
 pub mod services;

@@ -21,7 +21,7 @@ pub fn change(draft: &mut Draft, slot: Slot, changes: ServerChanges) -> Result<(
         return Ok(());
     };
     let mut server = match current {
-        Some(current) if *current.address() == home.address => Server::clone(&current),
+        Some(current) if home.is_of(&current) => settle(draft, &current, home.address),
         // Another address is another server: what is known of the old one says nothing about it.
         Some(current) => {
             let mut server = Server::clone(&current);
@@ -77,7 +77,7 @@ pub fn set_fallback(
     let home = address.map(|address| resolve(draft, &address, current.as_deref())).transpose()?;
     let server = home.map(|home| {
         let mut server = match current {
-            Some(current) if *current.address() == home.address => Server::clone(&current),
+            Some(current) if home.is_of(&current) => settle(draft, &current, home.address),
             _ => Server::new(home.address, draft.new_server_state(NO_SLOT)),
         };
         server.host = home.host;
@@ -109,6 +109,24 @@ pub fn append(draft: &mut Draft, spec: &ServerSpec) -> Result<(), String> {
 struct Home {
     address: ServerAddr,
     host: Option<Host>,
+}
+
+impl Home {
+    /// Whether the server is at home there: at this address, or by this name, whose address may have changed since.
+    fn is_of(&self, server: &Server) -> bool {
+        let same_name = || self.host.is_some() && self.host == server.host;
+        self.address == *server.address() || (same_name() && port(&self.address) == port(server.address()))
+    }
+}
+
+/// The same server, at an address that may be another one.
+pub fn settle(draft: &mut Draft, server: &Server, address: ServerAddr) -> Server {
+    let mut server = server.clone();
+    if *server.address() != address {
+        server.set_address(address);
+        draft.on_publication(Effect::Moved(Arc::clone(&server.state)));
+    }
+    server
 }
 
 /// Where the server will be after the changes; `None`: the slot becomes empty.
@@ -156,13 +174,21 @@ fn resolve(draft: &Draft, address: &addr::ServerAddr, current: Option<&Server>) 
 }
 
 /// A name with several addresses keeps the one that the server has, if it is still among them.
+///
+/// A server that a file names again is not looked up here: when the file is in force all names are, and that delays nobody.
 fn inet(draft: &Draft, host: &Host, port: Option<Port>, current: Option<&Server>) -> Result<Home, String> {
     let port = port.ok_or_else(|| {
         format!(
             "server '{host}' needs a port: pen itself listens on no fixed port that could be taken for it"
         )
     })?;
-    checked_port(draft, &port)?;
+    let number = checked_port(draft, &port)?;
+    if let Some(server) = current.filter(|server| server.host.as_ref() == Some(host))
+        && draft.is_within_file()
+        && port_of(server) == Some(Port::Number(number))
+    {
+        return Ok(Home { address: server.address().clone(), host: server.host.clone() });
+    }
     let addresses = draft.environment.resolver.resolve_all(host, &port)?;
     let kept = addresses
         .iter()
@@ -186,8 +212,12 @@ fn unix(path: &Path) -> Home {
 }
 
 fn port_of(server: &Server) -> Option<Port> {
-    match server.address() {
-        ServerAddr::Inet(address) => Some(Port::Number(address.port())),
+    port(server.address()).map(Port::Number)
+}
+
+fn port(address: &ServerAddr) -> Option<u16> {
+    match address {
+        ServerAddr::Inet(address) => Some(address.port()),
         ServerAddr::Unix(_) => None,
     }
 }
