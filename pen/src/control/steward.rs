@@ -11,6 +11,7 @@ use common::reason;
 use super::rounds::{News, Rounds};
 use super::{Order, OrderQueue, Origin, Replies, SessionId, answers};
 use crate::engine::time::Tick;
+use crate::net::idlers::Idlers;
 use crate::net::worker::Message;
 use crate::publish::Publisher;
 use crate::settings::apply::{Action, Outcome, apply};
@@ -39,6 +40,7 @@ pub struct Steward {
     status_writer: Option<JoinHandle<()>>,
     /// When the servers' names are looked up again.
     rounds: Rounds,
+    idlers: Idlers,
 }
 
 /// Whether the steward goes on.
@@ -70,14 +72,17 @@ impl Steward {
             workers,
             status_writer: None,
             rounds,
+            idlers: Idlers::default(),
         }
     }
 
     /// Takes orders until it is told to stop, then ends the workers and pen.
     pub fn run(mut self) {
         let mut farewells = None;
+        self.idlers.follow(&self.shared);
         while self.take_order(farewells) == Mood::Serving {
             farewells = self.publisher.listeners.close_left();
+            self.idlers.follow(&self.shared);
             self.begin_round_if_due();
         }
         self.stop();
@@ -246,6 +251,7 @@ impl Steward {
 
     /// Accepts nobody any more, gives the connections `shutdown_timeout` to end, then ends them and the workers.
     fn stop(&mut self) {
+        self.idlers.end();
         let patience = Duration::from_secs(self.shared.settings.load().process.shutdown_timeout.into());
         let deadline = self.shared.now().plus(patience);
         self.publisher.listeners.leave_all(patience);

@@ -47,7 +47,7 @@ enum Stage {
 
 /// Why a server could not be dialled.
 #[derive(Debug)]
-enum DialError {
+pub enum DialError {
     /// We lack something.
     Shortage(io::Error),
     /// The server refused, or can't be reached.
@@ -222,7 +222,7 @@ fn has_moved(chosen: &Chosen, service: &Service) -> bool {
 }
 
 /// Starts a connection to the server; it is there when the poll says that it can be written to.
-fn dial(server: &Server, service: &Service) -> Result<Stream, DialError> {
+pub fn dial(server: &Server, service: &Service) -> Result<Stream, DialError> {
     let dialled = match server.address() {
         ServerAddr::Inet(address) => dial_tcp(*address, service).map(Stream::Tcp),
         ServerAddr::Unix(path) => UnixStream::connect(path).map(Stream::Unix),

@@ -205,6 +205,8 @@ pub struct ServiceState {
     pub connections: Gauge,
     /// Connects to servers in progress.
     pub pending: Gauge,
+    /// Idle connections to its servers that are open.
+    pub idlers: Gauge,
     /// What became of the connections that were accepted.
     pub counters: ServiceCounters,
 }
@@ -292,6 +294,7 @@ impl Service {
             turn: Turn::new(),
             connections: Gauge::default(),
             pending: Gauge::default(),
+            idlers: Gauge::default(),
             counters: ServiceCounters::default(),
         });
         Service {
