@@ -3,7 +3,7 @@
 //! Looking names up (of hosts, of services) is the daemon's business, since it takes time and can fail.
 
 use std::fmt::{self, Display, Formatter};
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -225,6 +225,11 @@ impl Host {
     /// The address or name, without brackets.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it is an address, which nobody has to look up, rather than a name.
+    pub fn is_address(&self) -> bool {
+        self.0.contains(':') || self.0.parse::<Ipv4Addr>().is_ok()
     }
 
     fn parse(host: &str, whole: &str) -> Result<Self, AddrError> {

@@ -29,6 +29,8 @@ pub struct Shared {
     numbers: Mutex<IdPool>,
     /// Descriptors that connections have taken, of so many that they may take.
     descriptors: Gauge,
+    /// Those of them that serve no client.
+    spare_descriptors: Gauge,
     descriptor_limit: AtomicUsize,
 }
 
@@ -59,6 +61,10 @@ pub struct PendingRoom {
     service: Arc<ServiceState>,
 }
 
+/// A descriptor for what serves no client. Given back exactly once, on drop.
+#[derive(Debug)]
+pub struct SpareDescriptor(Arc<Shared>);
+
 impl Shared {
     /// `wakers`: one a worker. Connections get no descriptors before [`Shared::allow_descriptors`].
     pub fn new(settings: Arc<Settings>, clock: Clock, wakers: Vec<mio::Waker>) -> Shared {
@@ -69,6 +75,7 @@ impl Shared {
             clock,
             numbers: Mutex::new(numbers),
             descriptors: Gauge::default(),
+            spare_descriptors: Gauge::default(),
             descriptor_limit: AtomicUsize::new(0),
         }
     }
@@ -144,6 +151,19 @@ impl Shared {
         Some(Room { shared: Arc::clone(self), service: Arc::clone(state), number })
     }
 
+    /// Takes a descriptor for what serves no client; `None`: there is none now, or half of all serve none already.
+    pub fn take_spare_descriptor(self: &Arc<Shared>) -> Option<SpareDescriptor> {
+        let limit = self.descriptor_limit.load(Ordering::Relaxed);
+        if !self.spare_descriptors.take(1, limit / 2) {
+            return None;
+        }
+        if !self.descriptors.take(1, limit) {
+            self.spare_descriptors.give_back(1);
+            return None;
+        }
+        Some(SpareDescriptor(Arc::clone(self)))
+    }
+
     /// There is room again: whoever waits for it is told, whatever thread it is.
     fn room_was_freed(&self) {
         for mailbox in &self.mailboxes {
@@ -210,6 +230,14 @@ impl Drop for Room {
         self.shared.descriptors.give_back(DESCRIPTORS_PER_CONNECTION);
         self.service.connections.give_back(1);
         self.shared.room_was_freed();
+    }
+}
+
+impl Drop for SpareDescriptor {
+    fn drop(&mut self) {
+        self.0.spare_descriptors.give_back(1);
+        self.0.descriptors.give_back(1);
+        self.0.room_was_freed();
     }
 }
 

@@ -76,7 +76,12 @@ impl Backend {
 
     /// Accepts, reads, and never says anything.
     pub fn silent() -> Self {
-        Self::serve(|client| {
+        Self::silent_on(Family::Tcp4)
+    }
+
+    /// [`Backend::silent`] on a socket of this family.
+    pub fn silent_on(family: Family) -> Self {
+        Self::serve_on(family, |client| {
             client.drain();
         })
     }

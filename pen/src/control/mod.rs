@@ -7,17 +7,20 @@
 pub mod answers;
 pub mod configuration;
 pub mod listener;
+pub mod rounds;
 pub mod sessions;
 pub mod steward;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use common::command::Command;
 use common::reason;
 use parking_lot::Mutex;
+
+use crate::settings::names::Answers;
 
 /// A control session's number; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,6 +44,8 @@ pub enum Order {
     Reload,
     /// USR1: write the status.
     WriteStatus,
+    /// A round of looking all names up has come to an end.
+    Resolved(Answers),
     /// TERM or INT.
     Stop,
 }
@@ -49,7 +54,7 @@ pub enum Order {
 /// most once, so that a storm of signals fills nothing.
 #[derive(Debug)]
 pub struct Orders {
-    queue: Sender<Order>,
+    queue: Arc<Sender<Order>>,
     awaited: Arc<Awaited>,
     /// Tells the resolver, for which the steward may be waiting, that it is in vain.
     give_up: Arc<AtomicBool>,
@@ -60,6 +65,16 @@ pub struct Orders {
 pub struct OrderQueue {
     queue: Receiver<Order>,
     awaited: Arc<Awaited>,
+    /// For [`Results`]. It keeps nothing alive: without [`Orders`] the steward is to end.
+    own_end: Weak<Sender<Order>>,
+    give_up: Arc<AtomicBool>,
+}
+
+/// Hands the steward what a thread found out for it.
+#[derive(Debug)]
+pub struct Results {
+    queue: Arc<Sender<Order>>,
+    give_up: Arc<AtomicBool>,
 }
 
 /// What is in the queue and was not taken yet.
@@ -73,10 +88,14 @@ struct Awaited {
 pub fn orders(give_up: Arc<AtomicBool>) -> (Orders, OrderQueue) {
     let (sender, receiver) = channel();
     let awaited = Arc::new(Awaited::default());
-    (
-        Orders { queue: sender, awaited: Arc::clone(&awaited), give_up },
-        OrderQueue { queue: receiver, awaited },
-    )
+    let sender = Arc::new(sender);
+    let queue = OrderQueue {
+        queue: receiver,
+        awaited: Arc::clone(&awaited),
+        own_end: Arc::downgrade(&sender),
+        give_up: Arc::clone(&give_up),
+    };
+    (Orders { queue: sender, awaited, give_up }, queue)
 }
 
 impl Orders {
@@ -128,6 +147,21 @@ impl OrderQueue {
             _ => {}
         }
         order.ok()
+    }
+
+    /// For a thread that is to find something out; `None`: nobody gives orders any more.
+    pub fn results(&self) -> Option<Results> {
+        Some(Results { queue: self.own_end.upgrade()?, give_up: Arc::clone(&self.give_up) })
+    }
+}
+
+impl Results {
+    /// What became of the names. When pen is stopping, that is only that they were given up.
+    pub fn resolved(self, answers: Answers) {
+        if !self.give_up.load(Ordering::Relaxed) {
+            // Without a steward pen is ending.
+            let _ = self.queue.send(Order::Resolved(answers));
+        }
     }
 }
 

@@ -9,14 +9,16 @@ use common::command::Command;
 use common::reason;
 
 use super::configuration::Start;
+use super::rounds::{News, Rounds};
 use super::{Order, OrderQueue, Origin, Replies, SessionId, answers};
 use crate::engine::time::Tick;
+use crate::net::idlers::Idlers;
 use crate::net::worker::Message;
 use crate::publish::Publisher;
-use crate::settings::ServiceIndex;
 use crate::settings::apply::{Action, Outcome, apply};
 use crate::settings::draft::{Draft, Environment, Stage};
-use crate::settings::file;
+use crate::settings::names::{self, Answers};
+use crate::settings::{ServiceIndex, file};
 use crate::shared::Shared;
 use crate::status;
 
@@ -40,6 +42,9 @@ pub struct Steward {
     workers: Vec<JoinHandle<()>>,
     /// Writes the status that USR1 asked for; until it has, further ones ask for the same.
     status_writer: Option<JoinHandle<()>>,
+    /// When the servers' names are looked up again.
+    rounds: Rounds,
+    idlers: Idlers,
 }
 
 /// Whether the steward goes on.
@@ -60,14 +65,29 @@ impl Steward {
         replies: Replies,
         workers: Vec<JoinHandle<()>>,
     ) -> Steward {
-        Steward { shared, environment, publisher, start, orders, replies, workers, status_writer: None }
+        let rounds = Rounds::new(shared.now());
+        Steward {
+            shared,
+            environment,
+            publisher,
+            start,
+            orders,
+            replies,
+            workers,
+            status_writer: None,
+            rounds,
+            idlers: Idlers::default(),
+        }
     }
 
     /// Takes orders until it is told to stop, then ends the workers and pen.
     pub fn run(mut self) {
         let mut until = None;
+        self.idlers.follow(&self.shared);
         while self.take_order(until) == Mood::Serving {
             until = self.see_off();
+            self.idlers.follow(&self.shared);
+            self.begin_round_if_due();
         }
         self.stop();
         self.replies.finish();
@@ -80,13 +100,15 @@ impl Steward {
         farewell.into_iter().chain(drained).min()
     }
 
-    /// Waits for an order, at most until somebody is to be seen off.
+    /// Waits for an order, at most until somebody is to be seen off, or names are to be looked up again.
     fn take_order(&mut self, until: Option<Tick>) -> Mood {
+        let until = until.into_iter().chain(self.next_round()).min();
         let patience = until.map(|until| until.since(self.shared.now()));
         match self.orders.next(patience) {
             Some(Order::Command(session, origin, command)) => return self.command(session, origin, command),
             Some(Order::Reload) => self.reload(),
             Some(Order::WriteStatus) => self.write_status(),
+            Some(Order::Resolved(answers)) => self.take_in(&answers),
             Some(Order::Stop) => return Mood::Stopping,
             None => {}
         }
@@ -141,20 +163,66 @@ impl Steward {
     fn read(&mut self, file: &Path) -> Result<(), String> {
         let mut draft = self.draft();
         file::read(file, &mut draft)?;
-        self.publisher.publish(draft).map_err(|error| format!("{}: {error}", file.display()))
+        self.publisher.publish(draft).map_err(|error| format!("{}: {error}", file.display()))?;
+        self.rounds.ask();
+        Ok(())
     }
 
-    /// HUP.
+    /// HUP: logs, the file, then the names.
     fn reload(&mut self) {
         for service in self.shared.settings.load().services.values() {
             if let Some(log) = service.request_log() {
                 log.reopen();
             }
         }
-        let Some(config) = self.start.config().cloned() else { return };
-        match self.read(&config) {
-            Ok(()) => log::info!("{} was read again", config.display()),
-            Err(error) => log::error!("{error}; nothing was changed"),
+        if let Some(config) = self.start.config().cloned() {
+            match self.read(&config) {
+                Ok(()) => log::info!("{} was read again", config.display()),
+                Err(error) => log::error!("{error}; nothing was changed"),
+            }
+        }
+        self.rounds.ask();
+    }
+
+    fn next_round(&self) -> Option<Tick> {
+        self.rounds.due(self.shared.settings.load().process.resolve)
+    }
+
+    /// Has all names looked up beside the steward, because the name servers may take long.
+    fn begin_round_if_due(&mut self) {
+        let now = self.shared.now();
+        if self.next_round().is_none_or(|due| due > now) {
+            return;
+        }
+        self.rounds.begin(now);
+        let names = names::names(&self.shared.settings.load());
+        let Some(results) = self.orders.results().filter(|_| !names.is_empty()) else {
+            self.rounds.end(&Answers::new());
+            return;
+        };
+        let environment = Arc::clone(&self.environment);
+        let round = thread::Builder::new()
+            .name("names".to_owned())
+            .spawn(move || results.resolved(names::look_up(names, &*environment.resolver)));
+        if let Err(error) = round {
+            log::error!("cannot start a thread to look names up: {}", reason(&error));
+            self.rounds.end(&Answers::new());
+        }
+    }
+
+    /// The names were looked up.
+    fn take_in(&mut self, answers: &Answers) {
+        for news in self.rounds.end(answers) {
+            match news {
+                News::Failed(_) => log::warn!("{news}"),
+                News::Recovered(_) => log::info!("{news}"),
+            }
+        }
+        let mut draft = self.draft();
+        let moves = names::take_in(&mut draft, answers);
+        match self.publisher.publish(draft) {
+            Ok(()) => moves.iter().for_each(|step| log::info!("{step}")),
+            Err(error) => log::error!("{error}; servers whose addresses have changed stay where they were"),
         }
     }
 
@@ -200,6 +268,7 @@ impl Steward {
 
     /// Accepts nobody any more, gives the connections `shutdown_timeout` to end, then ends them and the workers.
     fn stop(&mut self) {
+        self.idlers.end();
         let patience = Duration::from_secs(self.shared.settings.load().process.shutdown_timeout.into());
         let deadline = self.shared.now().plus(patience);
         self.publisher.listeners.leave_all(patience);
@@ -210,7 +279,7 @@ impl Steward {
                 Some(Order::Command(session, ..)) => {
                     self.replies.send(session, "error: pen is stopping".to_owned());
                 }
-                Some(Order::Reload | Order::WriteStatus) | None => {}
+                Some(Order::Reload | Order::WriteStatus | Order::Resolved(_)) | None => {}
             }
             self.publisher.listeners.close_left();
         }

@@ -198,6 +198,11 @@ impl ServerState {
         self.banned_until.store(until.0, Ordering::Relaxed);
     }
 
+    /// Ends the blacklist of a failure; one that was set by hand stays.
+    pub fn forgive(&self) {
+        self.failed_until.store(0, Ordering::Relaxed);
+    }
+
     /// Ends the blacklist, whoever set it.
     pub fn clear(&self) {
         self.failed_until.store(0, Ordering::Relaxed);
@@ -315,6 +320,9 @@ mod tests {
         state.blacklist_by_hand(Tick(60_000));
         state.blacklist(Tick(90_000));
         state.connected();
+        assert_eq!(state.blacklisted(Tick(0)), Some(Duration::from_mins(1)));
+        state.blacklist(Tick(90_000));
+        state.forgive();
         assert_eq!(state.blacklisted(Tick(0)), Some(Duration::from_mins(1)));
         assert_eq!(state.blacklisted(Tick(60_000)), None);
         state.clear();

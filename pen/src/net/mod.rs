@@ -5,6 +5,7 @@ pub mod dummy;
 pub mod dump;
 pub mod end;
 pub mod farewell;
+pub mod idlers;
 pub mod listener;
 pub mod registry;
 pub mod relay;

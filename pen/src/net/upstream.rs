@@ -47,7 +47,7 @@ enum Stage {
 
 /// Why a server could not be dialled.
 #[derive(Debug)]
-enum DialError {
+pub enum DialError {
     /// We lack something.
     Shortage(io::Error),
     /// The server refused, or can't be reached.
@@ -200,6 +200,10 @@ fn server_failed(chosen: &Chosen, error: &io::Error, service: &Service, context:
         log::warn!("server {address}{of} failed: {reason}");
         return;
     }
+    if has_moved(chosen, service) {
+        log::debug!("server {} was at {address}, which failed: {reason}", state.id.slot);
+        return;
+    }
     if state.blacklisted(context.now).is_none() && service.limits.blacklist > 0 {
         let (slot, seconds) = (state.id.slot, service.limits.blacklist);
         log::warn!("server {slot}{of} ({address}) failed: {reason}; it is left alone for {seconds} seconds");
@@ -209,8 +213,16 @@ fn server_failed(chosen: &Chosen, error: &io::Error, service: &Service, context:
     state.blacklist(context.now.plus_seconds(service.limits.blacklist));
 }
 
+/// Whether the server's name has another address by now, of which the failure of the old one says nothing.
+fn has_moved(chosen: &Chosen, service: &Service) -> bool {
+    let occupant = service.servers.get(chosen.server.id().slot as usize).and_then(Option::as_deref);
+    occupant.is_some_and(|occupant| {
+        occupant.id() == chosen.server.id() && occupant.address() != chosen.server.address()
+    })
+}
+
 /// Starts a connection to the server; it is there when the poll says that it can be written to.
-fn dial(server: &Server, service: &Service) -> Result<Stream, DialError> {
+pub fn dial(server: &Server, service: &Service) -> Result<Stream, DialError> {
     let dialled = match server.address() {
         ServerAddr::Inet(address) => dial_tcp(*address, service).map(Stream::Tcp),
         ServerAddr::Unix(path) => UnixStream::connect(path).map(Stream::Unix),

@@ -192,7 +192,7 @@ fn number_text(draft: &Draft, number: Number) -> String {
         Number::ClientsMax => limits.clients_max.to_string(),
         Number::ConnMax => limits.conn_max.to_string(),
         Number::IdleTimeout => format!("Idle timeout: {} seconds", limits.idle_timeout),
-        Number::Idlers => format!("Idlers: 0/{}", limits.idlers),
+        Number::Idlers => format!("Idlers: {}/{}", draft.service().state.idlers.used(), limits.idlers),
         Number::MultiAccept => limits.multi_accept.to_string(),
         Number::PendingMax => limits.pending_max.to_string(),
         Number::Timeout => limits.timeout.to_string(),

@@ -58,6 +58,8 @@ pub struct Draft {
 pub enum Effect {
     /// Leave this server alone for so many seconds; 0 clears.
     Blacklist(Arc<ServerState>, u32),
+    /// This server is at another address: that the old one failed says nothing about it.
+    Moved(Arc<ServerState>),
 }
 
 impl Effect {
@@ -66,6 +68,7 @@ impl Effect {
         match self {
             Effect::Blacklist(state, 0) => state.clear(),
             Effect::Blacklist(state, seconds) => state.blacklist_by_hand(now.plus_seconds(*seconds)),
+            Effect::Moved(state) => state.forgive(),
         }
     }
 }
@@ -110,6 +113,12 @@ impl Draft {
     pub fn service_mut(&mut self) -> &mut Service {
         self.changed = true;
         self.settings.services.get_mut(self.subject).expect("the draft speaks of a service that it has")
+    }
+
+    /// Any service, to be changed.
+    pub fn service_at_mut(&mut self, index: ServiceIndex) -> Option<&mut Service> {
+        self.changed = true;
+        self.settings.services.get_mut(index)
     }
 
     /// Has the following commands of the file speak of this service, which is added if it is not there.
@@ -183,6 +192,11 @@ impl Draft {
         // It may have been removed meanwhile.
         self.subject = if self.settings.speaks_of(subject) { subject } else { DEFAULT_SERVICE };
         result
+    }
+
+    /// Whether the commands stand in a file. Reading it again is no change where it says what is the case.
+    pub fn is_within_file(&self) -> bool {
+        self.begun_anew.is_some()
     }
 
     /// Appends an entry to an access list.

@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod draft;
 pub mod file;
+pub mod names;
 pub mod resolve;
 pub mod servers;
 pub mod services;
@@ -210,6 +211,8 @@ pub struct ServiceState {
     pub connections: Gauge,
     /// Connects to servers in progress.
     pub pending: Gauge,
+    /// Idle connections to its servers that are open.
+    pub idlers: Gauge,
     /// What became of the connections that were accepted.
     pub counters: ServiceCounters,
 }
@@ -302,6 +305,7 @@ impl Service {
             turn: Turn::new(),
             connections: Gauge::default(),
             pending: Gauge::default(),
+            idlers: Gauge::default(),
             counters: ServiceCounters::default(),
         });
         Service {

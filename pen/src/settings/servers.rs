@@ -16,22 +16,22 @@ const NO_SLOT: u32 = u32::MAX;
 /// `server N …`: changes the slot, or fills it.
 pub fn change(draft: &mut Draft, slot: Slot, changes: ServerChanges) -> Result<(), String> {
     let current = draft.service().servers.get(slot.index()).cloned().flatten();
-    let address = new_address(draft, slot, current.as_deref(), &changes)?;
-    let Some(address) = address else {
+    let Some(home) = new_home(draft, slot, current.as_deref(), &changes)? else {
         put(draft, slot, None);
         return Ok(());
     };
     let mut server = match current {
-        Some(current) if *current.address() == address => Server::clone(&current),
+        Some(current) if home.is_of(&current) => settle(draft, &current, home.address),
         // Another address is another server: what is known of the old one says nothing about it.
         Some(current) => {
             let mut server = Server::clone(&current);
             server.state = draft.new_server_state(slot.number());
-            server.set_address(address);
+            server.set_address(home.address);
             server
         }
-        None => Server::new(address, draft.new_server_state(slot.number())),
+        None => Server::new(home.address, draft.new_server_state(slot.number())),
     };
+    server.host = home.host;
     match changes.name {
         Some(ServerName::Named(name)) => server.name = Some(name),
         Some(ServerName::Nameless) => server.name = None,
@@ -76,39 +76,68 @@ pub fn set_fallback(
         Fallback::Abuse => draft.service().abuse.clone(),
         Fallback::Emergency => draft.service().emergency.clone(),
     };
-    let address = address.map(|address| resolve(draft, &address, current.as_deref())).transpose()?;
-    let state = draft.new_server_state(NO_SLOT);
+    let home = address.map(|address| resolve(draft, &address, current.as_deref())).transpose()?;
+    let server = home.map(|home| {
+        let mut server = match current {
+            Some(current) if home.is_of(&current) => settle(draft, &current, home.address),
+            _ => Server::new(home.address, draft.new_server_state(NO_SLOT)),
+        };
+        server.host = home.host;
+        Arc::new(server)
+    });
     let service = draft.service_mut();
-    let server = match which {
+    let place = match which {
         Fallback::Abuse => &mut service.abuse,
         Fallback::Emergency => &mut service.emergency,
     };
-    let unchanged = server.as_ref().map(|server| server.address()) == address.as_ref();
-    if !unchanged {
-        *server = address.map(|address| Arc::new(Server::new(address, state)));
-    }
+    *place = server;
     Ok(())
 }
 
 /// A server of the command line, for the next slot.
 pub fn append(draft: &mut Draft, spec: &ServerSpec) -> Result<(), String> {
-    let address = resolve(draft, &spec.addr, None)?;
+    let home = resolve(draft, &spec.addr, None)?;
     let number = draft.service().servers.len();
     let slot =
         u32::try_from(number).ok().and_then(Slot::new).ok_or("too many servers: 10000 are the most")?;
-    let mut server = Server::new(address, draft.new_server_state(slot.number()));
+    let mut server = Server::new(home.address, draft.new_server_state(slot.number()));
+    server.host = home.host;
     (server.max, server.hard, server.weight, server.prio) = (spec.max, spec.hard, spec.weight, spec.prio);
     put(draft, slot, Some(server));
     Ok(())
 }
 
+/// Where a server is, and the name that this was looked up from.
+struct Home {
+    address: ServerAddr,
+    host: Option<Host>,
+}
+
+impl Home {
+    /// Whether the server is at home there: at this address, or by this name, whose address may have changed since.
+    fn is_of(&self, server: &Server) -> bool {
+        let same_name = || self.host.is_some() && self.host == server.host;
+        self.address == *server.address() || (same_name() && port(&self.address) == port(server.address()))
+    }
+}
+
+/// The same server, at an address that may be another one.
+pub fn settle(draft: &mut Draft, server: &Server, address: ServerAddr) -> Server {
+    let mut server = server.clone();
+    if *server.address() != address {
+        server.set_address(address);
+        draft.on_publication(Effect::Moved(Arc::clone(&server.state)));
+    }
+    server
+}
+
 /// Where the server will be after the changes; `None`: the slot becomes empty.
-fn new_address(
+fn new_home(
     draft: &Draft,
     slot: Slot,
     current: Option<&Server>,
     changes: &ServerChanges,
-) -> Result<Option<ServerAddr>, String> {
+) -> Result<Option<Home>, String> {
     let port =
         || changes.port.clone().or_else(|| current.and_then(port_of)).or_else(|| listening_port(draft));
     match (&changes.address, current) {
@@ -117,25 +146,25 @@ fn new_address(
         (Some(ServerHost::Unix(path)), _) => Ok(Some(unix(path))),
         (Some(ServerHost::Inet(host)), _) => inet(draft, host, port(), current).map(Some),
         (None, None) => Err(format!("slot {slot} is empty: 'server {slot} address ADDRESS' fills it")),
-        (None, Some(server)) => match (server.address(), &changes.port) {
-            (address, None) => Ok(Some(address.clone())),
-            (ServerAddr::Inet(address), Some(port)) => {
-                let port = checked_port(draft, port)?;
-                Ok(Some(ServerAddr::Inet((address.ip(), port).into())))
-            }
-            (ServerAddr::Unix(path), Some(_)) => {
-                Err(format!("server {slot} is the Unix socket {}, which has no port", path.display()))
-            }
-        },
+        (None, Some(server)) => {
+            let address = match (server.address().clone(), &changes.port) {
+                (address, None) => address,
+                (ServerAddr::Inet(mut address), Some(port)) => {
+                    address.set_port(checked_port(draft, port)?);
+                    ServerAddr::Inet(address)
+                }
+                (ServerAddr::Unix(path), Some(_)) => {
+                    let path = path.display();
+                    return Err(format!("server {slot} is the Unix socket {path}, which has no port"));
+                }
+            };
+            Ok(Some(Home { address, host: server.host.clone() }))
+        }
     }
 }
 
 /// Looks up where a server outside `server N …` is.
-fn resolve(
-    draft: &Draft,
-    address: &addr::ServerAddr,
-    current: Option<&Server>,
-) -> Result<ServerAddr, String> {
+fn resolve(draft: &Draft, address: &addr::ServerAddr, current: Option<&Server>) -> Result<Home, String> {
     match address {
         addr::ServerAddr::Unix(path) => Ok(unix(path)),
         addr::ServerAddr::Inet { host, port } => {
@@ -145,25 +174,30 @@ fn resolve(
 }
 
 /// A name with several addresses keeps the one that the server has, if it is still among them.
-fn inet(
-    draft: &Draft,
-    host: &Host,
-    port: Option<Port>,
-    current: Option<&Server>,
-) -> Result<ServerAddr, String> {
+///
+/// A server that a file names again is not looked up here: when the file is in force all names are, and that delays nobody.
+fn inet(draft: &Draft, host: &Host, port: Option<Port>, current: Option<&Server>) -> Result<Home, String> {
     let port = port.ok_or_else(|| {
         format!(
             "server '{host}' needs a port: pen itself listens on no fixed port that could be taken for it"
         )
     })?;
-    checked_port(draft, &port)?;
+    let number = checked_port(draft, &port)?;
+    if let Some(server) = current.filter(|server| server.host.as_ref() == Some(host))
+        && draft.is_within_file()
+        && port_of(server) == Some(Port::Number(number))
+    {
+        return Ok(Home { address: server.address().clone(), host: server.host.clone() });
+    }
     let addresses = draft.environment.resolver.resolve_all(host, &port)?;
     let kept = addresses
         .iter()
         .map(|address| ServerAddr::Inet(*address))
         .find(|address| current.is_some_and(|server| server.address() == address));
-    kept.or_else(|| addresses.first().map(|address| ServerAddr::Inet(*address)))
-        .ok_or_else(|| format!("unknown host '{host}': it has no address"))
+    let address = kept
+        .or_else(|| addresses.first().map(|address| ServerAddr::Inet(*address)))
+        .ok_or_else(|| format!("unknown host '{host}': it has no address"))?;
+    Ok(Home { address, host: (!host.is_address()).then(|| host.clone()) })
 }
 
 fn checked_port(draft: &Draft, port: &Port) -> Result<u16, String> {
@@ -173,13 +207,17 @@ fn checked_port(draft: &Draft, port: &Port) -> Result<u16, String> {
     }
 }
 
-fn unix(path: &Path) -> ServerAddr {
-    ServerAddr::Unix(path.into())
+fn unix(path: &Path) -> Home {
+    Home { address: ServerAddr::Unix(path.into()), host: None }
 }
 
 fn port_of(server: &Server) -> Option<Port> {
-    match server.address() {
-        ServerAddr::Inet(address) => Some(Port::Number(address.port())),
+    port(server.address()).map(Port::Number)
+}
+
+fn port(address: &ServerAddr) -> Option<u16> {
+    match address {
+        ServerAddr::Inet(address) => Some(address.port()),
         ServerAddr::Unix(_) => None,
     }
 }

@@ -1,11 +1,13 @@
 //! What tests that change settings share: names without a network, and a short way to say commands.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use common::addr::{Host, Port};
 use common::command::parse;
+use parking_lot::Mutex;
 
 use super::Settings;
 use super::apply::{Outcome, apply};
@@ -52,10 +54,55 @@ impl Resolver for Names {
     }
 }
 
+/// A resolver whose names come and go; it knows literal addresses too. Clones are the same.
+#[derive(Clone, Debug, Default)]
+pub struct ChangingNames(Arc<Entries>);
+
+#[derive(Debug, Default)]
+struct Entries {
+    addresses: Mutex<HashMap<String, Vec<IpAddr>>>,
+    asked: AtomicUsize,
+}
+
+impl ChangingNames {
+    /// From now on the host has these addresses; none: it is unknown.
+    pub fn set(&self, host: &str, addresses: &[&str]) {
+        let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
+        self.0.addresses.lock().insert(host.to_owned(), addresses);
+    }
+
+    /// How many names were looked up.
+    pub fn asked(&self) -> usize {
+        self.0.asked.load(Ordering::SeqCst)
+    }
+}
+
+impl Resolver for ChangingNames {
+    fn resolve_all(&self, host: &Host, port: &Port) -> Result<Vec<SocketAddr>, String> {
+        self.0.asked.fetch_add(1, Ordering::SeqCst);
+        let port = self.port(port)?;
+        let literal: Vec<IpAddr> = host.as_str().parse().into_iter().collect();
+        let known = self.0.addresses.lock().get(host.as_str()).cloned().unwrap_or(literal);
+        if known.is_empty() {
+            return Err(format!("unknown host '{host}': not in the table"));
+        }
+        Ok(known.into_iter().map(|address| SocketAddr::new(address, port)).collect())
+    }
+
+    fn port(&self, port: &Port) -> Result<u16, String> {
+        Names.port(port)
+    }
+}
+
 /// An environment with these [`Names`].
 pub fn environment(exit_enabled: bool) -> Arc<Environment> {
+    environment_with(Names, exit_enabled)
+}
+
+/// An environment with other names.
+pub fn environment_with(resolver: impl Resolver + 'static, exit_enabled: bool) -> Arc<Environment> {
     Arc::new(Environment {
-        resolver: Box::new(Names),
+        resolver: Box::new(resolver),
         control: OnceLock::new(),
         exit_enabled,
         generations: AtomicU32::new(0),

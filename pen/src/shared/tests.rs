@@ -195,3 +195,19 @@ fn no_wake_up_is_lost_however_many_threads_wait() {
     assert_eq!(shared.open_connections(), 0);
     assert_eq!(take(&shared).unwrap().number(), 0);
 }
+
+#[test]
+fn what_serves_no_client_gets_half_of_the_descriptors_at_most() {
+    let (shared, mut polls) = shared(settings(9, 9), 1);
+    shared.allow_descriptors(8);
+    let mut spare: Vec<SpareDescriptor> = std::iter::from_fn(|| shared.take_spare_descriptor()).collect();
+    assert_eq!(spare.len(), 4);
+    let rooms: Vec<Room> = std::iter::from_fn(|| take(&shared)).collect();
+    assert_eq!(rooms.len(), 2);
+    shared.mailboxes[0].wait_for_room();
+    spare.truncate(2);
+    assert!(is_awake(&mut polls[0]));
+    let _third = take(&shared).unwrap();
+    // There are none left, though fewer than half are spare.
+    assert!(shared.take_spare_descriptor().is_none());
+}

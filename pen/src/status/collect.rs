@@ -80,7 +80,10 @@ pub fn service_status(service: &Service, now: Tick) -> ServiceStatus {
         refused: state.counters.refused.total(),
         unserved: state.counters.unserved.total(),
         shortages: state.counters.shortages.total(),
-        idlers: IdlersStatus { open: 0, wanted: service.limits.idlers },
+        idlers: IdlersStatus {
+            open: state.idlers.used().try_into().unwrap_or(u32::MAX),
+            wanted: service.limits.idlers,
+        },
         log: service.log.as_ref().map(|target| target.path.display().to_string()),
         log_lost: service.request_log().map_or(0, crate::request_log::RequestLog::lost),
         servers: service

@@ -1,3 +1,5 @@
+mod names;
+
 use std::fs;
 use std::net::TcpListener;
 use std::sync::atomic::AtomicBool;
@@ -24,6 +26,10 @@ struct Rig {
 
 impl Rig {
     fn new(config: Option<&Path>, exit_enabled: bool) -> Rig {
+        Rig::in_environment(environment(exit_enabled), config)
+    }
+
+    fn in_environment(environment: Arc<Environment>, config: Option<&Path>) -> Rig {
         let (shared, mut polls) = shared(initial_settings(), 2);
         let poll = Poll::new().unwrap();
         let replies = Replies::new(Waker::new(poll.registry(), Token(0)).unwrap());
@@ -32,7 +38,7 @@ impl Rig {
         let invocation = Invocation { config: config.map(Path::to_owned), ..Invocation::default() };
         let steward = Steward::new(
             Arc::clone(&shared),
-            environment(exit_enabled),
+            environment,
             Publisher::new(Arc::clone(&shared)),
             Start { invocation, services: Vec::new() },
             queue,

@@ -89,8 +89,7 @@ fn a_blacklist_by_hand_takes_effect_on_publication_only() {
     let (_, effects) = dropped.finish().unwrap();
     assert_eq!(state.blacklisted(now), None);
     for effect in effects {
-        let Effect::Blacklist(affected, _) = &effect;
-        assert!(Arc::ptr_eq(affected, &state));
+        assert!(matches!(&effect, Effect::Blacklist(affected, _) if Arc::ptr_eq(affected, &state)));
         effect.happen(now);
     }
     assert_eq!(state.blacklisted(now), Some(Duration::from_mins(1)));

@@ -173,7 +173,7 @@ fn a_name_with_several_addresses_keeps_the_one_that_the_server_has() {
     assert_eq!(slots(&draft)[5], "10.0.0.1:8080 0 0 0 0");
     let emergency = Arc::clone(draft.service().emergency.as_ref().unwrap());
     run(&mut draft, &["emergency many:81"]);
-    assert!(Arc::ptr_eq(draft.service().emergency.as_ref().unwrap(), &emergency));
+    assert_eq!(draft.service().emergency.as_ref().unwrap().id(), emergency.id());
 }
 
 #[test]
@@ -229,7 +229,42 @@ fn an_emergency_server_named_again_is_the_same() {
     run(&mut draft, &["emergency www1:81"]);
     let first = Arc::clone(draft.service().emergency.as_ref().unwrap());
     run(&mut draft, &["emergency 10.0.0.1:81"]);
-    assert!(Arc::ptr_eq(draft.service().emergency.as_ref().unwrap(), &first));
+    assert_eq!(draft.service().emergency.as_ref().unwrap().id(), first.id());
     run(&mut draft, &["emergency www1:82"]);
     assert_ne!(draft.service().emergency.as_ref().unwrap().id(), first.id());
+}
+
+#[test]
+fn the_name_that_an_address_was_looked_up_from_is_remembered() {
+    let host = |draft: &Draft, slot: usize| occupant(draft, slot).host.as_ref().map(ToString::to_string);
+    let draft = three();
+    assert_eq!((host(&draft, 0).as_deref(), host(&draft, 2)), (Some("www1"), None));
+    let table = [
+        ("server 0 max 5", Some("www1")),
+        ("server 0 port 81", Some("www1")),
+        ("server 0 address www2", Some("www2")),
+        ("server 0 address many", Some("many")),
+        ("server 0 address 10.0.0.1", None),
+        ("server 0 address 2001:db8::6", None),
+        ("server 0 address /run/web.sock", None),
+    ];
+    for (line, expected) in table {
+        let mut draft = three();
+        run(&mut draft, &[line]);
+        assert_eq!(host(&draft, 0).as_deref(), expected, "{line}");
+    }
+}
+
+#[test]
+fn fallbacks_remember_their_names_too() {
+    let mut draft = three();
+    let host = |draft: &Draft| draft.service().emergency.as_ref()?.host.as_ref().map(ToString::to_string);
+    run(&mut draft, &["emergency www1:81"]);
+    assert_eq!(host(&draft).as_deref(), Some("www1"));
+    let state = Arc::clone(&draft.service().emergency.as_ref().unwrap().state);
+    run(&mut draft, &["emergency 10.0.0.1:81"]);
+    assert_eq!(host(&draft), None);
+    run(&mut draft, &["emergency many:81"]);
+    assert_eq!(host(&draft).as_deref(), Some("many"));
+    assert!(Arc::ptr_eq(&draft.service().emergency.as_ref().unwrap().state, &state));
 }
