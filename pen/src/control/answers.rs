@@ -7,6 +7,7 @@ use common::command::{Question, ServiceName, StatusFormat};
 use common::reason;
 
 use super::{Replies, SessionId};
+use crate::os::priority::yield_to_workers;
 use crate::os::safe_file::replace_file;
 use crate::settings::DEFAULT_SERVICE;
 use crate::shared::Shared;
@@ -23,6 +24,7 @@ pub fn answer_later(
 ) {
     let (shared, replies_of_thread) = (Arc::clone(shared), replies.clone());
     let work = move || {
+        yield_to_workers();
         let answer = answer(question, service.as_ref(), &shared);
         replies_of_thread.send(session, answer.unwrap_or_else(|error| format!("error: {error}")));
     };

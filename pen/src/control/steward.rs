@@ -11,6 +11,7 @@ use common::reason;
 use super::{Order, OrderQueue, Origin, Replies, SessionId, answers};
 use crate::engine::time::Tick;
 use crate::net::worker::Message;
+use crate::os::priority::yield_to_workers;
 use crate::publish::Publisher;
 use crate::settings::ServiceIndex;
 use crate::settings::apply::{Action, Outcome, apply};
@@ -148,6 +149,7 @@ impl Steward {
         }
         let shared = Arc::clone(&self.shared);
         let written = thread::Builder::new().name("status".to_owned()).spawn(move || {
+            yield_to_workers();
             if shared.settings.load().process.web_stats.is_some() {
                 answers::status_page(&shared);
             } else {
