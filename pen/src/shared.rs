@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use common::reason;
@@ -42,7 +42,10 @@ pub struct Mailbox {
 
 /// The process's clock: never goes back.
 #[derive(Clone, Copy, Debug)]
-pub struct Clock(Instant);
+pub struct Clock {
+    started: Instant,
+    started_at: SystemTime,
+}
 
 /// Room for one connection: its number, its share of `conn_max` and of the descriptors. Given back exactly once, on drop.
 #[derive(Debug)]
@@ -90,6 +93,11 @@ impl Shared {
     /// The time.
     pub fn now(&self) -> Tick {
         self.clock.now()
+    }
+
+    /// When the process began, by the calendar of that moment.
+    pub fn started_at(&self) -> SystemTime {
+        self.clock.started_at
     }
 
     /// How many connection numbers there are.
@@ -193,12 +201,12 @@ impl Mailbox {
 impl Clock {
     /// Starts the clock.
     pub fn start() -> Clock {
-        Clock(Instant::now())
+        Clock { started: Instant::now(), started_at: SystemTime::now() }
     }
 
     /// The time since the start.
     pub fn now(self) -> Tick {
-        Tick(0).plus(self.0.elapsed())
+        Tick(0).plus(self.started.elapsed())
     }
 }
 

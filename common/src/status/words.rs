@@ -110,10 +110,15 @@ pub fn modes(service: &ServiceStatus) -> String {
 
 /// The servers of a service, the slots by their numbers and then the others by their roles.
 pub fn all_servers(service: &ServiceStatus) -> impl Iterator<Item = (String, &ServerStatus)> {
-    let slots = service.servers.iter().map(|server| (server.slot.to_string(), server));
+    let slots = service.servers.iter().map(|server| (slot(server), server));
     slots.chain(
         service.fallbacks.iter().map(|fallback| (fallback.role.clone().into_owned(), &fallback.server)),
     )
+}
+
+/// The number of a server's slot; nothing if it has none.
+pub fn slot(server: &ServerStatus) -> String {
+    server.slot.map_or_else(String::new, |slot| slot.to_string())
 }
 
 /// Where a server is: `192.0.2.1:80`, `[2001:db8::1]:80`, `/run/www.sock`; `none` for an empty slot.

@@ -69,7 +69,7 @@ fn answer(question: Question, service: Option<&ServiceName>, shared: &Shared) ->
         }
         Question::Status(StatusFormat::Html) => status_page(shared),
         Question::Status(StatusFormat::Json) => json::render(&collect::everything(shared)),
-        Question::Status(StatusFormat::Prometheus) => prometheus::render(&collect::everything(shared)),
+        Question::Status(StatusFormat::Prometheus) => prometheus::render(&collect::summary(shared)),
         Question::Status(StatusFormat::Text) => text::render(&collect::everything(shared)),
     })
 }

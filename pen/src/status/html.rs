@@ -10,7 +10,7 @@ use std::fmt::{self, Display, Formatter};
 use common::escape::Html;
 use common::status::{
     Bytes, ClientStatus, ConnectionStatus, FallbackStatus, Seconds, ServerStatus, ServiceStatus, Snapshot,
-    all_servers, census, modes, place,
+    all_servers, census, modes, place, slot,
 };
 
 use super::answers::index;
@@ -141,13 +141,12 @@ fn write_totals(f: &mut Formatter<'_>, service: &ServiceStatus) -> fmt::Result {
 }
 
 fn write_server(f: &mut Formatter<'_>, server: &ServerStatus) -> fmt::Result {
-    let ServerStatus {
-        slot, name, address, port, state, connections, connects, max, hard, weight, prio, ..
-    } = server;
+    let ServerStatus { name, address, port, state, connections, connects, max, hard, weight, prio, .. } =
+        server;
     writeln!(f, "<tr class=\"{}\">", state.word())?;
     match name {
-        Some(name) => titled_cell(f, slot, name)?,
-        None => cell(f, slot)?,
+        Some(name) => titled_cell(f, slot(server), name)?,
+        None => cell(f, slot(server))?,
     }
     cell(f, address)?;
     cell(f, state)?;

@@ -151,7 +151,7 @@ fn or_none(number: Option<u32>) -> String {
 mod tests {
     use super::super::sample;
     use super::*;
-    use common::status::{ConnectionState, ConnectionStatus, FallbackStatus};
+    use common::status::{ConnectionState, ConnectionStatus};
 
     #[test]
     fn a_report_tells_totals_servers_clients_and_connections() {
@@ -196,7 +196,7 @@ Connections: 1 of 500
             last_error: Some("connection refused".to_owned()),
             ..sample::server(0)
         };
-        let abuse = FallbackStatus { role: "abuse".into(), server: sample::server(9) };
+        let abuse = sample::fallback("abuse", sample::server(9));
         let service =
             ServiceStatus { servers: vec![www], fallbacks: vec![abuse], ..sample::service("default") };
         let report = render(&Snapshot { services: vec![service], ..sample::snapshot() });

@@ -119,7 +119,7 @@ fn totals_facts_and_failures_show() {
     service.unserved = 5;
     service.log = Some("/var/log/pen.log".to_owned());
     service.modes = vec!["hash".into(), "prio".into()];
-    service.fallbacks = vec![FallbackStatus { role: "emergency".into(), server: sample::server(9) }];
+    service.fallbacks = vec![sample::fallback("emergency", sample::server(9))];
     service.servers[1].failures = 2;
     service.servers[1].last_error = Some("connection refused".to_owned());
     let page = render(&snapshot);
