@@ -3,7 +3,7 @@
 
 mod words;
 
-pub use words::{Bytes, Seconds, all_servers, census, modes, place, slot};
+pub use words::{Bytes, Seconds, all_servers, census, condition, modes, place, slot};
 
 use std::borrow::Cow;
 

@@ -103,8 +103,16 @@ pub fn census<'a>(servers: impl Iterator<Item = &'a ServerStatus>) -> Vec<(usize
     counts.into_iter().filter(|(count, _)| *count > 0).collect()
 }
 
+/// What is to be said of a service beside its name, if it is not in force any more.
+pub fn condition(service: &ServiceStatus) -> &'static str {
+    if service.draining { " (removed, waits for its last connections)" } else { "" }
+}
+
 /// The modes of a service, also those that are on because no other is.
 pub fn modes(service: &ServiceStatus) -> String {
+    if service.dummy {
+        return "dummy: pen itself answers".to_owned();
+    }
     if service.modes.is_empty() { "tracking, round robin".to_owned() } else { service.modes.join(", ") }
 }
 
