@@ -13,6 +13,7 @@ use crate::engine::ids::IdPool;
 use crate::engine::time::Tick;
 use crate::net::worker::Message;
 use crate::settings::{Service, ServiceState, Settings};
+use crate::status::renderings::Renderings;
 
 /// Descriptors that a connection may need: one to the client, one to the server.
 pub const DESCRIPTORS_PER_CONNECTION: usize = 2;
@@ -24,6 +25,8 @@ pub struct Shared {
     pub settings: ArcSwap<Settings>,
     /// One mailbox a worker.
     pub mailboxes: Vec<Mailbox>,
+    /// The renderings of the status that are asked for.
+    pub renderings: Renderings,
     clock: Clock,
     /// The connection numbers, process-wide.
     numbers: Mutex<IdPool>,
@@ -69,6 +72,7 @@ impl Shared {
         Shared {
             settings: ArcSwap::new(settings),
             mailboxes: wakers.into_iter().map(Mailbox::new).collect(),
+            renderings: Renderings::default(),
             clock,
             numbers: Mutex::new(numbers),
             descriptors: Gauge::default(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use common::command::Command;
+use common::command::{Command, StatusFormat};
 use common::reason;
 
 use super::{Order, OrderQueue, Origin, Replies, SessionId, answers};
@@ -18,7 +18,7 @@ use crate::settings::apply::{Action, Outcome, apply};
 use crate::settings::draft::{Draft, Environment, Stage};
 use crate::settings::file;
 use crate::shared::Shared;
-use crate::status;
+use crate::status::renderings;
 
 /// How often a stopping pen looks whether the last connections have ended.
 const STOP_CHECK: Duration = Duration::from_millis(20);
@@ -151,9 +151,9 @@ impl Steward {
         let written = thread::Builder::new().name("status".to_owned()).spawn(move || {
             yield_to_workers();
             if shared.settings.load().process.web_stats.is_some() {
-                answers::status_page(&shared);
+                renderings::now(&shared, StatusFormat::Html);
             } else {
-                let text = status::text::render(&status::collect::everything(&shared));
+                let text = renderings::now(&shared, StatusFormat::Text);
                 text.lines().for_each(|line| log::info!("{line}"));
             }
         });

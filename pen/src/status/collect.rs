@@ -19,7 +19,7 @@ use crate::settings::{Limits, Service, ServiceIndex};
 use crate::shared::Shared;
 
 /// Client-table entries read under one lock: connections wait no longer than that.
-const SLICE: usize = 512;
+const SLICE: usize = 128;
 /// How long to wait for a worker's report. One that is busier than that is left out.
 const PATIENCE: Duration = Duration::from_secs(5);
 
