@@ -19,6 +19,10 @@ pub struct Line<T>(pub T);
 #[derive(Clone, Copy, Debug)]
 pub struct Word<T>(pub T);
 
+/// In a quoted label of the Prometheus exposition format.
+#[derive(Clone, Copy, Debug)]
+pub struct Label<T>(pub T);
+
 impl<T: Display> Display for Html<T> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(Escaper { to: f, escape: in_html }, "{}", self.0)
@@ -40,6 +44,13 @@ impl<T: Display> Display for Line<T> {
 impl<T: Display> Display for Word<T> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(Escaper { to: f, escape: in_word }, "{}", self.0)
+    }
+}
+
+impl<T: Display> Display for Label<T> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        // The backslashes of a line's escapes are text to this format.
+        write!(Escaper { to: f, escape: in_label }, "{}", Line(&self.0))
     }
 }
 
@@ -67,6 +78,14 @@ fn in_html(c: char) -> Option<Escape> {
 /// Line breaks stand between a JSON text's values; within its strings they are written as `\n` anyway.
 fn in_json(c: char) -> Option<Escape> {
     (c != '\n' && in_line(c).is_some()).then_some(Escape::JsonCode)
+}
+
+fn in_label(c: char) -> Option<Escape> {
+    match c {
+        '\\' => Some(Escape::Entity(r"\\")),
+        '"' => Some(Escape::Entity("\\\"")),
+        _ => None,
+    }
 }
 
 fn in_line(c: char) -> Option<Escape> {
@@ -135,12 +154,18 @@ mod tests {
     }
 
     #[test]
+    fn a_label_is_quoted_as_the_format_demands() {
+        assert_eq!(Label("/a \\ \"b\"\n\x1b'<").to_string(), r#"/a \\ \"b\"\\u{a}\\u{1b}'<"#);
+    }
+
+    #[test]
     fn what_is_harmless_stays_as_it_is() {
         for text in ["", "www1", "[2001:db8::1]:80", "/run/bücher.sock", "日本"] {
             assert_eq!(Html(text).to_string(), text);
             assert_eq!(Json(text).to_string(), text);
             assert_eq!(Line(text).to_string(), text);
             assert_eq!(Word(text).to_string(), text);
+            assert_eq!(Label(text).to_string(), text);
         }
     }
 
@@ -152,6 +177,8 @@ mod tests {
             prop_assert_eq!(html.matches('&').count(), text.matches(['&', '<', '>', '"', '\'']).count());
             prop_assert!(!Json(&text).to_string().contains(|c: char| c != '\n' && c.is_control()));
             prop_assert!(!Line(&text).to_string().contains(char::is_control));
+            let label = Label(&text).to_string().replace(r"\\", "").replace("\\\"", "");
+            prop_assert!(!label.contains(['\\', '"']) && !label.contains(char::is_control));
             prop_assert!(!Word(&text).to_string().contains(|c: char| c.is_control() || c.is_whitespace()));
         }
     }

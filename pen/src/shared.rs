@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use common::reason;
@@ -13,6 +13,7 @@ use crate::engine::ids::IdPool;
 use crate::engine::time::Tick;
 use crate::net::worker::Message;
 use crate::settings::{Service, ServiceState, Settings};
+use crate::status::renderings::Renderings;
 
 /// Descriptors that a connection may need: one to the client, one to the server.
 pub const DESCRIPTORS_PER_CONNECTION: usize = 2;
@@ -24,6 +25,8 @@ pub struct Shared {
     pub settings: ArcSwap<Settings>,
     /// One mailbox a worker.
     pub mailboxes: Vec<Mailbox>,
+    /// The renderings of the status that are asked for.
+    pub renderings: Renderings,
     clock: Clock,
     /// The connection numbers, process-wide.
     numbers: Mutex<IdPool>,
@@ -44,7 +47,10 @@ pub struct Mailbox {
 
 /// The process's clock: never goes back.
 #[derive(Clone, Copy, Debug)]
-pub struct Clock(Instant);
+pub struct Clock {
+    started: Instant,
+    started_at: SystemTime,
+}
 
 /// Room for one connection: its number, its share of `conn_max` and of the descriptors. Given back exactly once, on drop.
 #[derive(Debug)]
@@ -72,6 +78,7 @@ impl Shared {
         Shared {
             settings: ArcSwap::new(settings),
             mailboxes: wakers.into_iter().map(Mailbox::new).collect(),
+            renderings: Renderings::default(),
             clock,
             numbers: Mutex::new(numbers),
             descriptors: Gauge::default(),
@@ -97,6 +104,11 @@ impl Shared {
     /// The time.
     pub fn now(&self) -> Tick {
         self.clock.now()
+    }
+
+    /// When the process began, by the calendar of that moment.
+    pub fn started_at(&self) -> SystemTime {
+        self.clock.started_at
     }
 
     /// How many connection numbers there are.
@@ -208,12 +220,12 @@ impl Mailbox {
 impl Clock {
     /// Starts the clock.
     pub fn start() -> Clock {
-        Clock(Instant::now())
+        Clock { started: Instant::now(), started_at: SystemTime::now() }
     }
 
     /// The time since the start.
     pub fn now(self) -> Tick {
-        Tick(0).plus(self.0.elapsed())
+        Tick(0).plus(self.started.elapsed())
     }
 }
 

@@ -3,7 +3,7 @@
 
 mod words;
 
-pub use words::{Bytes, Seconds, all_servers, census, modes, place};
+pub use words::{Bytes, Seconds, all_servers, census, condition, modes, place, slot};
 
 use std::borrow::Cow;
 
@@ -23,6 +23,8 @@ pub struct Snapshot {
     pub schema: u32,
     /// When it was taken: seconds since 1970, to the millisecond.
     pub time: f64,
+    /// When pen was started: seconds since 1970, to the millisecond. It stays the same as long as pen runs.
+    pub started: f64,
     /// How long pen has run, in seconds.
     pub uptime: u64,
     /// pen's version.
@@ -63,6 +65,10 @@ pub struct ServiceStatus {
     pub unserved: u64,
     /// Connections closed for want of descriptors, ports or memory.
     pub shortages: u64,
+    /// How many clients it remembers.
+    pub clients_known: usize,
+    /// How many of its servers could take a client: pen itself is one, in `dummy` mode.
+    pub usable: usize,
     /// Idle connections to its servers that `idlers` keeps, and how many it wants.
     pub idlers: IdlersStatus,
     /// The request log's destination.
@@ -109,8 +115,8 @@ pub struct IdlersStatus {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ServerStatus {
-    /// Its number.
-    pub slot: usize,
+    /// Its number; `None` for the emergency and the abuse server, which have no slot.
+    pub slot: Option<usize>,
     /// What the user calls it.
     pub name: Option<String>,
     /// The host name that its address was looked up from.
@@ -146,7 +152,7 @@ pub struct ServerStatus {
 
 /// How a server is: `"state": "up"`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "lowercase")]
+#[serde(tag = "state", rename_all = "lowercase", from = "StateFields")]
 pub enum ServerState {
     /// It takes clients.
     Up,
@@ -159,8 +165,27 @@ pub enum ServerState {
     #[default]
     Empty,
     /// A newer pen says so.
-    #[serde(other)]
     Unknown,
+}
+
+/// The state as it is read: it may come from another version of pen, so nothing has to be there.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct StateFields {
+    state: Name,
+    blacklisted_seconds: u64,
+}
+
+impl From<StateFields> for ServerState {
+    fn from(fields: StateFields) -> ServerState {
+        let StateFields { state, blacklisted_seconds } = fields;
+        match &*state {
+            "up" => ServerState::Up,
+            "blacklisted" => ServerState::Blacklisted { blacklisted_seconds },
+            "empty" => ServerState::Empty,
+            _ => ServerState::Unknown,
+        }
+    }
 }
 
 /// A server outside the slots.
@@ -169,7 +194,7 @@ pub enum ServerState {
 pub struct FallbackStatus {
     /// `emergency` or `abuse`.
     pub role: Name,
-    /// The rest; its slot number means nothing.
+    /// The rest.
     pub server: ServerStatus,
 }
 
@@ -248,4 +273,13 @@ impl ServiceStatus {
         let up = self.servers.iter().filter(|server| server.state == ServerState::Up).count();
         up + usize::from(self.dummy)
     }
+
+    /// How many servers it has, usable or not: an empty slot is none.
+    pub fn server_count(&self) -> usize {
+        let filled = self.servers.iter().filter(|server| server.state != ServerState::Empty).count();
+        filled + usize::from(self.dummy)
+    }
 }
+
+#[cfg(test)]
+mod tests;

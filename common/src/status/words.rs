@@ -103,17 +103,30 @@ pub fn census<'a>(servers: impl Iterator<Item = &'a ServerStatus>) -> Vec<(usize
     counts.into_iter().filter(|(count, _)| *count > 0).collect()
 }
 
+/// What is to be said of a service beside its name, if it is not in force any more.
+pub fn condition(service: &ServiceStatus) -> &'static str {
+    if service.draining { " (removed, waits for its last connections)" } else { "" }
+}
+
 /// The modes of a service, also those that are on because no other is.
 pub fn modes(service: &ServiceStatus) -> String {
+    if service.dummy {
+        return "dummy: pen itself answers".to_owned();
+    }
     if service.modes.is_empty() { "tracking, round robin".to_owned() } else { service.modes.join(", ") }
 }
 
 /// The servers of a service, the slots by their numbers and then the others by their roles.
 pub fn all_servers(service: &ServiceStatus) -> impl Iterator<Item = (String, &ServerStatus)> {
-    let slots = service.servers.iter().map(|server| (server.slot.to_string(), server));
+    let slots = service.servers.iter().map(|server| (slot(server), server));
     slots.chain(
         service.fallbacks.iter().map(|fallback| (fallback.role.clone().into_owned(), &fallback.server)),
     )
+}
+
+/// The number of a server's slot; nothing if it has none.
+pub fn slot(server: &ServerStatus) -> String {
+    server.slot.map_or_else(String::new, |slot| slot.to_string())
 }
 
 /// Where a server is: `192.0.2.1:80`, `[2001:db8::1]:80`, `/run/www.sock`; `none` for an empty slot.

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::thread;
 
-use common::command::{Question, ServiceName, StatusFormat};
+use common::command::{Question, ServiceName};
 use common::reason;
 
 use super::{Replies, SessionId};
-use crate::os::safe_file::replace_file;
+use crate::os::priority::yield_to_workers;
 use crate::settings::DEFAULT_SERVICE;
 use crate::shared::Shared;
-use crate::status::{answers, collect, html, json, prometheus, text};
+use crate::status::{answers, collect, renderings};
 
 /// Answers a session from a thread of its own: asking the workers and writing it down takes as long as it takes. `service`:
 /// the one that the question is about, where it is about one; `None` is the command line's.
@@ -21,12 +21,19 @@ pub fn answer_later(
     shared: &Arc<Shared>,
     replies: &Replies,
 ) {
-    let (shared, replies_of_thread) = (Arc::clone(shared), replies.clone());
-    let work = move || {
-        let answer = answer(question, service.as_ref(), &shared);
-        replies_of_thread.send(session, answer.unwrap_or_else(|error| format!("error: {error}")));
+    let later = replies.clone();
+    let begun = if let Question::Status(format) = question {
+        renderings::order(shared, format, Box::new(move |rendering| later.send(session, rendering)))
+    } else {
+        let shared = Arc::clone(shared);
+        let work = move || {
+            yield_to_workers();
+            let answer = answer(question, service.as_ref(), &shared);
+            later.send(session, answer.unwrap_or_else(|error| format!("error: {error}")));
+        };
+        thread::Builder::new().name("answer".to_owned()).spawn(work).map(drop)
     };
-    if let Err(error) = thread::Builder::new().name("answer".to_owned()).spawn(work) {
+    if let Err(error) = begun {
         replies.send(session, format!("error: cannot start a thread to answer: {}", reason(&error)));
     }
 }
@@ -65,22 +72,8 @@ fn answer(question: Question, service: Option<&ServiceName>, shared: &Shared) ->
             let services = services.map(|service| collect::service_status(service, shared.now()));
             answers::service_lines(&services.collect::<Vec<_>>())
         }
-        Question::Status(StatusFormat::Html) => status_page(shared),
-        Question::Status(StatusFormat::Json) => json::render(&collect::everything(shared)),
-        Question::Status(StatusFormat::Prometheus) => prometheus::render(&collect::everything(shared)),
-        Question::Status(StatusFormat::Text) => text::render(&collect::everything(shared)),
+        Question::Status(format) => renderings::now(shared, format),
     })
-}
-
-/// The status page, which also goes to the `-w` file.
-pub fn status_page(shared: &Shared) -> String {
-    let page = html::render(&collect::everything(shared));
-    if let Some(file) = &shared.settings.load().process.web_stats
-        && let Err(error) = replace_file(file, page.as_bytes())
-    {
-        log::error!("cannot write {}: {}", file.display(), reason(&error));
-    }
-    page
 }
 
 /// Whether there can be no such connection.

@@ -171,7 +171,7 @@ pub struct Replies(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    queue: Mutex<Vec<(SessionId, String)>>,
+    queue: Mutex<Vec<(SessionId, Arc<String>)>>,
     waker: mio::Waker,
     finished: AtomicBool,
 }
@@ -183,13 +183,13 @@ impl Replies {
     }
 
     /// Answers a session.
-    pub fn send(&self, session: SessionId, answer: String) {
-        self.0.queue.lock().push((session, answer));
+    pub fn send(&self, session: SessionId, answer: impl Into<Arc<String>>) {
+        self.0.queue.lock().push((session, answer.into()));
         self.wake();
     }
 
     /// Takes all answers.
-    pub fn take(&self) -> Vec<(SessionId, String)> {
+    pub fn take(&self) -> Vec<(SessionId, Arc<String>)> {
         std::mem::take(&mut *self.0.queue.lock())
     }
 

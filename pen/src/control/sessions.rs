@@ -76,7 +76,7 @@ enum Phase {
     /// The steward has it.
     Waiting,
     /// The answer goes out.
-    Answering { answer: Vec<u8>, written: usize },
+    Answering { answer: Arc<String>, written: usize },
     /// All is said; what the peer still sends is thrown away, lest its kernel throw our answer away.
     Leaving,
     /// To be closed.
@@ -233,7 +233,7 @@ impl Sessions {
                         None => self.orders.command(session.id, session.origin, command),
                     }
                 }
-                Heard::Answer(answer) => session.answer(answer, now),
+                Heard::Answer(answer) => session.answer(answer.into(), now),
                 Heard::Nothing => session.phase = Phase::Over,
             }
         }
@@ -331,11 +331,11 @@ impl Session {
         }
     }
 
-    fn answer(&mut self, mut answer: String, now: Tick) {
+    fn answer(&mut self, mut answer: Arc<String>, now: Tick) {
         if !answer.is_empty() && !answer.ends_with('\n') {
-            answer.push('\n');
+            Arc::make_mut(&mut answer).push('\n');
         }
-        self.phase = Phase::Answering { answer: answer.into_bytes(), written: 0 };
+        self.phase = Phase::Answering { answer, written: 0 };
         self.idle_since = now;
         self.write(now);
         self.leave();
@@ -344,7 +344,7 @@ impl Session {
     fn write(&mut self, now: Tick) {
         let Phase::Answering { answer, written } = &mut self.phase else { return };
         while *written < answer.len() {
-            match self.stream.write(&answer[*written..]) {
+            match self.stream.write(&answer.as_bytes()[*written..]) {
                 Ok(length) => {
                     *written += length;
                     self.idle_since = now;

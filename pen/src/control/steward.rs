@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use common::command::Command;
+use common::command::{Command, StatusFormat};
 use common::reason;
 
 use super::configuration::Start;
@@ -14,13 +14,14 @@ use super::{Order, OrderQueue, Origin, Replies, SessionId, answers};
 use crate::engine::time::Tick;
 use crate::net::idlers::Idlers;
 use crate::net::worker::Message;
+use crate::os::priority::yield_to_workers;
 use crate::publish::Publisher;
 use crate::settings::apply::{Action, Outcome, apply};
 use crate::settings::draft::{Draft, Environment, Stage};
 use crate::settings::names::{self, Answers};
 use crate::settings::{ServiceIndex, file};
 use crate::shared::Shared;
-use crate::status;
+use crate::status::renderings;
 
 /// How often a stopping pen looks whether the last connections have ended.
 const STOP_CHECK: Duration = Duration::from_millis(20);
@@ -233,10 +234,11 @@ impl Steward {
         }
         let shared = Arc::clone(&self.shared);
         let written = thread::Builder::new().name("status".to_owned()).spawn(move || {
+            yield_to_workers();
             if shared.settings.load().process.web_stats.is_some() {
-                answers::status_page(&shared);
+                renderings::now(&shared, StatusFormat::Html);
             } else {
-                let text = status::text::render(&status::collect::everything(&shared));
+                let text = renderings::now(&shared, StatusFormat::Text);
                 text.lines().for_each(|line| log::info!("{line}"));
             }
         });

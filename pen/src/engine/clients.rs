@@ -16,6 +16,8 @@ use super::time::Tick;
 
 /// How many forgotten clients one `open` clears away: more than it can add, few enough to hold the lock but briefly.
 const FORGET_AT_ONCE: usize = 4;
+/// How many one `known` clears away.
+const FORGET_TO_COUNT: usize = 64;
 const NIL: u32 = u32::MAX;
 
 /// What a client has done so far. Its connections count here without asking the table.
@@ -153,12 +155,20 @@ impl ClientTable {
         self.indices.len()
     }
 
+    /// Clears away some of those that are forgotten, and says how many are known; `None`: there are more to clear away.
+    ///
+    /// So a large table is counted in steps, without the lock in between.
+    pub fn known(&mut self, now: Tick, tracking: Option<Duration>) -> Option<usize> {
+        self.forget(FORGET_TO_COUNT, now, tracking);
+        (!self.is_forgotten(self.idle.front, now, tracking)).then(|| self.by_addr.len())
+    }
+
     /// Counts a new connection of the client. Clients without connections are forgotten after `tracking` (`None`:
     /// never).
     ///
     /// When the table is full, the least recently used client goes, those with connections last.
     pub fn open(&mut self, addr: ClientAddr, now: Tick, tracking: Option<Duration>) -> Opened {
-        self.forget(now, tracking);
+        self.forget(FORGET_AT_ONCE, now, tracking);
         let index = match self.by_addr.get(&addr) {
             Some(&index) if !self.is_forgotten(index, now, tracking) => index,
             Some(&index) => {
@@ -224,9 +234,9 @@ impl ClientTable {
         (rows, next)
     }
 
-    /// Clears away some of those that are forgotten.
-    fn forget(&mut self, now: Tick, tracking: Option<Duration>) {
-        for _ in 0..FORGET_AT_ONCE {
+    /// Clears away those that are forgotten, `most` at most.
+    fn forget(&mut self, most: usize, now: Tick, tracking: Option<Duration>) {
+        for _ in 0..most {
             if !self.is_forgotten(self.idle.front, now, tracking) {
                 break;
             }

@@ -3,7 +3,6 @@
 use common::reason;
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use mio::event::Event;
@@ -13,13 +12,12 @@ use slab::Slab;
 use super::connection::{Connection, Next, Phase, Seat};
 use super::end::LARGEST_READ;
 use super::listener::{AcceptTrouble, Accepted, ListenSocket, ListenerId, Listening};
-use super::report;
+use super::report::ReportOrder;
 use super::token::{GENERATION_MASK, Token};
 use crate::engine::time::Tick;
 use crate::engine::timer::TimerWheel;
 use crate::settings::{ServiceIndex, Settings};
 use crate::shared::{Mailbox, PendingRoom, Room, Shared};
-use common::status::ConnectionStatus;
 
 /// Events taken from the poll at once.
 const EVENTS_PER_TURN: usize = 1024;
@@ -37,8 +35,8 @@ pub enum Message {
     Unlisten(ListenerId),
     /// End the connection of this number, if it is one of yours.
     EndConnection(u32),
-    /// Tell about your connections.
-    Report(Sender<Vec<(ServiceIndex, ConnectionStatus)>>),
+    /// Tell about some of your connections.
+    Report(ReportOrder),
     /// End all connections, and yourself.
     Stop,
 }
@@ -303,8 +301,7 @@ impl Worker {
                 Message::EndConnection(number) => {
                     self.end_connections(|connection| connection.number() == number);
                 }
-                // Whoever asked may have lost interest meanwhile.
-                Message::Report(reply) => drop(reply.send(report::connections(&self.connections, self.now))),
+                Message::Report(order) => order.answer(self.index, &self.connections),
                 Message::Stop => self.stop(),
             }
         }

@@ -2,7 +2,7 @@
 //! byte, with one item each and its values as words by name. A value that is not one word is escaped into one.
 
 use common::escape::Word;
-use common::status::{ClientStatus, ConnectionStatus, ServerState, ServerStatus, ServiceStatus};
+use common::status::{ClientStatus, ConnectionStatus, ServerState, ServerStatus, ServiceStatus, slot};
 
 /// The answer to `servers`: `N addr A port P conn C max M hard H weight W prio P sx S rx R`, where `sx` was sent to the
 /// server and `rx` received from it, in bytes.
@@ -52,8 +52,8 @@ pub(super) fn index(number: Option<u32>) -> i64 {
 }
 
 fn server_line(server: &ServerStatus) -> String {
-    let ServerStatus { slot, port, connections, max, hard, weight, prio, sent, received, .. } = server;
-    let address = Word(&server.address);
+    let ServerStatus { port, connections, max, hard, weight, prio, sent, received, .. } = server;
+    let (slot, address) = (slot(server), Word(&server.address));
     format!(
         "{slot} addr {address} port {port} conn {connections} max {max} hard {hard} weight {weight} prio {prio} sx {sent} rx {received}\n"
     )

@@ -13,60 +13,109 @@ use crate::engine::clients::ClientRow;
 use crate::engine::select::Modes;
 use crate::engine::servers::{Server, ServerAddr};
 use crate::engine::time::Tick;
+use crate::net::report::{ConnectionRow, ReportOrder};
 use crate::net::worker::Message;
 use crate::settings::{Limits, Service, ServiceIndex};
 use crate::shared::Shared;
 
 /// Client-table entries read under one lock: connections wait no longer than that.
-const SLICE: usize = 512;
+const SLICE: usize = 128;
 /// How long to wait for a worker's report. One that is busier than that is left out.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Everything.
 pub fn everything(shared: &Shared) -> Snapshot {
-    let (settings, now) = (shared.settings.load(), shared.now());
     let mut connections = connections(shared);
-    let services =
-        settings.services.iter().filter(|(_, service)| service.is_in_use()).map(|(index, service)| {
-            let own = connections.extract_if(.., |(service, _)| *service == index);
-            let open_connections = own.map(|(_, connection)| connection).collect();
-            ServiceStatus { clients: clients(service, now), open_connections, ..service_status(service, now) }
-        });
-    let services = services.collect();
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    snapshot(shared, |index, service, now| {
+        let own = connections.extract_if(.., |(service, _)| *service == index);
+        let open_connections = own.map(|(_, connection)| connection).collect();
+        let clients = clients(service, now);
+        let status = service_status(service, now);
+        ServiceStatus { clients_known: clients.len(), clients, open_connections, ..status }
+    })
+}
+
+/// Everything but the clients and connections one by one: it costs the same however many there are.
+pub fn summary(shared: &Shared) -> Snapshot {
+    snapshot(shared, |_, service, now| ServiceStatus {
+        clients_known: clients_known(service, now),
+        ..service_status(service, now)
+    })
+}
+
+fn snapshot(
+    shared: &Shared,
+    mut status: impl FnMut(ServiceIndex, &Service, Tick) -> ServiceStatus,
+) -> Snapshot {
+    let (settings, now) = (shared.settings.load(), shared.now());
+    let services = settings.services.iter().filter(|(_, service)| service.is_in_use());
     Snapshot {
         schema: SCHEMA,
-        time: Duration::from_millis(since_epoch.as_millis().try_into().unwrap_or(u64::MAX)).as_secs_f64(),
+        time: since_epoch(SystemTime::now()),
+        started: since_epoch(shared.started_at()),
         uptime: now.since(Tick(0)).as_secs(),
         version: Name::Borrowed(env!("CARGO_PKG_VERSION")),
         pid: std::process::id(),
-        services,
+        services: services.map(|(index, service)| status(index, service, now)).collect(),
     }
+}
+
+/// Seconds since 1970, to the millisecond.
+fn since_epoch(moment: SystemTime) -> f64 {
+    let milliseconds = moment.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    Duration::from_millis(milliseconds.try_into().unwrap_or(u64::MAX)).as_secs_f64()
 }
 
 /// The open connections of all services, by number.
 pub fn connections(shared: &Shared) -> Vec<(ServiceIndex, ConnectionStatus)> {
-    let (sender, reports) = channel();
-    for mailbox in &shared.mailboxes {
-        mailbox.send(Message::Report(sender.clone()));
+    let (reply, slices) = channel();
+    let ask = |worker: usize, from| {
+        shared.mailboxes[worker].send(Message::Report(ReportOrder { from, reply: reply.clone() }));
+    };
+    (0..shared.mailboxes.len()).for_each(|worker| ask(worker, 0));
+    let mut rows: Vec<ConnectionRow> = Vec::new();
+    let mut awaited = shared.mailboxes.len();
+    while awaited > 0
+        && let Ok(slice) = slices.recv_timeout(PATIENCE)
+    {
+        rows.extend(slice.rows);
+        match slice.next {
+            Some(next) => ask(slice.worker, next),
+            None => awaited -= 1,
+        }
     }
-    drop(sender);
-    let mut connections = Vec::new();
-    while let Ok(report) = reports.recv_timeout(PATIENCE) {
-        connections.extend(report);
-    }
-    connections.sort_unstable_by_key(|(_, connection)| connection.number);
-    connections
+    // Between two slices a number may have gone from one connection to another: one of them is enough.
+    rows.sort_unstable_by_key(|row| row.number);
+    rows.dedup_by_key(|row| row.number);
+    let now = shared.now();
+    rows.into_iter().map(|row| (row.service, connection_status(&row, now))).collect()
 }
 
-/// A service, without its clients and connections.
+fn connection_status(row: &ConnectionRow, now: Tick) -> ConnectionStatus {
+    ConnectionStatus {
+        number: row.number,
+        down_fd: row.down_fd,
+        up_fd: row.up_fd,
+        state: row.state,
+        pending_down: row.pending_down,
+        pending_up: row.pending_up,
+        client_address: row.peer.to_string(),
+        client: row.client,
+        server: row.server,
+        age: now.since(row.opened).as_secs(),
+    }
+}
+
+/// A service, without its clients and connections and their numbers.
 pub fn service_status(service: &Service, now: Tick) -> ServiceStatus {
     let state = &service.state;
+    let slots = service.servers.iter().enumerate();
+    let servers = slots.map(|(slot, server)| server_status(Some(slot), server.as_deref(), now)).collect();
     let fallback = |role: &'static str, server: &Option<_>| {
         let server = server.as_deref()?;
-        Some(FallbackStatus { role: role.into(), server: server_status(0, Some(server), now) })
+        Some(FallbackStatus { role: role.into(), server: server_status(None, Some(server), now) })
     };
-    ServiceStatus {
+    let mut status = ServiceStatus {
         name: service.name.to_string(),
         draining: service.draining,
         listen: service.listen.iter().map(|on| on.text.clone()).collect(),
@@ -86,19 +135,18 @@ pub fn service_status(service: &Service, now: Tick) -> ServiceStatus {
         },
         log: service.log.as_ref().map(|target| target.path.display().to_string()),
         log_lost: service.request_log().map_or(0, crate::request_log::RequestLog::lost),
-        servers: service
-            .servers
-            .iter()
-            .enumerate()
-            .map(|(slot, server)| server_status(slot, server.as_deref(), now))
-            .collect(),
+        servers,
         fallbacks: fallback("emergency", &service.emergency)
             .into_iter()
             .chain(fallback("abuse", &service.abuse))
             .collect(),
         clients: Vec::new(),
         open_connections: Vec::new(),
-    }
+        clients_known: 0,
+        usable: 0,
+    };
+    status.usable = status.usable_servers();
+    status
 }
 
 fn limits(limits: &Limits) -> LimitsStatus {
@@ -142,7 +190,7 @@ fn modes(modes: Modes) -> Vec<Name> {
     .collect()
 }
 
-fn server_status(slot: usize, server: Option<&Server>, now: Tick) -> ServerStatus {
+fn server_status(slot: Option<usize>, server: Option<&Server>, now: Tick) -> ServerStatus {
     let Some(server) = server else { return empty_slot(slot) };
     let state = &server.state;
     let (address, port) = match server.address() {
@@ -175,7 +223,7 @@ fn server_status(slot: usize, server: Option<&Server>, now: Tick) -> ServerStatu
     }
 }
 
-fn empty_slot(slot: usize) -> ServerStatus {
+fn empty_slot(slot: Option<usize>) -> ServerStatus {
     ServerStatus { slot, address: "0.0.0.0".to_owned(), ..ServerStatus::default() }
 }
 
@@ -190,6 +238,11 @@ pub fn clients(service: &Service, now: Tick) -> Vec<ClientStatus> {
     }
     clients.sort_unstable_by_key(|client: &ClientStatus| client.index);
     clients
+}
+
+fn clients_known(service: &Service, now: Tick) -> usize {
+    let tracking = service.limits.tracking();
+    std::iter::repeat_with(|| service.state.clients.lock().known(now, tracking)).flatten().next().unwrap_or(0)
 }
 
 fn client_status(row: &ClientRow, now: Tick) -> ClientStatus {

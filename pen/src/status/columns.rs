@@ -1,6 +1,6 @@
 //! Columns of text, as wide as what they hold.
 
-use std::fmt::{self, Display, Formatter};
+use std::fmt::{self, Display, Formatter, Write};
 
 /// A table under construction; displayed, it is a line of titles and a line a row, each ended by a newline.
 #[derive(Debug, Default)]
@@ -12,7 +12,17 @@ pub struct Columns {
 struct Column {
     title: &'static str,
     align: Align,
-    cells: Vec<String>,
+    /// The texts of all cells, one after the other: there may be a hundred thousand.
+    text: String,
+    cells: Vec<Cell>,
+    /// Characters of the widest.
+    width: usize,
+}
+
+/// Where the text of a cell ends, and how many characters it has.
+#[derive(Clone, Copy, Debug)]
+struct Cell {
+    end: usize,
     width: usize,
 }
 
@@ -22,7 +32,7 @@ enum Align {
     Right,
 }
 
-/// Stands before every line.
+/// Stands before every column.
 const INDENT: &str = "  ";
 
 impl Columns {
@@ -38,7 +48,9 @@ impl Columns {
 
     /// Takes the latest column away if it says nothing: its cells are empty or 0.
     pub fn unless_void(mut self) -> Columns {
-        self.columns.pop_if(|column| column.cells.iter().all(|cell| matches!(cell.as_str(), "" | "0")));
+        self.columns.pop_if(|column| {
+            (0..column.cells.len()).all(|row| matches!(column.cell(row), Some(("" | "0", _)) | None))
+        });
         self
     }
 
@@ -48,36 +60,67 @@ impl Columns {
         align: Align,
         cells: impl Iterator<Item = T>,
     ) -> Columns {
-        let cells: Vec<String> = cells.map(|cell| cell.to_string()).collect();
-        let widths = cells.iter().map(|cell| cell.chars().count());
-        let width = widths.chain([title.chars().count()]).max().unwrap_or(0);
-        self.columns.push(Column { title, align, cells, width });
+        let mut column = Column::new(title, align);
+        cells.for_each(|cell| column.push(cell));
+        self.columns.push(column);
         self
     }
+}
 
-    fn line<'a>(&'a self, cell: impl Fn(&'a Column) -> &'a str) -> String {
-        let mut line = String::new();
-        for column in &self.columns {
-            let cell = cell(column);
-            let padding = " ".repeat(column.width.saturating_sub(cell.chars().count()));
-            let (first, second) = match column.align {
-                Align::Left => (cell, padding.as_str()),
-                Align::Right => (padding.as_str(), cell),
-            };
-            line.extend([INDENT, first, second]);
+impl Column {
+    fn new(title: &'static str, align: Align) -> Column {
+        Column { title, align, text: String::new(), cells: Vec::new(), width: title.chars().count() }
+    }
+
+    fn push(&mut self, cell: impl Display) {
+        let start = self.text.len();
+        // Writing to a string fails only if the cell does, and then there is nothing better to show.
+        let _ = write!(self.text, "{cell}");
+        let width = self.text[start..].chars().count();
+        self.cells.push(Cell { end: self.text.len(), width });
+        self.width = self.width.max(width);
+    }
+
+    /// The text of a cell and its width.
+    fn cell(&self, row: usize) -> Option<(&str, usize)> {
+        let start = row.checked_sub(1).map_or(0, |before| self.cells[before].end);
+        self.cells.get(row).map(|cell| (&self.text[start..cell.end], cell.width))
+    }
+
+    fn append(&self, line: &mut String, cell: &str, width: usize) {
+        let padding = std::iter::repeat_n(' ', self.width - width);
+        line.push_str(INDENT);
+        match self.align {
+            Align::Left => {
+                line.push_str(cell);
+                line.extend(padding);
+            }
+            Align::Right => {
+                line.extend(padding);
+                line.push_str(cell);
+            }
         }
-        line
     }
 }
 
 impl Display for Columns {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.line(|column| column.title).trim_end())?;
+        let mut line = String::new();
+        for column in &self.columns {
+            column.append(&mut line, column.title, column.title.chars().count());
+        }
         let rows = self.columns.iter().map(|column| column.cells.len()).min().unwrap_or(0);
         for row in 0..rows {
-            writeln!(f, "{}", self.line(|column| &column.cells[row]).trim_end())?;
+            line.truncate(line.trim_end().len());
+            line.push('\n');
+            f.write_str(&line)?;
+            line.clear();
+            for column in &self.columns {
+                let (cell, width) = column.cell(row).unwrap_or_default();
+                column.append(&mut line, cell, width);
+            }
         }
-        Ok(())
+        writeln!(f, "{}", line.trim_end())
     }
 }
 

@@ -9,8 +9,8 @@ use std::fmt::{self, Display, Formatter};
 
 use common::escape::Html;
 use common::status::{
-    Bytes, ClientStatus, ConnectionStatus, FallbackStatus, Seconds, ServerStatus, ServiceStatus, Snapshot,
-    all_servers, census, modes, place,
+    Bytes, ClientStatus, ConnectionStatus, FallbackStatus, IdlersStatus, Seconds, ServerStatus,
+    ServiceStatus, Snapshot, all_servers, census, condition, modes, place, slot,
 };
 
 use super::answers::index;
@@ -61,8 +61,11 @@ impl Display for Page<'_> {
         let company = if services.len() > 1 { Company::Others } else { Company::None };
         write_head(f)?;
         write_overview(f, self.0)?;
-        for service in services {
-            write_service(f, service, company)?;
+        if let Company::Others = company {
+            write_contents(f, services)?;
+        }
+        for (position, service) in services.iter().enumerate() {
+            write_service(f, service, position, company)?;
         }
         writeln!(f, "<section>\n<h2>Active clients</h2>")?;
         for service in services {
@@ -110,11 +113,47 @@ fn write_overview(f: &mut Formatter<'_>, snapshot: &Snapshot) -> fmt::Result {
     )
 }
 
-fn write_service(f: &mut Formatter<'_>, service: &ServiceStatus, company: Company) -> fmt::Result {
-    writeln!(f, "<section>")?;
+/// The services at a glance, with links to their sections.
+fn write_contents(f: &mut Formatter<'_>, services: &[ServiceStatus]) -> fmt::Result {
+    writeln!(f, "<nav aria-label=\"Services\">\n<ul>")?;
+    for (position, service) in services.iter().enumerate() {
+        let ServiceStatus { name, usable, connections, limits, .. } = service;
+        let (anchor, count) = (Anchor(service, position), service.server_count());
+        let conn_max = limits.conn_max;
+        writeln!(
+            f,
+            "<li><a href=\"#{anchor}\">{}</a>{}: {usable} of {count} servers usable, {connections} of {conn_max} connections</li>",
+            Html(name),
+            condition(service),
+        )?;
+    }
+    writeln!(f, "</ul>\n</nav>")
+}
+
+/// The name of a service's section. One that was removed has left its name to another, so it goes by its position.
+struct Anchor<'a>(&'a ServiceStatus, usize);
+
+impl Display for Anchor<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Anchor(service, position) if service.draining => write!(f, "removed-{position}"),
+            Anchor(service, _) => write!(f, "service-{}", Html(&service.name)),
+        }
+    }
+}
+
+fn write_service(
+    f: &mut Formatter<'_>,
+    service: &ServiceStatus,
+    position: usize,
+    company: Company,
+) -> fmt::Result {
+    writeln!(f, "<section id=\"{}\">", Anchor(service, position))?;
     match company {
-        Company::None => {}
-        Company::Others => writeln!(f, "<h2>Service {}</h2>", Html(&service.name))?,
+        Company::None if !service.draining => {}
+        Company::None | Company::Others => {
+            writeln!(f, "<h2>Service {}{}</h2>", Html(&service.name), condition(service))?;
+        }
     }
     write_totals(f, service)?;
     open_table(f, "servers", format_args!("Servers of {}", Html(&service.name)), &SERVER_TITLES)?;
@@ -128,26 +167,30 @@ fn write_service(f: &mut Formatter<'_>, service: &ServiceStatus, company: Compan
 }
 
 fn write_totals(f: &mut Formatter<'_>, service: &ServiceStatus) -> fmt::Result {
-    let ServiceStatus { accepted, refused, unserved, shortages, pending, limits, .. } = service;
-    let pending_max = limits.pending_max;
-    let worry = |count: u64| if count > 0 { " class=\"worry\"" } else { "" };
+    let ServiceStatus { usable, accepted, refused, unserved, shortages, pending, limits, .. } = service;
+    let (servers, pending_max) = (service.server_count(), limits.pending_max);
+    let worry = |is_bad: bool| if is_bad { " class=\"worry\"" } else { "" };
     writeln!(f, "<dl class=\"totals\">")?;
+    writeln!(
+        f,
+        "<div{}><dt>usable servers</dt><dd>{usable} <small>of {servers}</small></dd></div>",
+        worry(*usable == 0)
+    )?;
     writeln!(f, "<div><dt>accepted</dt><dd>{accepted}</dd></div>")?;
     writeln!(f, "<div><dt>connecting</dt><dd>{pending} <small>of {pending_max}</small></dd></div>")?;
     writeln!(f, "<div><dt>refused</dt><dd>{refused}</dd></div>")?;
-    writeln!(f, "<div{}><dt>unserved</dt><dd>{unserved}</dd></div>", worry(*unserved))?;
-    writeln!(f, "<div{}><dt>shortages</dt><dd>{shortages}</dd></div>", worry(*shortages))?;
+    writeln!(f, "<div{}><dt>unserved</dt><dd>{unserved}</dd></div>", worry(*unserved > 0))?;
+    writeln!(f, "<div{}><dt>shortages</dt><dd>{shortages}</dd></div>", worry(*shortages > 0))?;
     writeln!(f, "</dl>")
 }
 
 fn write_server(f: &mut Formatter<'_>, server: &ServerStatus) -> fmt::Result {
-    let ServerStatus {
-        slot, name, address, port, state, connections, connects, max, hard, weight, prio, ..
-    } = server;
+    let ServerStatus { name, address, port, state, connections, connects, max, hard, weight, prio, .. } =
+        server;
     writeln!(f, "<tr class=\"{}\">", state.word())?;
     match name {
-        Some(name) => titled_cell(f, slot, name)?,
-        None => cell(f, slot)?,
+        Some(name) => titled_cell(f, slot(server), name)?,
+        None => cell(f, slot(server))?,
     }
     cell(f, address)?;
     cell(f, state)?;
@@ -183,6 +226,10 @@ fn write_facts(f: &mut Formatter<'_>, service: &ServiceStatus) -> fmt::Result {
     writeln!(f, "<dl class=\"facts\">")?;
     write_fact(f, "listens on", service.listen.join(", "))?;
     write_fact(f, "modes", modes(service))?;
+    if service.idlers.wanted > 0 {
+        let IdlersStatus { open, wanted } = service.idlers;
+        write_fact(f, "idlers", format_args!("{open} of {wanted} open"))?;
+    }
     for FallbackStatus { role, server } in &service.fallbacks {
         let ServerStatus { state, connections, sent, received, .. } = server;
         let (place, sent, received) = (place(server), Bytes(*sent), Bytes(*received));

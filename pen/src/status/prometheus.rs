@@ -1,8 +1,241 @@
 //! The status for Prometheus, in its text exposition format.
+//!
+//! What is counted and measured, by service and by server, never by client: clients come and go by the thousand, and
+//! each would be a series for ever. Names and units follow Prometheus' conventions (`docs/status.md` lists them). How a
+//! server is, is a gauge of 0 or 1 for each state, which is always there, so that an alert can be written about it.
+//!
+//! Services that were removed have no series of their own: another one may have the name, and the same series twice
+//! makes Prometheus refuse the whole. Slots that are empty have none either: nothing is wrong with them.
 
-use common::status::Snapshot;
+use std::fmt::{self, Display, Formatter};
+
+use common::escape::Label;
+use common::status::{ServerState, ServerStatus, ServiceStatus, Snapshot, all_servers, place};
 
 /// Renders the whole.
 pub fn render(snapshot: &Snapshot) -> String {
-    format!("# TYPE pen_uptime_seconds gauge\npen_uptime_seconds {}\n", snapshot.uptime)
+    Exposition(snapshot).to_string()
 }
+
+struct Exposition<'a>(&'a Snapshot);
+
+/// A family of series: one name, one meaning, one value for each of what it is about.
+struct Family<T> {
+    name: &'static str,
+    kind: Kind,
+    help: &'static str,
+    value: fn(&T) -> Value,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    /// Goes up and down.
+    Gauge,
+    /// Only goes up, but for a restart from 0.
+    Counter,
+}
+
+enum Value {
+    Whole(u64),
+    Fraction(f64),
+    Infinite,
+}
+
+/// What a series is about, and its labels.
+type Labelled<'a, T> = (String, &'a T);
+
+impl Display for Exposition<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let snapshot = self.0;
+        let build = format!("version=\"{}\"", Label(&snapshot.version));
+        write_family(f, &BUILD, &[(build, snapshot)])?;
+        for family in PROCESS {
+            write_family(f, family, &[(String::new(), snapshot)])?;
+        }
+        let services = services(snapshot);
+        for family in SERVICE {
+            write_family(f, family, &services)?;
+        }
+        let servers = servers(snapshot);
+        for family in SERVER {
+            write_family(f, family, &servers)?;
+        }
+        Ok(())
+    }
+}
+
+fn services(snapshot: &Snapshot) -> Vec<Labelled<'_, ServiceStatus>> {
+    let services = snapshot.services.iter().filter(|service| !service.draining);
+    services.map(|service| (format!("service=\"{}\"", Label(&service.name)), service)).collect()
+}
+
+fn servers(snapshot: &Snapshot) -> Vec<Labelled<'_, ServerStatus>> {
+    let mut labelled = Vec::new();
+    for (service, status) in services(snapshot) {
+        for (slot, server) in all_servers(status).filter(|(_, server)| server.state != ServerState::Empty) {
+            let name = server.name.clone().unwrap_or_else(|| place(server));
+            let (slot, name) = (Label(slot), Label(name));
+            labelled.push((format!("{service},slot=\"{slot}\",server=\"{name}\""), server));
+        }
+    }
+    labelled
+}
+
+fn write_family<T>(f: &mut Formatter<'_>, family: &Family<T>, series: &[Labelled<'_, T>]) -> fmt::Result {
+    if series.is_empty() {
+        return Ok(());
+    }
+    let Family { name, kind, help, value } = family;
+    writeln!(f, "# HELP {name} {help}\n# TYPE {name} {kind}")?;
+    for (labels, subject) in series {
+        f.write_str(name)?;
+        if !labels.is_empty() {
+            write!(f, "{{{labels}}}")?;
+        }
+        writeln!(f, " {}", value(subject))?;
+    }
+    Ok(())
+}
+
+const BUILD: Family<Snapshot> =
+    gauge("pen_build_info", "The version of pen, as a label.", |_| Value::Whole(1));
+
+const PROCESS: &[Family<Snapshot>] = &[
+    gauge("pen_start_time_seconds", "When pen was started, in seconds since 1970.", |pen| {
+        Value::Fraction(pen.started)
+    }),
+    gauge(
+        "pen_draining_services",
+        "Services that were removed and wait for their last connections.",
+        |pen| whole(pen.services.iter().filter(|service| service.draining).count()),
+    ),
+    gauge("pen_draining_connections", "Open connections of services that were removed.", |pen| {
+        let draining = pen.services.iter().filter(|service| service.draining);
+        whole(draining.map(|service| service.connections).sum())
+    }),
+];
+
+const SERVICE: &[Family<ServiceStatus>] = &[
+    gauge("pen_service_connections", "Open connections.", |service| whole(service.connections)),
+    gauge("pen_service_connections_max", "The most connections, see conn_max.", |service| {
+        Value::Whole(service.limits.conn_max.into())
+    }),
+    gauge("pen_service_pending", "Connects to servers in progress.", |service| whole(service.pending)),
+    gauge("pen_service_pending_max", "The most connects in progress, see pending_max.", |service| {
+        Value::Whole(service.limits.pending_max.into())
+    }),
+    counter("pen_service_accepted_total", "Connections accepted.", |service| Value::Whole(service.accepted)),
+    counter(
+        "pen_service_refused_total",
+        "Connections closed because client_acl refuses the client.",
+        |service| Value::Whole(service.refused),
+    ),
+    counter(
+        "pen_service_unserved_total",
+        "Connections closed because no server could take them.",
+        |service| Value::Whole(service.unserved),
+    ),
+    counter(
+        "pen_service_shortages_total",
+        "Connections closed for want of descriptors, ports or memory.",
+        |service| Value::Whole(service.shortages),
+    ),
+    gauge("pen_service_clients", "Clients remembered.", |service| whole(service.clients_known)),
+    gauge("pen_service_clients_max", "The most clients remembered, see clients_max.", |service| {
+        Value::Whole(service.limits.clients_max.into())
+    }),
+    gauge("pen_service_servers", "Servers, usable or not.", |service| whole(service.server_count())),
+    gauge("pen_service_usable_servers", "Servers that could take a client.", |service| whole(service.usable)),
+    gauge("pen_service_idlers", "Idle connections to servers.", |service| {
+        Value::Whole(service.idlers.open.into())
+    }),
+    gauge("pen_service_idlers_wanted", "Idle connections that there should be, see idlers.", |service| {
+        Value::Whole(service.idlers.wanted.into())
+    }),
+    counter("pen_service_log_lost_total", "Request-log records that were lost.", |service| {
+        Value::Whole(service.log_lost)
+    }),
+];
+
+const SERVER: &[Family<ServerStatus>] = &[
+    gauge("pen_server_up", "1 if the server takes clients.", |server| flag(server.state == ServerState::Up)),
+    gauge("pen_server_blacklisted", "1 if the server is left alone for a while.", |server| {
+        flag(matches!(server.state, ServerState::Blacklisted { .. }))
+    }),
+    gauge("pen_server_blacklist_remaining_seconds", "How long the server is left alone yet.", |server| {
+        match server.state {
+            ServerState::Blacklisted { blacklisted_seconds } => Value::Whole(blacklisted_seconds),
+            ServerState::Up | ServerState::Empty | ServerState::Unknown => Value::Whole(0),
+        }
+    }),
+    gauge("pen_server_connections", "Open connections, attempts included.", |server| {
+        Value::Whole(server.connections.into())
+    }),
+    gauge("pen_server_connections_max", "The most connections of new clients, see max.", |server| {
+        limit(server.max)
+    }),
+    gauge("pen_server_connections_hard_max", "The most connections of known clients, see hard.", |server| {
+        match server {
+            ServerStatus { max: 0, .. } => Value::Infinite,
+            ServerStatus { hard: 0, max, .. } => limit(*max),
+            ServerStatus { hard, .. } => limit(*hard),
+        }
+    }),
+    gauge("pen_server_weight", "The server's weight.", |server| Value::Whole(server.weight.into())),
+    gauge("pen_server_prio", "The server's priority, lowest first.", |server| {
+        Value::Whole(server.prio.into())
+    }),
+    counter("pen_server_sent_bytes_total", "Bytes sent to the server.", |server| Value::Whole(server.sent)),
+    counter("pen_server_received_bytes_total", "Bytes received from the server.", |server| {
+        Value::Whole(server.received)
+    }),
+    counter("pen_server_connects_total", "Connections made to the server.", |server| {
+        Value::Whole(server.connects)
+    }),
+    counter("pen_server_failures_total", "Connections to the server that failed.", |server| {
+        Value::Whole(server.failures)
+    }),
+];
+
+const fn gauge<T>(name: &'static str, help: &'static str, value: fn(&T) -> Value) -> Family<T> {
+    Family { name, kind: Kind::Gauge, help, value }
+}
+
+const fn counter<T>(name: &'static str, help: &'static str, value: fn(&T) -> Value) -> Family<T> {
+    Family { name, kind: Kind::Counter, help, value }
+}
+
+fn whole(count: usize) -> Value {
+    Value::Whole(count as u64)
+}
+
+fn flag(is_so: bool) -> Value {
+    Value::Whole(is_so.into())
+}
+
+/// A limit of 0 is none, and so that comparisons come out right, that is infinity.
+fn limit(number: u32) -> Value {
+    if number == 0 { Value::Infinite } else { Value::Whole(number.into()) }
+}
+
+impl Display for Kind {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::Gauge => "gauge",
+            Kind::Counter => "counter",
+        })
+    }
+}
+
+impl Display for Value {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Whole(number) => number.fmt(f),
+            Value::Fraction(number) => number.fmt(f),
+            Value::Infinite => f.write_str("+Inf"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -19,7 +19,7 @@ pub fn named(text: &str) -> Snapshot {
         name: text.clone(),
         listen: vec![text.clone()],
         servers: vec![server(0)],
-        fallbacks: vec![FallbackStatus { role: "abuse".into(), server: server(0) }],
+        fallbacks: vec![fallback("abuse", server(0))],
         clients: vec![ClientStatus { address: text.clone(), ..client(0) }],
         open_connections: vec![ConnectionStatus { client_address: text.clone(), ..connection(0) }],
         log: Some(text.clone()),
@@ -34,6 +34,7 @@ pub fn snapshot() -> Snapshot {
     Snapshot {
         schema: SCHEMA,
         time: 1_795_175_505.0,
+        started: 1_794_901_905.0,
         uptime: 273_600,
         version: "1.0.0".into(),
         pid: 4711,
@@ -78,6 +79,8 @@ pub fn service(name: &str) -> ServiceStatus {
         refused: 0,
         unserved: 0,
         shortages: 0,
+        clients_known: 1,
+        usable: 1,
         log: None,
         log_lost: 0,
     }
@@ -86,7 +89,7 @@ pub fn service(name: &str) -> ServiceStatus {
 /// A server that is up.
 pub fn server(slot: u8) -> ServerStatus {
     ServerStatus {
-        slot: slot.into(),
+        slot: Some(slot.into()),
         name: None,
         host: None,
         address: format!("10.0.0.{slot}"),
@@ -103,6 +106,11 @@ pub fn server(slot: u8) -> ServerStatus {
         failures: 0,
         last_error: None,
     }
+}
+
+/// The same outside the slots.
+pub fn fallback(role: &'static str, server: ServerStatus) -> FallbackStatus {
+    FallbackStatus { role: role.into(), server: ServerStatus { slot: None, ..server } }
 }
 
 /// A client that has just been here.

@@ -5,7 +5,8 @@ use std::fmt::{self, Display, Formatter};
 
 use common::escape::Line;
 use common::status::{
-    Bytes, ClientStatus, Seconds, ServerStatus, ServiceStatus, Snapshot, all_servers, census, modes, place,
+    Bytes, ClientStatus, Seconds, ServerStatus, ServiceStatus, Snapshot, all_servers, census, condition,
+    modes, place,
 };
 
 use super::columns::Columns;
@@ -33,13 +34,16 @@ impl Display for Report<'_> {
 }
 
 fn write_service(f: &mut Formatter<'_>, service: &ServiceStatus) -> fmt::Result {
-    let ServiceStatus { connections, pending, limits, .. } = service;
+    let ServiceStatus { connections, pending, limits, usable, idlers, .. } = service;
     let (conn_max, pending_max) = (limits.conn_max, limits.pending_max);
     let ServiceStatus { accepted, refused, unserved, shortages, log_lost, .. } = service;
-    let draining = if service.draining { " (draining)" } else { "" };
-    writeln!(f, "\nService {}{draining}", Line(&service.name))?;
+    writeln!(f, "\nService {}{}", Line(&service.name), condition(service))?;
     writeln!(f, "  listens on   {}", Line(service.listen.join(", ")))?;
     writeln!(f, "  modes        {}", modes(service))?;
+    writeln!(f, "  servers      {usable} of {} usable", service.server_count())?;
+    if idlers.wanted > 0 {
+        writeln!(f, "  idlers       {} of {} open", idlers.open, idlers.wanted)?;
+    }
     writeln!(f, "  connections  {connections} of {conn_max} open, {pending} of {pending_max} connecting")?;
     writeln!(
         f,
@@ -152,7 +156,7 @@ fn or_none(number: Option<u32>) -> String {
 mod tests {
     use super::super::sample;
     use super::*;
-    use common::status::{ConnectionState, ConnectionStatus, FallbackStatus};
+    use common::status::{ConnectionState, ConnectionStatus, IdlersStatus};
 
     #[test]
     fn a_report_tells_totals_servers_clients_and_connections() {
@@ -161,6 +165,7 @@ mod tests {
 Service default
   listens on   0.0.0.0:80
   modes        tracking, round robin
+  servers      1 of 2 usable
   connections  1 of 500 open, 0 of 100 connecting
   so far       8 accepted, 0 refused, 0 unserved, 0 shortages
 
@@ -197,7 +202,7 @@ Connections: 1 of 500
             last_error: Some("connection refused".to_owned()),
             ..sample::server(0)
         };
-        let abuse = FallbackStatus { role: "abuse".into(), server: sample::server(9) };
+        let abuse = sample::fallback("abuse", sample::server(9));
         let service =
             ServiceStatus { servers: vec![www], fallbacks: vec![abuse], ..sample::service("default") };
         let report = render(&Snapshot { services: vec![service], ..sample::snapshot() });
@@ -225,6 +230,25 @@ Connections: 1 of 500
             mail.ends_with("5  192.0.2.5  none    10 s             0   0  connected, server closed\n"),
             "{mail}"
         );
+    }
+
+    #[test]
+    fn idlers_removal_and_dummy_mode_are_told() {
+        let service = ServiceStatus {
+            draining: true,
+            dummy: true,
+            idlers: IdlersStatus { open: 3, wanted: 10 },
+            ..sample::service("mail")
+        };
+        let report = render(&Snapshot { services: vec![service], ..sample::snapshot() });
+        for line in [
+            "Service mail (removed, waits for its last connections)",
+            "  modes        dummy: pen itself answers",
+            "  servers      1 of 3 usable",
+            "  idlers       3 of 10 open",
+        ] {
+            assert!(report.contains(&format!("\n{line}\n")), "{line} is missing in:\n{report}");
+        }
     }
 
     #[test]

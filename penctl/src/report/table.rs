@@ -148,7 +148,7 @@ mod tests {
 
     fn snapshot() -> Snapshot {
         let server = |slot, address: &str, state| ServerStatus {
-            slot,
+            slot: Some(slot),
             address: address.to_owned(),
             port: 80,
             state,

@@ -62,7 +62,7 @@ impl Rig {
         self.orders.stop();
         self.steward.run();
         assert!(self.replies.finished());
-        let answers = self.replies.take().into_iter().map(|(_, answer)| answer).collect();
+        let answers = self.replies.take().into_iter().map(|(_, answer)| answer.to_string()).collect();
         let told = self.shared.mailboxes.iter().flat_map(crate::shared::Mailbox::take).collect();
         (answers, told, Arc::clone(self.shared.settings.load().service(DEFAULT_SERVICE)))
     }

@@ -155,6 +155,26 @@ fn the_least_recently_used_client_makes_room_and_connected_ones_last() {
 }
 
 #[test]
+fn the_known_are_counted_in_steps_without_the_forgotten() {
+    let mut table = table(1000);
+    for number in 0..200 {
+        visit(&mut table, number, 0);
+    }
+    visit(&mut table, 200, 30);
+    assert_eq!(table.known(second(1), MINUTE), Some(201));
+    let mut steps = 1;
+    let known = loop {
+        match table.known(second(61), MINUTE) {
+            Some(known) => break known,
+            None => steps += 1,
+        }
+    };
+    assert_eq!((known, steps), (1, 4), "64 in a step");
+    assert_eq!(table.known(second(1000), None), Some(1));
+    table.check_invariants();
+}
+
+#[test]
 fn a_close_too_many_is_harmless() {
     let mut table = table(3);
     let gone = visit(&mut table, 1, 1);

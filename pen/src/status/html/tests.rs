@@ -117,15 +117,18 @@ fn totals_facts_and_failures_show() {
     let mut snapshot = sample::snapshot();
     let service = &mut snapshot.services[0];
     service.unserved = 5;
+    service.idlers = IdlersStatus { open: 3, wanted: 10 };
     service.log = Some("/var/log/pen.log".to_owned());
     service.modes = vec!["hash".into(), "prio".into()];
-    service.fallbacks = vec![FallbackStatus { role: "emergency".into(), server: sample::server(9) }];
+    service.fallbacks = vec![sample::fallback("emergency", sample::server(9))];
     service.servers[1].failures = 2;
     service.servers[1].last_error = Some("connection refused".to_owned());
     let page = render(&snapshot);
     for expected in [
         "<span class=\"up\">1 up</span> <span class=\"blacklisted\">1 blacklisted</span> <span class=\"empty\">1 empty</span>",
         "pen 1.0.0, process 4711, up 3 d 4 h",
+        "<div><dt>usable servers</dt><dd>1 <small>of 2</small></dd></div>",
+        "<dt>idlers</dt><dd>3 of 10 open</dd>",
         "<div><dt>accepted</dt><dd>8</dd></div>",
         "<div class=\"worry\"><dt>unserved</dt><dd>5</dd></div>",
         "<div><dt>shortages</dt><dd>0</dd></div>",
@@ -161,6 +164,27 @@ fn several_services_have_their_own_headings_totals_and_tables() {
 }
 
 #[test]
+fn the_contents_tell_how_each_service_is_and_lead_to_it() {
+    let removed = ServiceStatus { draining: true, ..sample::service("web") };
+    let down = ServiceStatus { servers: vec![], usable: 0, ..sample::service("mail") };
+    let services = vec![sample::service("web"), removed, down];
+    let page = render(&Snapshot { services, ..sample::snapshot() });
+    assert_eq!(
+        texts(&page, "li"),
+        [
+            "<a href=\"#service-web\">web</a>: 1 of 2 servers usable, 1 of 500 connections",
+            "<a href=\"#removed-1\">web</a> (removed, waits for its last connections): 1 of 2 servers usable, 1 of 500 connections",
+            "<a href=\"#service-mail\">mail</a>: 0 of 0 servers usable, 1 of 500 connections",
+        ]
+    );
+    for anchor in ["service-web", "removed-1", "service-mail"] {
+        assert_eq!(page.matches(&format!("<section id=\"{anchor}\">")).count(), 1);
+    }
+    assert_eq!(texts(&page, "h2")[1], "Service web (removed, waits for its last connections)");
+    assert_eq!(page.matches("<div class=\"worry\"><dt>usable servers").count(), 1);
+}
+
+#[test]
 fn hostile_names_add_no_markup() {
     let hostile = "x</td></style><script src='//e'>&lt;\"onclick=\"a()\" '\0\x1b\u{202e}\r\n-->";
     let page = render(&sample::named(hostile));
@@ -176,7 +200,8 @@ fn hostile_names_add_no_markup() {
 
 #[test]
 fn the_page_needs_nothing_from_outside() {
-    let page = render(&sample::snapshot());
+    let two = vec![sample::service("web"), sample::service("mail")];
+    let page = render(&Snapshot { services: two, ..sample::snapshot() }).replace(" href=\"#service-", "");
     for reference in ["http:", "https:", "//", "src=", "href=", "url(", "@import", "<script", "style="] {
         assert!(!page.contains(reference), "{reference}");
     }
