@@ -68,7 +68,7 @@ impl AtWork {
             answers = self.replies.take();
             !answers.is_empty()
         });
-        answers.remove(0).1
+        answers.remove(0).1.to_string()
     }
 
     fn address(&self) -> String {
