@@ -257,7 +257,9 @@ fn a_reader_never_sees_half_a_file() {
         let writers: Vec<_> = (0..4)
             .map(|_| scope.spawn(|| (0..25).for_each(|_| pen.tell(&format!("write {}", file.display())))))
             .collect();
-        writers.into_iter().for_each(|writer| writer.join().unwrap());
+        for writer in writers {
+            writer.join().unwrap();
+        }
         over.store(true, Ordering::Relaxed);
         assert!(reader.join().unwrap() > 0);
     });

@@ -46,6 +46,29 @@ fn a_file_with_an_error_changes_nothing_at_hup_and_the_error_is_told() {
 }
 
 #[test]
+fn an_error_of_an_included_file_shows_the_way_there_and_that_nothing_was_changed() {
+    let pen = two_dead_servers().config("blacklist 11\n").start();
+    let path = |name: &str| pen.directory().join(name).display().to_string();
+    fs::write(path("deep.cfg"), "# three\n\nblacklist x\n").unwrap();
+    fs::write(path("extra.cfg"), "roundrobin\ninclude deep.cfg\n").unwrap();
+    fs::write(path("pen.cfg"), "blacklist 12\n\ninclude extra.cfg\n").unwrap();
+    let wrong = "bad blacklist 'x': a number from 0 to 31536000 is expected; usage: blacklist [T]";
+    let expected = format!("{}:3: extra.cfg:2: deep.cfg:3: {wrong}", path("pen.cfg"));
+    assert_eq!(pen.ask(&format!("include {}", path("pen.cfg"))), format!("error: {expected}\n"));
+    pen.signal(Signal::SIGHUP);
+    wait_until("the error is told", || pen.stderr().contains(&format!("{expected}; nothing was changed\n")));
+
+    fs::write(path("pen.cfg"), "blacklist 12\nlisten 192.0.2.1:80\n").unwrap();
+    pen.signal(Signal::SIGHUP);
+    let expected =
+        "cannot listen on 192.0.2.1:80: this machine does not have that address; nothing was changed";
+    let expected = format!("{}: {expected}\n", path("pen.cfg"));
+    wait_until("the error is told", || pen.stderr().contains(&expected));
+    assert_eq!(pen.ask("blacklist"), "11\n");
+    assert!(pen.ask("mode").contains("no roundrobin"));
+}
+
+#[test]
 fn hup_reads_access_lists_anew() {
     let web = Backend::named("a");
     let file = "acl 1 deny 127.0.0.5\nacl 1 deny 127.0.0.6\nclient_acl 1\n";
