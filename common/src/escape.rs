@@ -19,6 +19,10 @@ pub struct Word<T>(pub T);
 #[derive(Clone, Copy, Debug)]
 pub struct Label<T>(pub T);
 
+/// In a JSON string, for those characters that JSON itself would let pass.
+#[derive(Clone, Copy, Debug)]
+pub struct Json<T>(pub T);
+
 impl<T: Display> Display for Html<T> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(Escaper { to: f, escape: in_html }, "{}", self.0)
@@ -44,12 +48,20 @@ impl<T: Display> Display for Label<T> {
     }
 }
 
+impl<T: Display> Display for Json<T> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(Escaper { to: f, escape: in_json }, "{}", self.0)
+    }
+}
+
 /// What stands for a character that cannot stand for itself.
 #[derive(Clone, Copy)]
 enum Escape {
     Entity(&'static str),
     /// Its number, as in `\u{1b}`.
     Code,
+    /// The same in four digits, as in `\u001b`.
+    FourDigits,
 }
 
 fn in_html(c: char) -> Option<Escape> {
@@ -71,6 +83,11 @@ fn in_label(c: char) -> Option<Escape> {
     }
 }
 
+fn in_json(c: char) -> Option<Escape> {
+    // None of these is beyond what four digits can say.
+    in_line(c).map(|_| Escape::FourDigits)
+}
+
 fn in_line(c: char) -> Option<Escape> {
     (c.is_control() || is_layout(c)).then_some(Escape::Code)
 }
@@ -84,6 +101,11 @@ fn is_layout(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// What stands for itself everywhere: nearly all names and addresses are made of nothing else, and need no closer look.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b':' | b'-' | b'_' | b'/')
+}
+
 struct Escaper<'a, 'f> {
     to: &'a mut Formatter<'f>,
     escape: fn(char) -> Option<Escape>,
@@ -91,6 +113,9 @@ struct Escaper<'a, 'f> {
 
 impl Write for Escaper<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        if text.bytes().all(is_plain) {
+            return self.to.write_str(text);
+        }
         let mut written = 0;
         for (at, c) in text.char_indices() {
             let Some(escape) = (self.escape)(c) else { continue };
@@ -98,6 +123,7 @@ impl Write for Escaper<'_, '_> {
             match escape {
                 Escape::Entity(entity) => self.to.write_str(entity)?,
                 Escape::Code => write!(self.to, "{}", c.escape_unicode())?,
+                Escape::FourDigits => write!(self.to, "\\u{:04x}", u32::from(c))?,
             }
             written = at + c.len_utf8();
         }
@@ -132,12 +158,18 @@ mod tests {
     }
 
     #[test]
+    fn json_keeps_its_own_escapes() {
+        assert_eq!(Json("a\\\"\u{7f}\u{9b}\u{202e}ä").to_string(), "a\\\"\\u007f\\u009b\\u202eä");
+    }
+
+    #[test]
     fn what_is_harmless_stays_as_it_is() {
         for text in ["", "www1", "[2001:db8::1]:80", "/run/bücher.sock", "日本"] {
             assert_eq!(Html(text).to_string(), text);
             assert_eq!(Line(text).to_string(), text);
             assert_eq!(Word(text).to_string(), text);
             assert_eq!(Label(text).to_string(), text);
+            assert_eq!(Json(text).to_string(), text);
         }
     }
 
