@@ -101,6 +101,11 @@ fn is_layout(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// What stands for itself everywhere: nearly all names and addresses are made of nothing else, and need no closer look.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b':' | b'-' | b'_' | b'/')
+}
+
 struct Escaper<'a, 'f> {
     to: &'a mut Formatter<'f>,
     escape: fn(char) -> Option<Escape>,
@@ -108,6 +113,9 @@ struct Escaper<'a, 'f> {
 
 impl Write for Escaper<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        if text.bytes().all(is_plain) {
+            return self.to.write_str(text);
+        }
         let mut written = 0;
         for (at, c) in text.char_indices() {
             let Some(escape) = (self.escape)(c) else { continue };
@@ -156,6 +164,11 @@ mod tests {
     #[test]
     fn a_label_is_quoted_as_the_format_demands() {
         assert_eq!(Label("/a \\ \"b\"\n\x1b'<").to_string(), r#"/a \\ \"b\"\\u{a}\\u{1b}'<"#);
+    }
+
+    #[test]
+    fn json_keeps_its_own_escapes() {
+        assert_eq!(Json("a\\\"\u{7f}\u{9b}\u{202e}ä").to_string(), "a\\\"\\u007f\\u009b\\u202eä");
     }
 
     #[test]
