@@ -8,7 +8,7 @@ mod table;
 
 pub use json::render as json;
 pub use status::{NoStatus, Status, fetch};
-pub use table::render as table;
+pub use table::{bytes, or_none, render as table, seen};
 
 use common::command::{self, Command, CommandError, Question, ServiceName};
 
