@@ -34,8 +34,9 @@ fn service<'a>(snapshot: &'a Snapshot, subject: &Subject) -> Result<&'a ServiceS
 
 fn whole(snapshot: &Snapshot, width: Option<usize>) -> String {
     let Snapshot { version, pid, uptime, .. } = snapshot;
-    let mut text = format!("pen {}, process {pid}, up {}\n", Line(version), Seconds(*uptime));
-    let mut add = |title: &str, grid: Grid| text += &format!("\n{title}\n{}", grid.draw(width));
+    let head = format!("pen {}, process {pid}, up {}\n", Line(version), Seconds(*uptime));
+    let mut parts = vec![head];
+    let mut add = |title: &str, grid: Grid| parts.push(format!("{title}\n{}", grid.draw(width)));
     add("Services", services(snapshot));
     for service in &snapshot.services {
         let of = |what: &str| format!("{what} of {}", Line(&service.name));
@@ -43,7 +44,7 @@ fn whole(snapshot: &Snapshot, width: Option<usize>) -> String {
         add(&of("Clients"), clients(&service.clients.iter().collect::<Vec<_>>()));
         add(&of("Connections"), connections(&service.open_connections));
     }
-    text
+    parts.join("\n")
 }
 
 fn services(snapshot: &Snapshot) -> Grid {

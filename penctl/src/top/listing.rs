@@ -87,7 +87,7 @@ fn scroll(look: &mut Look, rows: usize, height: usize) {
 
 /// The columns that fit, and how wide they are: by rank, but the one that is sorted by comes first.
 fn fit<R: Row>(rows: &[(usize, &R)], look: &Look, width: usize) -> Vec<(usize, usize)> {
-    let columns: Vec<_> = R::COLUMNS.iter().enumerate().map(|(index, column)| (index, column)).collect();
+    let columns: Vec<_> = R::COLUMNS.iter().enumerate().collect();
     let mut by_rank: Vec<_> = columns.iter().filter(|(_, column)| !is_void(column, rows)).collect();
     by_rank.sort_by_key(|(index, column)| (*index != look.sort, column.rank));
     let mut left = width;
@@ -157,7 +157,7 @@ mod tests {
         listing.rows.iter().map(|row| row[index].0.clone()).collect()
     }
 
-    fn titles(width: usize, look: Look) -> Vec<String> {
+    fn titles(width: usize, look: &Look) -> Vec<String> {
         let listing = list(clients(3).iter(), &mut look.clone(), 5, width);
         assert!(listing.width <= width + GAP, "{} of {width}", listing.width);
         listing.heads.into_iter().map(|head| head.title).collect()
@@ -210,12 +210,12 @@ mod tests {
     fn narrow_screens_lose_the_columns_that_matter_least_but_never_the_sorted_one() {
         let all = ["address", "seen", "last server", "open", "connects", "sent", "received"];
         let by_address = Look { sort: 1, ..Look::default() };
-        assert_eq!(titles(200, by_address.clone())[2..], all[1..]);
-        assert!(!titles(60, by_address.clone()).contains(&"last server".to_owned()));
+        assert_eq!(titles(200, &by_address)[2..], all[1..]);
+        assert!(!titles(60, &by_address).contains(&"last server".to_owned()));
         let by_server = Look { sort: 3, ..Look::default() };
-        assert!(titles(60, by_server).contains(&"last server ▲".to_owned()));
+        assert!(titles(60, &by_server).contains(&"last server ▲".to_owned()));
         for width in 0..100 {
-            titles(width, by_address.clone());
+            titles(width, &by_address);
         }
     }
 

@@ -207,8 +207,8 @@ mod tests {
         meters.server("default", &slot.to_string(), server).unwrap().rate()
     }
 
-    fn per_second(connects: f64) -> Option<Rate> {
-        Some(Rate { connects, sent: connects * 1000.0, received: connects * 10.0 })
+    fn per_second(connects: f64) -> Rate {
+        Rate { connects, sent: connects * 1000.0, received: connects * 10.0 }
     }
 
     #[test]
@@ -219,8 +219,8 @@ mod tests {
         assert_eq!(rate(&meters, &first, 0), None);
         let second = snapshot(2, &[("a", 15), ("b", 1)]);
         meters.read(&second);
-        assert_eq!(rate(&meters, &second, 0), per_second(5.0));
-        assert_eq!(rate(&meters, &second, 1), per_second(0.5));
+        assert_eq!(rate(&meters, &second, 0), Some(per_second(5.0)));
+        assert_eq!(rate(&meters, &second, 1), Some(per_second(0.5)));
         let service = meters.service("default").unwrap().rate().unwrap();
         assert_eq!(service, Rate { connects: 3.0, sent: 5500.0, received: 55.0 });
     }
@@ -232,7 +232,7 @@ mod tests {
         let next = snapshot(1, &[("c", 500), ("b", 6)]);
         meters.read(&next);
         assert_eq!(rate(&meters, &next, 0), None);
-        assert_eq!(rate(&meters, &next, 1), per_second(1.0));
+        assert_eq!(rate(&meters, &next, 1), Some(per_second(1.0)));
         assert_eq!(meters.service("default").unwrap().rate().unwrap().sent.to_bits(), 1000_f64.to_bits());
     }
 
@@ -245,7 +245,7 @@ mod tests {
         assert_eq!(rate(&meters, &shrunk, 0), None);
         let again = snapshot(9, &[("a", 5)]);
         meters.read(&again);
-        assert_eq!(rate(&meters, &again, 0), per_second(1.0));
+        assert_eq!(rate(&meters, &again, 0), Some(per_second(1.0)));
         for restarted in [
             Snapshot { pid: 1, ..snapshot(10, &[("a", 100)]) },
             Snapshot { uptime: 0, pid: 1, ..snapshot(11, &[("a", 200)]) },
@@ -266,7 +266,7 @@ mod tests {
         let last = snapshot(999, &[("a", 1998)]);
         let meter = meters.server("default", "0", &last.services[0].servers[0]).unwrap();
         assert_eq!(meter.history().count(), MEMORY);
-        assert_eq!(meter.history().next_back(), per_second(2.0));
+        assert_eq!(meter.history().next_back(), Some(per_second(2.0)));
         meters.read(&snapshot(1000, &[]));
         assert_eq!(meters.meters.len(), 1);
     }

@@ -174,7 +174,7 @@ impl State {
             KeyCode::Char('r') => self.look_mut().reverse ^= true,
             KeyCode::Right | KeyCode::Char('>') => self.sort_by_next(1, extent.columns),
             KeyCode::Left | KeyCode::Char('<') => {
-                self.sort_by_next(extent.columns.max(1) - 1, extent.columns)
+                self.sort_by_next(extent.columns.max(1) - 1, extent.columns);
             }
             _ => self.scroll(key, extent),
         }

@@ -4,6 +4,16 @@ use ratatui::style::{Color, Modifier, Style};
 
 use super::row::Tone;
 
+/// What matters most.
+pub const STRONG: Style = Style::new().add_modifier(Modifier::BOLD);
+
+/// The titles of columns.
+pub const TITLE: Style = Style::new().add_modifier(Modifier::UNDERLINED);
+
+/// The list that is shown, and the row that the cursor is at.
+pub const CHOSEN: Style = Style::new().add_modifier(Modifier::REVERSED);
+
+/// How tones are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Theme {
     /// The terminal's own green, red and so on, which its user has chosen for its background.
@@ -24,29 +34,10 @@ impl Theme {
     pub fn style(self, tone: Tone) -> Style {
         match (self, tone) {
             (_, Tone::Plain) | (Theme::Plain, Tone::Good | Tone::Faint) => Style::new(),
-            (Theme::Plain, Tone::Bad) => self.strong(),
+            (Theme::Plain, Tone::Bad) => STRONG,
             (Theme::Colours, Tone::Good) => Style::new().fg(Color::Green),
             (Theme::Colours, Tone::Bad) => Style::new().fg(Color::Red),
             (Theme::Colours, Tone::Faint) => Style::new().add_modifier(Modifier::DIM),
         }
-    }
-
-    pub fn strong(self) -> Style {
-        Style::new().add_modifier(Modifier::BOLD)
-    }
-
-    /// The titles of columns.
-    pub fn head(self) -> Style {
-        Style::new().add_modifier(Modifier::UNDERLINED)
-    }
-
-    /// The list that is shown.
-    pub fn chosen(self) -> Style {
-        Style::new().add_modifier(Modifier::REVERSED)
-    }
-
-    /// The row that is marked.
-    pub fn cursor(self) -> Style {
-        Style::new().add_modifier(Modifier::REVERSED)
     }
 }

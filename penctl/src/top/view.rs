@@ -12,7 +12,7 @@ use super::meter::{Meter, Rate};
 use super::model::Model;
 use super::row::{self, Server, Tone};
 use super::state::{Extent, KEYS, Measure, Mode, State, Tab};
-use super::theme::Theme;
+use super::theme::{CHOSEN, STRONG, TITLE, Theme};
 
 /// A chart is drawn where it has room for so many rates.
 const CHART_LEAST: usize = 10;
@@ -37,7 +37,7 @@ pub fn draw(frame: &mut Frame, model: &Model, state: &mut State, address: &str, 
     let (listing, page) = draw_list(frame, body, model, service, state, theme);
     draw_foot(frame, foot, state, Some(&listing), theme);
     if state.mode == Mode::Help {
-        draw_help(frame, theme);
+        draw_help(frame);
     }
     Extent { columns: listing.columns, rows: listing.matching, page, services: model.services() }
 }
@@ -45,7 +45,7 @@ pub fn draw(frame: &mut Frame, model: &Model, state: &mut State, address: &str, 
 fn draw_head(frame: &mut Frame, area: Rect, model: &Model, state: &State, address: &str, theme: Theme) {
     let mut lines = vec![first_line(model, address, area.width, theme)];
     if let Some(service) = model.service(state) {
-        lines.push(service_line(model, state, service, theme));
+        lines.push(service_line(model, state, service));
         lines.push(total_line(model.rate(service), service));
         lines.push(match model.trouble() {
             Some(trouble) => Line::styled(format!(" no answer: {trouble}"), theme.style(Tone::Bad)),
@@ -73,11 +73,11 @@ fn first_line(model: &Model, address: &str, width: u16, theme: Theme) -> Line<'s
         (None, Some(_)) => ("live ", Tone::Good),
     };
     let width = usize::from(width).saturating_sub(width_of(right));
-    let left = format!("{:<width$.width$}", left);
-    Line::from(vec![Span::styled(left, theme.strong()), Span::styled(right, theme.style(tone))])
+    let left = format!("{left:<width$.width$}");
+    Line::from(vec![Span::styled(left, STRONG), Span::styled(right, theme.style(tone))])
 }
 
-fn service_line(model: &Model, state: &State, service: &ServiceStatus, theme: Theme) -> Line<'static> {
+fn service_line(model: &Model, state: &State, service: &ServiceStatus) -> Line<'static> {
     let place = match model.services() {
         1 => String::new(),
         services => format!(" ({} of {services})", state.service + 1),
@@ -87,7 +87,7 @@ fn service_line(model: &Model, state: &State, service: &ServiceStatus, theme: Th
         format!("{place}{draining} on {}: {}", Harmless(service.listen.join(" ")), Harmless(modes(service)));
     Line::from(vec![
         Span::raw(" service "),
-        Span::styled(Harmless(&service.name).to_string(), theme.strong()),
+        Span::styled(Harmless(&service.name).to_string(), STRONG),
         Span::raw(rest),
     ])
 }
@@ -135,7 +135,7 @@ fn tab_line(service: &ServiceStatus, chosen: Tab, theme: Theme) -> Line<'static>
             Tab::Clients => service.clients.len(),
             Tab::Connections => service.open_connections.len(),
         };
-        let style = if tab == chosen { theme.chosen() } else { theme.style(Tone::Faint) };
+        let style = if tab == chosen { CHOSEN } else { theme.style(Tone::Faint) };
         spans.push(Span::styled(format!(" {number} {} {count} ", tab.title()), style));
         spans.push(Span::raw(" "));
     }
@@ -176,15 +176,15 @@ fn draw_list(
         Measure::Connects => "conn trend",
         Measure::Bytes => "byte trend",
     };
-    let titles = listing.heads.iter().map(|head| title(head, theme));
-    let titles = titles.chain(charts.is_some().then(|| Cell::new(chart_title).style(theme.head())));
+    let titles = listing.heads.iter().map(|head| title(head));
+    let titles = titles.chain(charts.is_some().then(|| Cell::new(chart_title).style(TITLE)));
     let rows = listing.rows.iter().enumerate().map(|(number, cells)| {
         let cells = listing.heads.iter().zip(cells).map(|(head, (text, tone))| {
             Cell::new(Text::raw(text.as_str()).alignment(head.align)).style(theme.style(*tone))
         });
         let chart = charts.as_ref().map(|charts| Cell::new(charts[number].as_str()));
         let line = TableRow::new(cells.chain(chart));
-        if number == listing.cursor { line.style(theme.cursor()) } else { line }
+        if number == listing.cursor { line.style(CHOSEN) } else { line }
     });
     let widths = listing.heads.iter().map(|head| Constraint::Length(length(head.width)));
     let widths = widths.chain(charts.is_some().then_some(Constraint::Min(0)));
@@ -193,8 +193,8 @@ fn draw_list(
     (listing, height)
 }
 
-fn title<'a>(head: &'a Head, theme: Theme) -> Cell<'a> {
-    let style = if head.is_sorted { theme.strong() } else { theme.head() };
+fn title(head: &Head) -> Cell<'_> {
+    let style = if head.is_sorted { STRONG } else { TITLE };
     Cell::new(Text::raw(head.title.as_str()).alignment(head.align)).style(style)
 }
 
@@ -229,10 +229,10 @@ fn draw_foot(frame: &mut Frame, area: Rect, state: &State, listing: Option<&List
     let shown = listing.map_or(0, |listing| listing.matching);
     let line = match (state.mode, listing.and_then(|listing| listing.detail.as_deref())) {
         (Mode::Filter, _) => {
-            Line::from(vec![Span::styled(" /", theme.strong()), Span::raw(filter.clone()), Span::raw("_")])
+            Line::from(vec![Span::styled(" /", STRONG), Span::raw(filter.clone()), Span::raw("_")])
         }
         _ if !filter.is_empty() => {
-            Line::styled(format!(" {shown} rows with '{}'; Esc: all", Harmless(filter)), theme.strong())
+            Line::styled(format!(" {shown} rows with '{}'; Esc: all", Harmless(filter)), STRONG)
         }
         (_, Some(detail)) => Line::styled(format!(" {}", Harmless(detail)), theme.style(Tone::Bad)),
         (_, None) => Line::styled(
@@ -243,10 +243,10 @@ fn draw_foot(frame: &mut Frame, area: Rect, state: &State, listing: Option<&List
     frame.render_widget(line, area);
 }
 
-fn draw_help(frame: &mut Frame, theme: Theme) {
+fn draw_help(frame: &mut Frame) {
     let width = KEYS.iter().map(|(keys, _)| width_of(keys)).max().unwrap_or(0);
     let lines = KEYS.iter().map(|(keys, meaning)| {
-        Line::from(vec![Span::styled(format!("{keys:width$}  "), theme.strong()), Span::raw(*meaning)])
+        Line::from(vec![Span::styled(format!("{keys:width$}  "), STRONG), Span::raw(*meaning)])
     });
     let text = Text::from(lines.collect::<Vec<_>>());
     let block = Block::bordered().title(" Keys ").padding(Padding::horizontal(1));
