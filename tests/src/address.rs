@@ -154,6 +154,11 @@ impl FullBacklog {
         });
         Self { _fillers: fillers.collect(), _listener: listener, address }
     }
+
+    /// The address that never answers.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
 }
 
 impl Default for FullBacklog {

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::{SocketAddr, UdpSocket};
 
 use nix::sys::signal::Signal;
-use pen_tests::{Address, Backend, LIMIT, Pen, wait_until, with_own_names};
+use pen_tests::{Address, Backend, FullBacklog, LIMIT, Pen, wait_until, with_own_names};
 
 const PORT: u16 = 8080;
 
@@ -141,6 +141,32 @@ fn a_server_that_failed_is_tried_at_once_where_it_is_now() {
         names.set(&[("www1", "127.0.0.12")]);
         wait_until_at(&pen, 0, "127.0.0.12");
         wait_until("it is tried", || whom_or_nobody(&pen) == "new");
+        pen.stop();
+    });
+}
+
+#[test]
+fn a_connect_under_way_to_the_old_address_says_nothing_about_the_new_one() {
+    with_own_names(|names| {
+        names.set(&[("www1", "127.0.0.1")]);
+        let full = FullBacklog::new();
+        let port = full.address().port();
+        let address = Address::from(SocketAddr::from(([127, 0, 0, 12], port)));
+        let _new = Backend::serve_at(&address, |client| {
+            let _ = { client }.write_all(b"new");
+            client.finish();
+            client.drain();
+        });
+        let builder = Pen::builder().server(format!("www1:{port}")).option("-b 3600").option("-t 2");
+        let pen = builder.start();
+        let client = pen.connect();
+        wait_until("the connect is under way", || pen.servers()[0].conn == 1);
+        names.set(&[("www1", "127.0.0.12")]);
+        pen.signal(Signal::SIGHUP);
+        wait_until_at(&pen, 0, "127.0.0.12");
+        assert_eq!(client.drain().text(), "");
+        assert!(pen.ask("status json").contains(r#""failures":1"#));
+        assert_eq!(pen.get(), "new");
         pen.stop();
     });
 }

@@ -179,7 +179,7 @@ mod tests {
 
     fn snapshot(second: u32, servers: &[(&str, u64)]) -> Snapshot {
         let servers = servers.iter().enumerate().map(|(slot, &(address, connects))| ServerStatus {
-            slot,
+            slot: Some(slot),
             address: address.to_owned(),
             state: common::status::ServerState::Up,
             connects,
