@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::thread;
 
 use common::command::{Question, ServiceName, StatusFormat};
+use common::escape::Line;
 use common::reason;
 
 use super::{Replies, SessionId};
@@ -24,7 +25,7 @@ pub fn answer_later(
     let (shared, replies_of_thread) = (Arc::clone(shared), replies.clone());
     let work = move || {
         let answer = answer(question, service.as_ref(), &shared);
-        replies_of_thread.send(session, answer.unwrap_or_else(|error| format!("error: {error}")));
+        replies_of_thread.send(session, answer.unwrap_or_else(|error| format!("error: {}", Line(error))));
     };
     if let Err(error) = thread::Builder::new().name("answer".to_owned()).spawn(work) {
         replies.send(session, format!("error: cannot start a thread to answer: {}", reason(&error)));

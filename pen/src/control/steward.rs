@@ -6,6 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use common::command::Command;
+use common::escape::Line;
 use common::reason;
 
 use super::{Order, OrderQueue, Origin, Replies, SessionId, answers};
@@ -100,7 +101,7 @@ impl Steward {
             }
             Err(error) => Err(error),
         };
-        self.replies.send(session, answer.unwrap_or_else(|error| format!("error: {error}")));
+        self.replies.send(session, answer.unwrap_or_else(|error| format!("error: {}", Line(error))));
         Mood::Serving
     }
 
