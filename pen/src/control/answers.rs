@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::thread;
 
 use common::command::{Question, ServiceName};
+use common::escape::Line;
 use common::reason;
 
 use super::{Replies, SessionId};
@@ -29,7 +30,7 @@ pub fn answer_later(
         let work = move || {
             yield_to_workers();
             let answer = answer(question, service.as_ref(), &shared);
-            later.send(session, answer.unwrap_or_else(|error| format!("error: {error}")));
+            later.send(session, answer.unwrap_or_else(|error| format!("error: {}", Line(error))));
         };
         thread::Builder::new().name("answer".to_owned()).spawn(work).map(drop)
     };

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use common::client_addr::ClientAddr;
 use common::command::{Command, Question, ServiceName, parse};
+use common::escape::Line;
 use common::reason;
 use common::wire::{LineReader, Request, SESSION_LIMIT, SESSION_TIMEOUT};
 use mio::{Events, Poll, Token};
@@ -304,7 +305,7 @@ pub fn interpret(request: Request, may_command: bool) -> Heard {
     match parse(&line) {
         Ok(Some(command)) => Heard::Command(command),
         Ok(None) => Heard::Answer(String::new()),
-        Err(error) => Heard::Answer(error.to_string()),
+        Err(error) => Heard::Answer(Line(error).to_string()),
     }
 }
 

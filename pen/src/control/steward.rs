@@ -6,6 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use common::command::{Command, StatusFormat};
+use common::escape::Line;
 use common::reason;
 
 use super::configuration::Start;
@@ -136,7 +137,7 @@ impl Steward {
             }
             Err(error) => Err(error),
         };
-        self.replies.send(session, answer.unwrap_or_else(|error| format!("error: {error}")));
+        self.replies.send(session, answer.unwrap_or_else(|error| format!("error: {}", Line(error))));
         Mood::Serving
     }
 

@@ -15,7 +15,7 @@ pub fn command_line(bytes: &[u8]) {
     match cli::parse(words) {
         Ok(Request::Run(invocation)) => expect_sound(&invocation),
         Ok(Request::Print(text)) => assert!(text.ends_with('\n'), "{text}"),
-        // What it quotes is escaped where it is printed.
+        // What it quotes is escaped where it is said.
         Err(error) => expect_one_plain_line(&Line(&error).to_string()),
     }
 }
@@ -26,7 +26,7 @@ fn expect_sound(invocation: &Invocation) {
     for step in &invocation.steps {
         assert!(!step.line.contains(['\n', '\r', '\0']), "several lines: {step:?}");
         if let Err(error) = parse(&step.line) {
-            expect_one_plain_line(&error.reason());
+            expect_one_plain_line(&Line(error.reason()).to_string());
         }
     }
     for note in &invocation.notes {

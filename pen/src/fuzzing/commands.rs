@@ -1,6 +1,7 @@
 //! A line of the language.
 
 use common::command::{Command, CommandError, Row, parse};
+use common::escape::Line;
 
 use super::expect_one_plain_line;
 
@@ -28,13 +29,14 @@ fn is_silent(line: &str) -> bool {
 
 /// The answer must be one that penctl and old scripts recognize.
 fn expect_explained(error: &CommandError) {
-    let answer = error.to_string();
+    // What it quotes is escaped where it is said.
+    let answer = Line(error).to_string();
     expect_one_plain_line(&answer);
     let is_unknown = matches!(error, CommandError::Unknown(_));
     let beginning = if is_unknown { "do_cmd: ignoring command starting with '" } else { "error: " };
     assert!(answer.starts_with(beginning), "{answer}");
     let reason = error.reason();
-    expect_one_plain_line(&reason);
+    assert!(!reason.is_empty() && !reason.contains(['\n', '\r']), "{reason:?}");
     assert!(!reason.starts_with("error: ") && !reason.starts_with("do_cmd: "), "{reason}");
 }
 

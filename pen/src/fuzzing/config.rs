@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use common::addr::{Host, Port};
 use common::command::{Command, parse};
+use common::escape::Line;
 
 use super::expect_one_plain_line;
 use crate::engine::acl::Acl;
@@ -47,7 +48,9 @@ pub(super) fn read(text: &str, draft: &mut Draft) -> Result<(), String> {
 /// The settings when the draft is published, if the text says nothing wrong.
 fn settings_after(text: &str, mut draft: Draft) -> Option<Settings> {
     if let Err(error) = read(text, &mut draft) {
-        expect_one_plain_line(&error);
+        // What it quotes is escaped where it is said.
+        expect_one_plain_line(&Line(&error).to_string());
+        assert!(!error.contains(['\n', '\r']), "{error:?}");
         let number = error.strip_prefix("/pen.cfg:").and_then(|rest| rest.split(':').next()?.parse().ok());
         assert!(number.is_some_and(|number| (1..=text.lines().count()).contains(&number)), "{error}");
         return None;

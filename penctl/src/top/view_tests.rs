@@ -22,7 +22,7 @@ fn model() -> Model {
 fn snapshot(second: u32) -> Snapshot {
     let many = u64::from(second);
     let server = |slot, address: &str, state| ServerStatus {
-        slot,
+        slot: Some(slot),
         address: address.to_owned(),
         port: 80,
         state,
