@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Output;
 
 use pen_tests::{
-    Address, Backend, End, Family, Pen, PenBuilder, Stream, private_address, program, wait_until,
+    Address, Backend, End, Family, Manual, Pen, PenBuilder, Stream, private_address, program, wait_until,
 };
 
 /// Commands in order, and their exact answers in a pen that listens at `LISTEN`, and has two servers at port 1.
@@ -63,7 +63,13 @@ const DIALOGUE: &[(&str, &str)] = &[
     ("client_acl 1", "1\n"),
     ("client_acl", "1\n"),
     ("client_acl 0", "0\n"),
+    ("client_acl", "0\n"),
+    ("acl 2 permit 2001:db8::/32", ""),
+    ("no acl 2", ""),
     ("control_acl", "0\n"),
+    ("control_acl 3", "3\n"),
+    ("control_acl", "3\n"),
+    ("control_acl 0", "0\n"),
     ("listen", "LISTEN\n"),
     ("control", "CONTROL\n"),
     ("pid", "PID\n"),
@@ -79,8 +85,10 @@ const DIALOGUE: &[(&str, &str)] = &[
             "pend = 0\n",
         ),
     ),
+    ("connection 600", "Connection 600 out of range\n"),
     ("connection 99999", "Connection 99999 out of range\n"),
     ("close 0", "Forcibly closing connection 0\n"),
+    ("close 600", "Connection 600 out of range\n"),
     ("close 99999", "Connection 99999 out of range\n"),
     ("socket 9999", "Socket 9999 belongs to connection -1\n"),
     ("debug", "0\n"),
@@ -88,9 +96,46 @@ const DIALOGUE: &[(&str, &str)] = &[
     ("debug 0", "0\n"),
     ("exit", "Exit is not enabled; restart with -X flag\n"),
     ("nonsense", "do_cmd: ignoring command starting with 'nonsense'\n"),
+    ("nonsense with words", "do_cmd: ignoring command starting with 'nonsense'\n"),
+    ("# blacklist 99", ""),
     ("tcp_nodelay", ""),
     ("no tcp_nodelay", ""),
+    ("tcp_fastclose up", ""),
+    ("tcp_fastclose down", ""),
+    ("tcp_fastclose both", ""),
+    ("tcp_fastclose off", ""),
+    ("keepalive", ""),
+    ("source 127.0.0.1", ""),
+    ("pending_max 50", ""),
+    ("idlers", "Idlers: 0/0\n"),
+    ("idle_timeout", "Idle timeout: 90 seconds\n"),
+    ("conn_max 10", "600\n"),
+    ("clients_max 10", "3000\n"),
+    ("web_stats", ""),
+    ("web_stats stats.html", "stats.html\n"),
+    ("web_stats", "stats.html\n"),
+    ("no web_stats", ""),
+    ("web_stats", ""),
+    ("log", ""),
+    ("log requests.log", "requests.log\n"),
+    ("log", "requests.log\n"),
+    ("no log", ""),
+    ("log", ""),
+    ("ascii", ""),
+    ("no ascii", ""),
+    ("dummy", ""),
+    ("no dummy", ""),
+    ("abort_on_error", ""),
+    ("epoll", ""),
     ("no epoll", ""),
+    ("kqueue", ""),
+    ("poll", ""),
+    ("select", ""),
+    ("no block", ""),
+    ("no delayed_forward", ""),
+    ("no http", ""),
+    ("no transparent", ""),
+    ("no udp", ""),
 ];
 
 /// Commands that pen 0.34.1 does not know, or answers in another way. `FILE` holds `timeout 9`.
@@ -103,28 +148,18 @@ const OURS: &[(&str, &str)] = &[
             "1 addr 127.0.0.2 port 1 conn 0 max 7 hard 9 weight 3 prio 2 sx 0 rx 0\n",
         ),
     ),
-    ("pending_max", "100\n"),
+    ("pending_max", "50\n"),
     ("pending_max 7", ""),
     ("pending_max", "7\n"),
-    ("control_acl 3", "3\n"),
-    ("control_acl", "3\n"),
     ("connections", ""),
     ("listen LISTEN", "LISTEN\n"),
     ("include FILE", ""),
     ("timeout", "9\n"),
-    ("log", ""),
-    ("log requests.log", "requests.log\n"),
-    ("log", "requests.log\n"),
-    ("no log", ""),
-    ("log", ""),
     ("abuse 127.0.0.1:7", ""),
     ("no abuse", ""),
     ("emergency 127.0.0.1:7", ""),
     ("no emergency", ""),
-    ("source 127.0.0.1", ""),
     ("no source", ""),
-    ("tcp_fastclose both", ""),
-    ("tcp_fastclose off", ""),
     ("no keepalive", ""),
     ("backlog 600", ""),
     ("multi_accept 50", ""),
@@ -231,6 +266,31 @@ fn the_answers_about_an_open_connection_are_those_of_the_old_pen() {
     held.drain();
     wait_until("the connection is gone", || pen.ask("connection 0").contains("state = 0"));
     assert_eq!(pen.ask("connections"), "");
+}
+
+#[test]
+fn the_state_of_a_half_closed_connection_is_that_of_the_old_pen() {
+    for program in [program::old_pen(), program::pen()] {
+        let server = Manual::on(Family::Tcp4);
+        let pen = Pen::builder().program(program).servers([&server.backend]).start();
+        let state = |number: u32| {
+            let answer = pen.ask("connection 0");
+            answer.lines().nth(1) == Some(&format!("state = {number}"))
+        };
+        let client = pen.connect();
+        let other = server.accept();
+        wait_until("the connection is open", || state(2));
+        client.finish();
+        wait_until("the client has closed its half", || state(2 + 8));
+        drop((client, other));
+        wait_until("the connection is gone", || state(0));
+        let client = pen.connect();
+        let other = server.accept();
+        other.finish();
+        wait_until("the server has closed its half", || state(2 + 4));
+        drop((client, other));
+        wait_until("the connection is gone", || state(0));
+    }
 }
 
 #[test]

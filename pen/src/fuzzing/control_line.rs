@@ -17,7 +17,7 @@ pub fn control_line(bytes: &[u8]) {
         assert!(sent.starts_with(line.as_bytes()), "{line:?} is not what was sent");
     }
     expect_sound(interpret(request.clone(), true));
-    expect_nothing_obeyed(interpret(request, false));
+    expect_nothing_obeyed(&interpret(request, false));
 }
 
 /// What a session makes of bytes that arrive in pieces of these lengths, and then of the peer's end of file.
@@ -45,12 +45,10 @@ fn expect_sound(heard: Heard) {
 }
 
 /// Who may not command is told so, or nothing.
-fn expect_nothing_obeyed(heard: Heard) {
+fn expect_nothing_obeyed(heard: &Heard) {
     match heard {
-        Heard::Answer(answer) => {
-            assert!(answer.starts_with("error: you may not control this pen"), "{answer}")
-        }
+        Heard::Answer(answer) if answer.starts_with("error: you may not control this pen") => {}
         Heard::Nothing => {}
-        Heard::Command(command) => panic!("obeyed: {command:?}"),
+        Heard::Answer(_) | Heard::Command(_) => panic!("heeded: {heard:?}"),
     }
 }
