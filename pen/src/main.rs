@@ -14,6 +14,7 @@ mod settings;
 mod shared;
 mod startup;
 mod status;
+mod web;
 
 use common::reason;
 use std::fmt::Display;

@@ -62,8 +62,8 @@ impl From<String> for Failure {
     }
 }
 
-/// Descriptors kept for control sessions, logs and files, at most; of a small limit a quarter.
-const RESERVED_DESCRIPTORS: usize = 96;
+/// Descriptors kept for control and web sessions, logs and files, at most; of a small limit a quarter.
+const RESERVED_DESCRIPTORS: usize = 160;
 /// `threads auto` takes another thread for so many descriptors that pen may have.
 const DESCRIPTORS_PER_THREAD: usize = 64;
 
@@ -180,7 +180,7 @@ struct Opened {
 impl Opened {
     /// Starts the threads, tells `ready`, and serves until pen is told to stop.
     fn serve(self, ready: Option<Ready>) -> Result<(), Failure> {
-        let Opened { shared, environment, publisher, polls, control, config, pid_file, give_up, .. } = self;
+        let Opened { shared, environment, mut publisher, polls, control, config, pid_file, give_up, .. } = self;
         let poll = Poll::new().map_err(failed("cannot make the control poll"))?;
         let waker = Waker::new(poll.registry(), REPLIES).map_err(failed("cannot make the control poll"))?;
         let replies = Replies::new(waker);
@@ -193,6 +193,7 @@ impl Opened {
 
         diagnostics::start_writer().map_err(failed("cannot start a thread"))?;
         let workers = start_workers(polls, &shared).map_err(failed("cannot start a thread"))?;
+        publisher.web.serve().map_err(failed("cannot start a thread"))?;
         let steward = Steward::new(shared, environment, publisher, config, order_queue, replies, workers);
         let steward = spawn("steward", move || steward.run()).map_err(failed("cannot start a thread"))?;
         if let Some(ready) = ready {
@@ -332,6 +333,9 @@ fn announce(shared: &Shared, environment: &Environment) {
     }
     if let Some(control) = environment.control.get() {
         log::info!("control port: {control}");
+    }
+    if let Some(web) = &settings.process.web {
+        log::info!("status pages: http://{}/", web.bound);
     }
     let wanted: usize = settings.services.values().map(|service| service.limits.conn_max as usize).sum();
     let reachable = shared.reachable_connections();

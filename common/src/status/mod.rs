@@ -73,6 +73,8 @@ pub struct ServiceStatus {
     pub servers: Vec<ServerStatus>,
     /// The emergency and the abuse server, if there are such.
     pub fallbacks: Vec<FallbackStatus>,
+    /// How many clients it remembers, however many of them are told.
+    pub known_clients: usize,
     /// The clients that it remembers, by number.
     pub clients: Vec<ClientStatus>,
     /// Its open connections, by number.

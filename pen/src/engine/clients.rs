@@ -148,7 +148,6 @@ impl ClientTable {
     }
 
     /// How many it holds. Some may have been forgotten already, if nobody has connected since.
-    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.indices.len()
     }

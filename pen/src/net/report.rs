@@ -1,5 +1,7 @@
 //! What a worker tells about its connections.
 
+use std::cmp::Reverse;
+
 use slab::Slab;
 
 use super::connection::{Connection, Phase};
@@ -7,9 +9,19 @@ use crate::engine::time::Tick;
 use crate::settings::ServiceIndex;
 use common::status::{ConnectionState, ConnectionStatus};
 
-/// A row for each open connection, beside its service.
-pub fn connections(connections: &Slab<Connection>, now: Tick) -> Vec<(ServiceIndex, ConnectionStatus)> {
-    connections.iter().map(|(_, connection)| (connection.service, row(connection, now))).collect()
+/// A row for each open connection, beside its service; where there are more than `most`, for the youngest.
+pub fn connections(
+    connections: &Slab<Connection>,
+    most: usize,
+    now: Tick,
+) -> Vec<(ServiceIndex, ConnectionStatus)> {
+    let row = |connection: &Connection| (connection.service, row(connection, now));
+    if connections.len() <= most {
+        return connections.iter().map(|(_, connection)| row(connection)).collect();
+    }
+    let mut all: Vec<&Connection> = connections.iter().map(|(_, connection)| connection).collect();
+    all.select_nth_unstable_by_key(most, |connection| Reverse(connection.opened));
+    all[..most].iter().map(|connection| row(connection)).collect()
 }
 
 fn row(connection: &Connection, now: Tick) -> ConnectionStatus {

@@ -37,8 +37,8 @@ pub enum Message {
     Unlisten(ListenerId),
     /// End the connection of this number, if it is one of yours.
     EndConnection(u32),
-    /// Tell about your connections.
-    Report(Sender<Vec<(ServiceIndex, ConnectionStatus)>>),
+    /// Tell about so many of your connections, the youngest, or all.
+    Report(usize, Sender<Vec<(ServiceIndex, ConnectionStatus)>>),
     /// End all connections, and yourself.
     Stop,
 }
@@ -300,7 +300,9 @@ impl Worker {
                     self.end_connections(|connection| connection.number() == number);
                 }
                 // Whoever asked may have lost interest meanwhile.
-                Message::Report(reply) => drop(reply.send(report::connections(&self.connections, self.now))),
+                Message::Report(most, reply) => {
+                    drop(reply.send(report::connections(&self.connections, most, self.now)));
+                }
                 Message::Stop => self.stop(),
             }
         }

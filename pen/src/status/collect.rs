@@ -1,5 +1,6 @@
 //! Collects a snapshot from the settings, the counters, the client tables and the workers.
 
+use std::cmp::Reverse;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::channel;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -22,15 +23,35 @@ const SLICE: usize = 512;
 /// How long to wait for a worker's report. One that is busier than that is left out.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How much of what may be much is wanted; `None`: all of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Most {
+    /// So many clients of each service: those that were here last, and of these the busiest.
+    pub clients: Option<usize>,
+    /// So many connections of all services together: the youngest.
+    pub connections: Option<usize>,
+}
+
+impl Most {
+    /// Neither clients nor connections.
+    pub const NONE: Most = Most { clients: Some(0), connections: Some(0) };
+}
+
 /// Everything.
 pub fn everything(shared: &Shared) -> Snapshot {
+    at_most(shared, Most::default())
+}
+
+/// Everything, but no more clients and connections than wanted.
+pub fn at_most(shared: &Shared, most: Most) -> Snapshot {
     let (settings, now) = (shared.settings.load(), shared.now());
-    let mut connections = connections(shared);
+    let mut connections = youngest_connections(shared, most.connections);
     let services =
         settings.services.iter().filter(|(_, service)| service.is_in_use()).map(|(index, service)| {
             let own = connections.extract_if(.., |(service, _)| *service == index);
             let open_connections = own.map(|(_, connection)| connection).collect();
-            ServiceStatus { clients: clients(service, now), open_connections, ..service_status(service, now) }
+            let Latest { clients, known_clients } = latest_clients(service, now, most.clients);
+            ServiceStatus { known_clients, clients, open_connections, ..service_status(service, now) }
         });
     let services = services.collect();
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -46,16 +67,37 @@ pub fn everything(shared: &Shared) -> Snapshot {
 
 /// The open connections of all services, by number.
 pub fn connections(shared: &Shared) -> Vec<(ServiceIndex, ConnectionStatus)> {
+    let mut connections = reports(shared, usize::MAX);
+    connections.sort_unstable_by_key(|(_, connection)| connection.number);
+    connections
+}
+
+/// At most so many of them, the youngest first; or all, by number.
+fn youngest_connections(shared: &Shared, most: Option<usize>) -> Vec<(ServiceIndex, ConnectionStatus)> {
+    match most {
+        None => connections(shared),
+        // Nobody is asked.
+        Some(0) => Vec::new(),
+        Some(most) => {
+            let mut connections = reports(shared, most);
+            connections.sort_unstable_by_key(|(_, connection)| (connection.age, connection.number));
+            connections.truncate(most);
+            connections
+        }
+    }
+}
+
+/// What the workers tell of their connections: at most so many each, then the youngest.
+fn reports(shared: &Shared, most: usize) -> Vec<(ServiceIndex, ConnectionStatus)> {
     let (sender, reports) = channel();
     for mailbox in &shared.mailboxes {
-        mailbox.send(Message::Report(sender.clone()));
+        mailbox.send(Message::Report(most, sender.clone()));
     }
     drop(sender);
     let mut connections = Vec::new();
     while let Ok(report) = reports.recv_timeout(PATIENCE) {
         connections.extend(report);
     }
-    connections.sort_unstable_by_key(|(_, connection)| connection.number);
     connections
 }
 
@@ -93,6 +135,7 @@ pub fn service_status(service: &Service, now: Tick) -> ServiceStatus {
             .into_iter()
             .chain(fallback("abuse", &service.abuse))
             .collect(),
+        known_clients: state.clients.lock().len(),
         clients: Vec::new(),
         open_connections: Vec::new(),
     }
@@ -176,17 +219,57 @@ fn empty_slot(slot: usize) -> ServerStatus {
     ServerStatus { slot, address: "0.0.0.0".to_owned(), ..ServerStatus::default() }
 }
 
-/// The clients of a service, by number. The table is read in slices with the lock free in between.
+/// The clients of a service, by number.
 pub fn clients(service: &Service, now: Tick) -> Vec<ClientStatus> {
     let mut clients = Vec::new();
+    each_slice(service, now, |rows| clients.extend(rows.iter().map(|row| client_status(row, now))));
+    clients.sort_unstable_by_key(|client: &ClientStatus| client.index);
+    clients
+}
+
+/// Some clients, and how many there are.
+struct Latest {
+    clients: Vec<ClientStatus>,
+    known_clients: usize,
+}
+
+/// At most so many of them, those that were here last first; or all, by number.
+fn latest_clients(service: &Service, now: Tick, most: Option<usize>) -> Latest {
+    let most = match most {
+        None => {
+            let clients = clients(service, now);
+            return Latest { known_clients: clients.len(), clients };
+        }
+        Some(0) => {
+            return Latest { known_clients: service.state.clients.lock().len(), clients: Vec::new() };
+        }
+        Some(most) => most,
+    };
+    let rank = |row: &ClientRow| {
+        let absent = if row.open > 0 { 0 } else { now.since(row.last_seen).as_secs() };
+        (absent, Reverse(row.sent.saturating_add(row.received)), row.number)
+    };
+    let (mut latest, mut known_clients) = (Vec::new(), 0);
+    each_slice(service, now, |rows| {
+        known_clients += rows.len();
+        latest.extend(rows);
+        if latest.len() > most {
+            latest.select_nth_unstable_by_key(most, rank);
+            latest.truncate(most);
+        }
+    });
+    latest.sort_unstable_by_key(rank);
+    Latest { clients: latest.iter().map(|row| client_status(row, now)).collect(), known_clients }
+}
+
+/// Reads the client table in slices, with the lock free in between.
+fn each_slice(service: &Service, now: Tick, mut take: impl FnMut(Vec<ClientRow>)) {
     let mut from = Some(0);
     while let Some(start) = from {
         let (rows, next) = service.state.clients.lock().rows(start, SLICE, now, service.limits.tracking());
-        clients.extend(rows.into_iter().map(|row| client_status(&row, now)));
+        take(rows);
         from = next;
     }
-    clients.sort_unstable_by_key(|client: &ClientStatus| client.index);
-    clients
 }
 
 fn client_status(row: &ClientRow, now: Tick) -> ClientStatus {

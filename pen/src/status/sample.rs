@@ -70,6 +70,7 @@ pub fn service(name: &str) -> ServiceStatus {
             empty,
         ],
         fallbacks: vec![],
+        known_clients: 1,
         clients: vec![client(0)],
         open_connections: vec![connection(0)],
         connections: 1,
