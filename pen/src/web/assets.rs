@@ -11,26 +11,34 @@ pub struct Asset {
     pub content: &'static str,
 }
 
-const CSS: &str = "text/css; charset=utf-8";
-const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
-
-static ASSETS: [Asset; 7] = [
+static ASSETS: [Asset; 10] = [
     Asset {
         path: "/",
         content_type: "text/html; charset=utf-8",
         content: include_str!("assets/dashboard.html"),
     },
-    Asset { path: "/look.css", content_type: CSS, content: include_str!("../status/look.css") },
-    Asset { path: "/dashboard.css", content_type: CSS, content: include_str!("assets/dashboard.css") },
-    Asset { path: "/dashboard.js", content_type: JAVASCRIPT, content: include_str!("assets/dashboard.js") },
-    Asset { path: "/history.js", content_type: JAVASCRIPT, content: include_str!("assets/history.js") },
-    Asset { path: "/view.js", content_type: JAVASCRIPT, content: include_str!("assets/view.js") },
     Asset {
         path: "/favicon.svg",
         content_type: "image/svg+xml",
         content: include_str!("assets/favicon.svg"),
     },
+    style("/look.css", include_str!("../status/look.css")),
+    style("/dashboard.css", include_str!("assets/dashboard.css")),
+    script("/theme.js", include_str!("assets/theme.js")),
+    script("/dashboard.js", include_str!("assets/dashboard.js")),
+    script("/history.js", include_str!("assets/history.js")),
+    script("/lists.js", include_str!("assets/lists.js")),
+    script("/services.js", include_str!("assets/services.js")),
+    script("/view.js", include_str!("assets/view.js")),
 ];
+
+const fn style(path: &'static str, content: &'static str) -> Asset {
+    Asset { path, content_type: "text/css; charset=utf-8", content }
+}
+
+const fn script(path: &'static str, content: &'static str) -> Asset {
+    Asset { path, content_type: "text/javascript; charset=utf-8", content }
+}
 
 /// The file at a path.
 pub fn find(path: &str) -> Option<&'static Asset> {

@@ -1,7 +1,8 @@
 // What the numbers were in the last two minutes, how fast they rise, and how quantities are written. Knows no page.
 
-/** Seconds that charts show. */
-export const SPAN = 120;
+/** Seconds that charts show at most, and at least. */
+const SPAN = 120;
+const SPAN_AT_FIRST = 30;
 /** A longer silence is a gap in the chart. */
 const GAP = 5;
 
@@ -43,6 +44,7 @@ export class Track {
   /** The line of a chart of 120 by 32, and the area below it, as paths of an SVG. */
   paths(name, most) {
     const end = this.times.at(-1);
+    const span = Math.min(Math.max(end - this.times[0], SPAN_AT_FIRST), SPAN);
     const scale = most > 0 ? 29 / most : 0;
     let line = "";
     let area = "";
@@ -54,7 +56,7 @@ export class Track {
     };
     this.series[name].forEach((value, index) => {
       if (value === null) return close();
-      const x = Math.round((SPAN - (end - this.times[index])) * 10) / 10;
+      const x = Math.round((1 - (end - this.times[index]) / span) * 1200) / 10;
       const y = Math.round((30.5 - value * scale) * 10) / 10;
       const broken = start === null || this.times[index] - last.time > GAP;
       if (broken) {
