@@ -180,7 +180,8 @@ struct Opened {
 impl Opened {
     /// Starts the threads, tells `ready`, and serves until pen is told to stop.
     fn serve(self, ready: Option<Ready>) -> Result<(), Failure> {
-        let Opened { shared, environment, mut publisher, polls, control, config, pid_file, give_up, .. } = self;
+        let Opened { shared, environment, mut publisher, polls, control, config, pid_file, give_up, .. } =
+            self;
         let poll = Poll::new().map_err(failed("cannot make the control poll"))?;
         let waker = Waker::new(poll.registry(), REPLIES).map_err(failed("cannot make the control poll"))?;
         let replies = Replies::new(waker);

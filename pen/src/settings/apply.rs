@@ -275,7 +275,9 @@ fn web_address(address: &ListenAddr, resolver: &dyn Resolver) -> Result<ListenOn
     let mut on = ListenOn::resolve(address, resolver)?;
     match address.place() {
         ListenPlace::Unix(_) => {
-            return Err(format!("web {address}: a port or HOST:PORT is expected, pages are served over TCP only"));
+            return Err(format!(
+                "web {address}: a port or HOST:PORT is expected, pages are served over TCP only"
+            ));
         }
         ListenPlace::Inet { host: Some(_), .. } => {}
         ListenPlace::Inet { host: None, .. } => {

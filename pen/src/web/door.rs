@@ -26,7 +26,9 @@ impl Refused {
     /// What the peer is told.
     pub fn text(self) -> &'static str {
         match self {
-            Refused::ByList => "You may not read the status of this pen: its access list 'web_acl' does not permit your address.\n",
+            Refused::ByList => {
+                "You may not read the status of this pen: its access list 'web_acl' does not permit your address.\n"
+            }
             Refused::ForItsHost => {
                 "On a loopback address pen answers only to an IP address or 'localhost' as the host: a name could be \
                  anybody's, and lead a browser here on behalf of a foreign page. Behind a proxy, have it send \

@@ -97,9 +97,10 @@ impl From<Problem> for Response {
         match problem {
             Problem::Malformed => Response::text(Status::BadRequest, "This is not an http/1.1 request.\n"),
             Problem::Version => Response::text(Status::VersionNotSupported, "pen speaks http/1.1.\n"),
-            Problem::TooLarge => {
-                Response::text(Status::HeadTooLarge, "The head of a request has 8192 bytes and 128 fields at most.\n")
-            }
+            Problem::TooLarge => Response::text(
+                Status::HeadTooLarge,
+                "The head of a request has 8192 bytes and 128 fields at most.\n",
+            ),
         }
     }
 }
