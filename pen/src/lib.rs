@@ -18,6 +18,7 @@ mod settings;
 mod shared;
 mod startup;
 mod status;
+mod web;
 
 use common::escape::Line;
 use common::reason;

@@ -9,6 +9,7 @@ use crate::request_log::{Destination, RequestLog};
 use crate::settings::draft::Draft;
 use crate::settings::{ListenOn, Place, Service, Settings};
 use crate::shared::Shared;
+use crate::web::Web;
 use crate::{diagnostics, fatal};
 
 /// Publishes drafts.
@@ -16,6 +17,8 @@ use crate::{diagnostics, fatal};
 pub struct Publisher {
     /// The listeners that follow the settings.
     pub listeners: Registry,
+    /// The status pages, which follow them too.
+    pub web: Web,
     shared: Arc<Shared>,
     /// Whether request logs may be opened: not before pen's rights are final.
     opens_logs: bool,
@@ -24,7 +27,8 @@ pub struct Publisher {
 impl Publisher {
     /// For a pen that is about to start: request logs wait for [`Publisher::open_logs`].
     pub fn new(shared: Arc<Shared>) -> Publisher {
-        Publisher { listeners: Registry::new(Arc::clone(&shared)), shared, opens_logs: false }
+        let listeners = Registry::new(Arc::clone(&shared));
+        Publisher { listeners, web: Web::new(Arc::clone(&shared)), shared, opens_logs: false }
     }
 
     /// Puts a draft in force. The error is one line, and then nothing has changed.
@@ -67,6 +71,10 @@ impl Publisher {
     fn put_in_force(&mut self, mut settings: Settings) -> Result<(), String> {
         let plan = self.listeners.plan(&wanted(&settings)).map_err(|error| error.to_string())?;
         self.tell_ports(&mut settings, &plan);
+        let web = self.web.plan(settings.process.web.as_ref())?;
+        if let (Some(on), Some(bound)) = (&mut settings.process.web, self.web.bound(&web)) {
+            on.bind_to(bound);
+        }
         if self.opens_logs {
             settings.services.values_mut().try_for_each(open_log)?;
         }
@@ -78,6 +86,7 @@ impl Publisher {
         let grows = settings.connections_wanted() > self.shared.settings.load().connections_wanted();
         self.shared.publish(Arc::new(settings));
         self.listeners.carry_out(plan);
+        self.web.carry_out(web);
         if grows {
             warn_of_unreachable(&self.shared);
         }

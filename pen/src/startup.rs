@@ -63,8 +63,8 @@ impl From<String> for Failure {
     }
 }
 
-/// Descriptors kept for control sessions, logs and files, at most; of a small limit a quarter.
-const RESERVED_DESCRIPTORS: usize = 96;
+/// Descriptors kept for control and web sessions, logs and files, at most; of a small limit a quarter.
+const RESERVED_DESCRIPTORS: usize = 160;
 /// `threads auto` takes another thread for so many descriptors that pen may have.
 const DESCRIPTORS_PER_THREAD: usize = 64;
 
@@ -192,7 +192,8 @@ struct Opened {
 impl Opened {
     /// Starts the threads, tells `ready`, and serves until pen is told to stop.
     fn serve(self, ready: Option<Ready>) -> Result<(), Failure> {
-        let Opened { shared, environment, publisher, polls, control, start, pid_file, give_up, .. } = self;
+        let Opened { shared, environment, mut publisher, polls, control, start, pid_file, give_up, .. } =
+            self;
         let poll = Poll::new().map_err(failed("cannot make the control poll"))?;
         let waker = Waker::new(poll.registry(), REPLIES).map_err(failed("cannot make the control poll"))?;
         let replies = Replies::new(waker);
@@ -205,6 +206,7 @@ impl Opened {
 
         diagnostics::start_writer().map_err(failed("cannot start a thread"))?;
         let workers = start_workers(polls, &shared).map_err(failed("cannot start a thread"))?;
+        publisher.web.serve().map_err(failed("cannot start a thread"))?;
         let steward = Steward::new(shared, environment, publisher, start, order_queue, replies, workers);
         let steward = spawn("steward", move || steward.run()).map_err(failed("cannot start a thread"))?;
         if let Some(ready) = ready {
@@ -345,6 +347,9 @@ fn announce(shared: &Shared, environment: &Environment) {
     }
     if let Some(control) = environment.control.get() {
         log::info!("control port: {control}");
+    }
+    if let Some(web) = &settings.process.web {
+        log::info!("status pages: http://{}/", web.bound);
     }
     warn_of_unreachable(shared);
 }

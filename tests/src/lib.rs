@@ -18,10 +18,12 @@
 
 mod address;
 mod backend;
+pub mod browser;
 mod child;
 mod content;
 mod control;
 mod daemon;
+pub mod http;
 mod load;
 mod names;
 mod network;
@@ -35,6 +37,7 @@ pub mod web;
 
 pub use address::{Address, DeadPort, Family, FullBacklog, private_address};
 pub use backend::Backend;
+pub use browser::Browser;
 pub use child::{Ended, run_to_the_end};
 pub use content::Content;
 pub use control::{Control, ServerRow};

@@ -275,6 +275,7 @@ impl Steward {
         let patience = Duration::from_secs(self.shared.settings.load().process.shutdown_timeout.into());
         let deadline = self.shared.now().plus(patience);
         self.publisher.listeners.leave_all(patience);
+        self.publisher.web.pen_is_stopping();
         while self.somebody_is_left() && self.shared.now() < deadline {
             match self.orders.next(Some(STOP_CHECK)) {
                 // A second TERM is obeyed at once.
@@ -286,6 +287,7 @@ impl Steward {
             }
             self.publisher.listeners.close_left();
         }
+        self.publisher.web.close();
         for mailbox in &self.shared.mailboxes {
             mailbox.send(Message::Stop);
         }

@@ -1,13 +1,15 @@
 //! What each command does to a draft, and what it answers.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use common::addr::{ListenAddr, Port};
+use common::addr::{ListenAddr, ListenPlace, Port};
 use common::command::{
     self, AclUser, Command, LogDestination, Number, ServiceName, Setting, Switch, Threads, Toggle,
 };
 
 use super::draft::{Draft, Stage};
+use super::resolve::Resolver;
 use super::servers;
 use super::{ListenOn, LogTarget, Place, ServiceIndex};
 
@@ -260,8 +262,7 @@ fn web(draft: &mut Draft, setting: Setting<ListenAddr>) -> Result<Outcome, Strin
     match setting {
         Setting::Show => {}
         Setting::Set(address) => {
-            let on = ListenOn::resolve(&address, &*draft.environment.resolver)?;
-            draft.process_mut().web = Some(on);
+            draft.process_mut().web = Some(web_address(&address, &*draft.environment.resolver)?);
         }
         Setting::Remove => {
             draft.process_mut().web = None;
@@ -269,6 +270,26 @@ fn web(draft: &mut Draft, setting: Setting<ListenAddr>) -> Result<Outcome, Strin
         }
     }
     Ok(Outcome::WebAddress)
+}
+
+/// Whoever names no host is on this one, and shows nobody else how pen is.
+fn web_address(address: &ListenAddr, resolver: &dyn Resolver) -> Result<ListenOn, String> {
+    let mut on = ListenOn::resolve(address, resolver)?;
+    match address.place() {
+        ListenPlace::Unix(_) => {
+            return Err(format!(
+                "web {address}: a port or HOST:PORT is expected, pages are served over TCP only"
+            ));
+        }
+        ListenPlace::Inet { host: Some(_), .. } => {}
+        ListenPlace::Inet { host: None, .. } => {
+            if let Place::Inet(wanted) = &mut on.asked {
+                wanted.set_ip(Ipv4Addr::LOCALHOST.into());
+            }
+            on.bound = on.asked.clone();
+        }
+    }
+    Ok(on)
 }
 
 fn web_stats(draft: &mut Draft, setting: Setting<PathBuf>) -> Outcome {

@@ -1,5 +1,6 @@
 //! Collects a snapshot from the settings, the counters, the client tables and the workers.
 
+use std::cmp::Reverse;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::channel;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -23,32 +24,34 @@ const SLICE: usize = 128;
 /// How long to wait for a worker's report. One that is busier than that is left out.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Everything.
-pub fn everything(shared: &Shared) -> Snapshot {
-    let mut connections = connections(shared);
-    snapshot(shared, |index, service, now| {
-        let own = connections.extract_if(.., |(service, _)| *service == index);
-        let open_connections = own.map(|(_, connection)| connection).collect();
-        let clients = clients(service, now);
-        let status = service_status(service, now);
-        ServiceStatus { clients_known: clients.len(), clients, open_connections, ..status }
-    })
+/// How much of what may be much is wanted; `None`: all of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Most {
+    /// So many clients of each service: those that were here last, and of these the busiest.
+    pub clients: Option<usize>,
+    /// So many connections of all services together: the youngest.
+    pub connections: Option<usize>,
 }
 
-/// Everything but the clients and connections one by one: it costs the same however many there are.
-pub fn summary(shared: &Shared) -> Snapshot {
-    snapshot(shared, |_, service, now| ServiceStatus {
-        clients_known: clients_known(service, now),
-        ..service_status(service, now)
-    })
+impl Most {
+    /// All of them.
+    pub const ALL: Most = Most { clients: None, connections: None };
+
+    /// Neither clients nor connections: that costs the same however many there are.
+    pub const NONE: Most = Most { clients: Some(0), connections: Some(0) };
 }
 
-fn snapshot(
-    shared: &Shared,
-    mut status: impl FnMut(ServiceIndex, &Service, Tick) -> ServiceStatus,
-) -> Snapshot {
+/// Everything, but no more clients and connections than wanted.
+pub fn snapshot(shared: &Shared, most: Most) -> Snapshot {
     let (settings, now) = (shared.settings.load(), shared.now());
-    let services = settings.services.iter().filter(|(_, service)| service.is_in_use());
+    let mut rows = connection_rows(shared, most.connections);
+    let services =
+        settings.services.iter().filter(|(_, service)| service.is_in_use()).map(|(index, service)| {
+            let own = rows.extract_if(.., |row| row.service == index);
+            let open_connections = own.map(|row| connection_status(&row, now)).collect();
+            let Clients { clients, clients_known } = latest_clients(service, now, most.clients);
+            ServiceStatus { clients_known, clients, open_connections, ..service_status(service, now) }
+        });
     Snapshot {
         schema: SCHEMA,
         time: since_epoch(SystemTime::now()),
@@ -56,7 +59,7 @@ fn snapshot(
         uptime: now.since(Tick(0)).as_secs(),
         version: Name::Borrowed(env!("CARGO_PKG_VERSION")),
         pid: std::process::id(),
-        services: services.map(|(index, service)| status(index, service, now)).collect(),
+        services: services.collect(),
     }
 }
 
@@ -68,6 +71,26 @@ fn since_epoch(moment: SystemTime) -> f64 {
 
 /// The open connections of all services, by number.
 pub fn connections(shared: &Shared) -> Vec<(ServiceIndex, ConnectionStatus)> {
+    let now = shared.now();
+    connection_rows(shared, None).iter().map(|row| (row.service, connection_status(row, now))).collect()
+}
+
+/// The youngest connections, at most so many; or all, by number.
+fn connection_rows(shared: &Shared, most: Option<usize>) -> Vec<ConnectionRow> {
+    if most == Some(0) {
+        // Nobody is asked.
+        return Vec::new();
+    }
+    let mut rows = reports(shared);
+    if let Some(most) = most {
+        rows.sort_unstable_by_key(|row| Reverse(row.opened));
+        rows.truncate(most);
+    }
+    rows
+}
+
+/// What the workers tell of their connections, slice by slice, by number.
+fn reports(shared: &Shared) -> Vec<ConnectionRow> {
     let (reply, slices) = channel();
     let ask = |worker: usize, from| {
         shared.mailboxes[worker].send(Message::Report(ReportOrder { from, reply: reply.clone() }));
@@ -87,8 +110,7 @@ pub fn connections(shared: &Shared) -> Vec<(ServiceIndex, ConnectionStatus)> {
     // Between two slices a number may have gone from one connection to another: one of them is enough.
     rows.sort_unstable_by_key(|row| row.number);
     rows.dedup_by_key(|row| row.number);
-    let now = shared.now();
-    rows.into_iter().map(|row| (row.service, connection_status(&row, now))).collect()
+    rows
 }
 
 fn connection_status(row: &ConnectionRow, now: Tick) -> ConnectionStatus {
@@ -227,17 +249,57 @@ fn empty_slot(slot: Option<usize>) -> ServerStatus {
     ServerStatus { slot, address: "0.0.0.0".to_owned(), ..ServerStatus::default() }
 }
 
-/// The clients of a service, by number. The table is read in slices with the lock free in between.
+/// The clients of a service, by number.
 pub fn clients(service: &Service, now: Tick) -> Vec<ClientStatus> {
     let mut clients = Vec::new();
+    each_slice(service, now, |rows| clients.extend(rows.iter().map(|row| client_status(row, now))));
+    clients.sort_unstable_by_key(|client: &ClientStatus| client.index);
+    clients
+}
+
+/// Some clients, and how many there are.
+struct Clients {
+    clients: Vec<ClientStatus>,
+    clients_known: usize,
+}
+
+/// At most so many of them, those that were here last first; or all, by number.
+fn latest_clients(service: &Service, now: Tick, most: Option<usize>) -> Clients {
+    let most = match most {
+        None => {
+            let clients = clients(service, now);
+            return Clients { clients_known: clients.len(), clients };
+        }
+        Some(0) => {
+            return Clients { clients_known: clients_known(service, now), clients: Vec::new() };
+        }
+        Some(most) => most,
+    };
+    let rank = |row: &ClientRow| {
+        let absent = if row.open > 0 { 0 } else { now.since(row.last_seen).as_secs() };
+        (absent, Reverse(row.sent.saturating_add(row.received)), row.number)
+    };
+    let (mut latest, mut clients_known) = (Vec::new(), 0);
+    each_slice(service, now, |rows| {
+        clients_known += rows.len();
+        latest.extend(rows);
+        if latest.len() > most {
+            latest.select_nth_unstable_by_key(most, rank);
+            latest.truncate(most);
+        }
+    });
+    latest.sort_unstable_by_key(rank);
+    Clients { clients: latest.iter().map(|row| client_status(row, now)).collect(), clients_known }
+}
+
+/// Reads the client table in slices, with the lock free in between.
+fn each_slice(service: &Service, now: Tick, mut take: impl FnMut(Vec<ClientRow>)) {
     let mut from = Some(0);
     while let Some(start) = from {
         let (rows, next) = service.state.clients.lock().rows(start, SLICE, now, service.limits.tracking());
-        clients.extend(rows.into_iter().map(|row| client_status(&row, now)));
+        take(rows);
         from = next;
     }
-    clients.sort_unstable_by_key(|client: &ClientStatus| client.index);
-    clients
 }
 
 fn clients_known(service: &Service, now: Tick) -> usize {

@@ -19,7 +19,7 @@ use super::moment::Moment;
 /// Seconds from one reload to the next.
 const REFRESH: u32 = 10;
 
-const STYLE: &str = include_str!("page.css");
+const STYLE: &str = concat!(include_str!("look.css"), include_str!("page.css"));
 
 const SERVER_TITLES: [&str; 11] = [
     "server",

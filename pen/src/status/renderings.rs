@@ -11,7 +11,8 @@ use common::reason;
 use common::status::Snapshot;
 use parking_lot::Mutex;
 
-use super::{collect, html, json, prometheus, text};
+use super::collect::{self, Most};
+use super::{html, json, prometheus, text};
 use crate::os::priority::yield_to_workers;
 use crate::os::safe_file::replace_file;
 use crate::shared::Shared;
@@ -83,7 +84,7 @@ pub fn now(shared: &Shared, format: StatusFormat) -> String {
 /// What these formats show.
 fn snapshot(mut formats: impl Iterator<Item = StatusFormat>, shared: &Shared) -> Snapshot {
     let numbers_suffice = formats.all(|format| format == StatusFormat::Prometheus);
-    if numbers_suffice { collect::summary(shared) } else { collect::everything(shared) }
+    collect::snapshot(shared, if numbers_suffice { Most::NONE } else { Most::ALL })
 }
 
 fn render(snapshot: &Snapshot, format: StatusFormat, shared: &Shared) -> String {

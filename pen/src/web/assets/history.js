@@ -1,0 +1,137 @@
+// What the numbers were in the last two minutes, how fast they rise, and how quantities are written. Knows no page.
+
+/** Seconds that charts show at most, and at least. */
+const SPAN = 120;
+const SPAN_AT_FIRST = 30;
+/** A longer silence is a gap in the chart. */
+const GAP = 5;
+
+/** The numbers of one thing (a server, a service, the whole), moment by moment. */
+export class Track {
+  constructor(names) {
+    this.times = [];
+    this.series = Object.fromEntries(names.map((name) => [name, []]));
+  }
+
+  /** Adds a moment; `values` by name, null where nothing is known. */
+  add(time, values) {
+    this.times.push(time);
+    for (const [name, series] of Object.entries(this.series)) series.push(values[name] ?? null);
+    while (this.times[0] < time - SPAN) {
+      this.times.shift();
+      for (const series of Object.values(this.series)) series.shift();
+    }
+  }
+
+  /** The latest value; null when unknown. */
+  latest(name) {
+    return this.series[name].at(-1) ?? null;
+  }
+
+  /** The greatest value in sight. */
+  most(name) {
+    let most = 0;
+    for (const value of this.series[name]) if (value > most) most = value;
+    return most;
+  }
+
+  /** The least value in sight. */
+  least(name) {
+    const known = this.series[name].filter((value) => value !== null);
+    return known.length > 0 ? Math.min(...known) : 0;
+  }
+
+  /** The line of a chart of 120 by 32, and the area below it, as paths of an SVG. */
+  paths(name, most) {
+    const end = this.times.at(-1);
+    const span = Math.min(Math.max(end - this.times[0], SPAN_AT_FIRST), SPAN);
+    const scale = most > 0 ? 29 / most : 0;
+    let line = "";
+    let area = "";
+    let start = null;
+    let last = null;
+    const close = () => {
+      if (start !== null) area += `L${last.x} 32L${start} 32Z`;
+      start = null;
+    };
+    this.series[name].forEach((value, index) => {
+      if (value === null) return close();
+      const x = Math.round((1 - (end - this.times[index]) / span) * 1200) / 10;
+      const y = Math.round((30.5 - value * scale) * 10) / 10;
+      const broken = start === null || this.times[index] - last.time > GAP;
+      if (broken) {
+        close();
+        start = x;
+        area += `M${x} 32L${x} ${y}`;
+      } else {
+        area += `L${x} ${y}`;
+      }
+      line += `${broken ? "M" : "L"}${x} ${y}`;
+      last = { x, time: this.times[index] };
+    });
+    close();
+    return { line, area };
+  }
+}
+
+/** Counters that only rise, to rates a second; null after a new start. */
+export class Rates {
+  constructor() {
+    this.before = null;
+  }
+
+  /** The rates since the last call; null each if they cannot be told. */
+  of(time, counters) {
+    const before = this.before;
+    this.before = { time, counters };
+    const seconds = before ? time - before.time : 0;
+    return Object.fromEntries(Object.entries(counters).map(([name, count]) => {
+      const risen = before ? count - before.counters[name] : -1;
+      return [name, seconds > 0.05 && risen >= 0 ? risen / seconds : null];
+    }));
+  }
+}
+
+/** A whole number with separators. */
+export function count(value) {
+  return value.toLocaleString("en");
+}
+
+/** A rate of things: `0`, `0.4`, `12`, `1,234`. */
+export function rate(value) {
+  if (value === null) return "–";
+  if (value === 0) return "0";
+  if (value < 0.1) return "<0.1";
+  return value < 9.95 ? value.toFixed(1) : count(Math.round(value));
+}
+
+/** Bytes, in powers of 1000: `999 B`, `1.2 kB`. */
+export function bytes(value) {
+  const prefixes = ["", "k", "M", "G", "T", "P", "E"];
+  let step = 0;
+  while (value >= 999.5 && step < prefixes.length - 1) {
+    value /= 1000;
+    step += 1;
+  }
+  const digits = step === 0 || value >= 99.95 ? Math.round(value) : value.toFixed(1);
+  return `${digits} ${prefixes[step]}B`;
+}
+
+/** A rate of bytes: `1.2 kB/s`. */
+export function byteRate(value) {
+  return value === null ? "–" : `${bytes(value)}/s`;
+}
+
+/** Seconds in their two largest units: `45 s`, `3 d 4 h`. */
+export function seconds(value) {
+  const [minutes, hours, days] = [60, 3600, 86400].map((unit) => Math.floor(value / unit));
+  if (days > 0) return `${count(days)} d ${hours % 24} h`;
+  if (hours > 0) return `${hours} h ${minutes % 60} min`;
+  if (minutes > 0) return `${minutes} min ${value % 60} s`;
+  return `${value} s`;
+}
+
+/** `1 server`, `3 servers`. */
+export function things(number, one, many = `${one}s`) {
+  return `${count(number)} ${number === 1 ? one : many}`;
+}
