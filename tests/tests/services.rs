@@ -134,7 +134,7 @@ fn a_service_is_added_and_removed_while_others_serve() {
     wait_until("new clients are refused", || refuses(at));
     assert!(pen.ask("services").contains("web state draining servers 1 usable 1 conn 1 max 500 listen\n"));
     assert!(pen.ask("service web servers").starts_with("error: there is no service 'web': "));
-    assert!(pen.ask("status text").contains("Service web (draining)"));
+    assert!(pen.ask("status text").contains("Service web (removed, "));
     // Its name is free for another while the last connection of the first is awaited.
     let answer = pen.ask("service web listen 127.0.0.1:0");
     assert!(answer.starts_with("127.0.0.1:"), "{answer}");

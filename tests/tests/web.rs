@@ -43,7 +43,7 @@ fn every_path_is_answered_with_its_type() {
         ("/dashboard.js", "text/javascript; charset=utf-8", "fetch("),
         ("/favicon.svg", "image/svg+xml", "<svg"),
         ("/status.json", "application/json", "\"accepted\":1"),
-        ("/metrics", "text/plain; version=0.0.4; charset=utf-8", "# TYPE pen_uptime_seconds gauge\n"),
+        ("/metrics", "text/plain; version=0.0.4; charset=utf-8", "# TYPE pen_build_info gauge\n"),
         ("/healthz", "text/plain; charset=utf-8", "ok\n"),
         ("/healthz/default", "text/plain; charset=utf-8", "ok, usable servers: 1\n"),
     ] {
