@@ -1,8 +1,12 @@
 //! What Prometheus gets from pen, judged by its own tool and scraped by a real one.
 
 use std::io::Write;
+use std::process::Command;
 
-use pen_tests::{Address, Backend, Pen, Prometheus, complaints_of_promtool, private_address, wait_until};
+use pen_tests::{
+    Address, Backend, Pen, Prometheus, Stream, complaints_of_promtool, private_address, program,
+    run_to_the_end, wait_until,
+};
 use serde_json::Value;
 
 /// A pen with several services, and servers in every state, outside the slots, with and without limits and names.
@@ -55,7 +59,7 @@ fn a_removed_service_does_not_spoil_the_scrape_when_another_gets_its_name() {
     let server = Backend::holding("a");
     let pen = motley_pen(&server);
     let listen = pen.ask("service mail listen").trim_end().parse().unwrap();
-    let client = pen_tests::Stream::connect(&Address::Ip(listen)).unwrap();
+    let client = Stream::connect(&Address::Ip(listen)).unwrap();
     assert_eq!(client.line(), "a");
     pen.tell("no service mail");
     pen.tell("service mail");
@@ -114,4 +118,32 @@ fn a_real_prometheus_scrapes_pen_and_sees_what_happens() {
     let free = "pen_server_connections_max - pen_server_connections > 0";
     assert_eq!(prometheus.values(free).len(), 7, "no limit is more than any number");
     assert_eq!(prometheus.values("pen_start_time_seconds < bool time()"), ["1"]);
+}
+
+/// The blocks of YAML in a page.
+fn yaml_in(page: &str) -> Vec<&str> {
+    page.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
+}
+
+#[test]
+fn the_configuration_and_the_alerts_in_the_manual_are_valid() {
+    let blocks = yaml_in(include_str!("../../docs/operations.md"));
+    let [config, rules] = blocks.as_slice() else { panic!("two blocks are expected: {blocks:?}") };
+    let directory = tempfile::TempDir::new().unwrap();
+    for (what, block) in [("config", config), ("rules", rules)] {
+        let file = directory.path().join(what);
+        std::fs::write(&file, block).unwrap();
+        let mut promtool = Command::new(program::find("promtool"));
+        promtool.args(["check", what]).arg(file);
+        let ended = run_to_the_end(promtool);
+        assert_eq!(ended.code, Some(0), "{what}: {}{}", ended.stdout, ended.stderr);
+    }
+    let pen = motley_pen(&Backend::named("a"));
+    let metrics = pen.ask("status prometheus");
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let named: Vec<&str> = rules.split(|c| !is_part(c)).filter(|word| word.starts_with("pen_")).collect();
+    assert!(named.len() >= 7, "{named:?}");
+    for name in named {
+        assert!(metrics.contains(&format!("# TYPE {name} ")), "pen does not tell {name}");
+    }
 }
