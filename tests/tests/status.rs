@@ -42,7 +42,9 @@ fn a_thousand_servers_and_many_clients_are_told_completely_while_traffic_goes_on
     let held: Vec<Stream> = (0..HELD)
         .map(|client| Stream::connect_from(source(client), pen.address()).expect("pen accepts"))
         .collect();
-    held.iter().for_each(|stream| assert_eq!(stream.line(), "a"));
+    for stream in &held {
+        assert_eq!(stream.line(), "a");
+    }
     wait_until("the others have gone", || json(&pen)["services"][0]["connections"] == HELD);
 
     let done = AtomicBool::new(false);
@@ -64,7 +66,9 @@ fn a_thousand_servers_and_many_clients_are_told_completely_while_traffic_goes_on
         });
         let outcomes = judging.map(thread::ScopedJoinHandle::join);
         done.store(true, Ordering::Relaxed);
-        outcomes.into_iter().for_each(|outcome| outcome.expect("what is told is right"));
+        for outcome in outcomes {
+            outcome.expect("what is told is right");
+        }
     });
     pen.stop();
 }
