@@ -3,7 +3,7 @@
 
 mod words;
 
-pub use words::{Bytes, Seconds, all_servers, census, condition, modes, place, slot};
+pub use words::{Bytes, Seconds, all_servers, census, condition, listens, modes, place, slot};
 
 use std::borrow::Cow;
 

@@ -108,6 +108,11 @@ pub fn condition(service: &ServiceStatus) -> &'static str {
     if service.draining { " (removed, waits for its last connections)" } else { "" }
 }
 
+/// Where a service listens.
+pub fn listens(service: &ServiceStatus) -> String {
+    if service.listen.is_empty() { "nowhere".to_owned() } else { service.listen.join(", ") }
+}
+
 /// The modes of a service, also those that are on because no other is.
 pub fn modes(service: &ServiceStatus) -> String {
     if service.dummy {

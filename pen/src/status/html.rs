@@ -10,7 +10,7 @@ use std::fmt::{self, Display, Formatter};
 use common::escape::Html;
 use common::status::{
     Bytes, ClientStatus, ConnectionStatus, FallbackStatus, IdlersStatus, Seconds, ServerStatus,
-    ServiceStatus, Snapshot, all_servers, census, condition, modes, place, slot,
+    ServiceStatus, Snapshot, all_servers, census, condition, listens, modes, place, slot,
 };
 
 use super::answers::index;
@@ -224,7 +224,7 @@ fn write_failures(f: &mut Formatter<'_>, service: &ServiceStatus) -> fmt::Result
 
 fn write_facts(f: &mut Formatter<'_>, service: &ServiceStatus) -> fmt::Result {
     writeln!(f, "<dl class=\"facts\">")?;
-    write_fact(f, "listens on", service.listen.join(", "))?;
+    write_fact(f, "listens on", listens(service))?;
     write_fact(f, "modes", modes(service))?;
     if service.idlers.wanted > 0 {
         let IdlersStatus { open, wanted } = service.idlers;

@@ -137,7 +137,7 @@ const SERVICE: &[Family<ServiceStatus>] = &[
     ),
     counter(
         "pen_service_shortages_total",
-        "Connections closed for want of descriptors, ports or memory.",
+        "Times that descriptors, ports or memory were short.",
         |service| Value::Whole(service.shortages),
     ),
     gauge("pen_service_clients", "Clients remembered.", |service| whole(service.clients_known)),

@@ -6,7 +6,7 @@ use std::fmt::{self, Display, Formatter};
 use common::escape::Line;
 use common::status::{
     Bytes, ClientStatus, Seconds, ServerStatus, ServiceStatus, Snapshot, all_servers, census, condition,
-    modes, place,
+    listens, modes, place,
 };
 
 use super::columns::Columns;
@@ -38,7 +38,7 @@ fn write_service(f: &mut Formatter<'_>, service: &ServiceStatus) -> fmt::Result 
     let (conn_max, pending_max) = (limits.conn_max, limits.pending_max);
     let ServiceStatus { accepted, refused, unserved, shortages, log_lost, .. } = service;
     writeln!(f, "\nService {}{}", Line(&service.name), condition(service))?;
-    writeln!(f, "  listens on   {}", Line(service.listen.join(", ")))?;
+    writeln!(f, "  listens on   {}", Line(listens(service)))?;
     writeln!(f, "  modes        {}", modes(service))?;
     writeln!(f, "  servers      {usable} of {} usable", service.server_count())?;
     if idlers.wanted > 0 {
@@ -235,6 +235,7 @@ Connections: 1 of 500
     #[test]
     fn idlers_removal_and_dummy_mode_are_told() {
         let service = ServiceStatus {
+            listen: vec![],
             draining: true,
             dummy: true,
             idlers: IdlersStatus { open: 3, wanted: 10 },
@@ -243,6 +244,7 @@ Connections: 1 of 500
         let report = render(&Snapshot { services: vec![service], ..sample::snapshot() });
         for line in [
             "Service mail (removed, waits for its last connections)",
+            "  listens on   nowhere",
             "  modes        dummy: pen itself answers",
             "  servers      1 of 3 usable",
             "  idlers       3 of 10 open",
