@@ -25,9 +25,9 @@ pub fn read_text(path: &Path, text: &str, draft: &mut Draft) -> Result<(), Strin
     draft.within_file(|draft| run_lines(path, text, draft, 1))
 }
 
-/// Runs a command of the command line.
+/// Runs a command of the command line, which speaks of the command line's service.
 pub fn run(command: Command, draft: &mut Draft) -> Result<(), String> {
-    run_nested(command, draft, 0)
+    draft.within_subject(|draft| run_nested(command, draft, 0))
 }
 
 fn run_lines(path: &Path, text: &str, draft: &mut Draft, depth: usize) -> Result<(), String> {
