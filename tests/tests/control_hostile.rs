@@ -21,8 +21,12 @@ fn a_pen() -> PenBuilder {
 
 /// A pen whose status does not fit into the buffers of a Unix socket, and that gives memory back as soon as it is free.
 fn a_pen_with_a_long_status() -> PenBuilder {
-    let servers: String = (0..2000).map(|slot| format!("server {slot} address 127.0.0.1 port 1\n")).collect();
-    a_pen().config(&servers).under(["env", "MALLOC_MMAP_THRESHOLD_=65536", "MALLOC_TRIM_THRESHOLD_=65536"])
+    let servers: Vec<_> = (0..2000).map(|slot| format!("server {slot} address 127.0.0.1 port 1")).collect();
+    a_pen().config(&servers.join("\n")).under([
+        "env",
+        "MALLOC_MMAP_THRESHOLD_=65536",
+        "MALLOC_TRIM_THRESHOLD_=65536",
+    ])
 }
 
 /// Such a pen with a control socket, and one with a control port.
