@@ -43,6 +43,27 @@ impl Publisher {
         self.put_in_force(self.shared.settings.load().as_ref().clone())
     }
 
+    /// Forgets removed services whose last listener and connection are gone. Tells whether others are still awaited.
+    pub fn forget_drained(&mut self) -> bool {
+        let settings = self.shared.settings.load_full();
+        let draining = settings.services.iter().filter(|(_, service)| service.draining);
+        // Listeners first: what they accept is counted among the connections before they are gone.
+        let is_drained = |index, service: &Service| {
+            self.listeners.is_done_with(index) && service.state.connections.used() == 0
+        };
+        let (drained, awaited): (Vec<_>, Vec<_>) =
+            draining.partition(|(index, service)| is_drained(*index, service));
+        if !drained.is_empty() {
+            let mut settings = Settings::clone(&settings);
+            for (index, service) in &drained {
+                log::info!("the service '{}' has ended", service.name);
+                settings.services.forget(*index);
+            }
+            self.shared.publish(Arc::new(settings));
+        }
+        !awaited.is_empty()
+    }
+
     fn put_in_force(&mut self, mut settings: Settings) -> Result<(), String> {
         let plan = self.listeners.plan(&wanted(&settings)).map_err(|error| error.to_string())?;
         self.tell_ports(&mut settings, &plan);
@@ -54,8 +75,12 @@ impl Publisher {
         for service in settings.services.values() {
             service.state.clients.lock().grow(service.limits.clients_max as usize);
         }
+        let grows = settings.connections_wanted() > self.shared.settings.load().connections_wanted();
         self.shared.publish(Arc::new(settings));
         self.listeners.carry_out(plan);
+        if grows {
+            warn_of_unreachable(&self.shared);
+        }
         Ok(())
     }
 
@@ -73,6 +98,17 @@ impl Publisher {
                 }
             }
         }
+    }
+}
+
+/// Says so if the system does not allow as many connections as the settings do. (Before it is known what the system
+/// allows, there is nothing to say.)
+pub fn warn_of_unreachable(shared: &Shared) {
+    let (wanted, reachable) = (shared.settings.load().connections_wanted(), shared.reachable_connections());
+    if (1..wanted).contains(&reachable) {
+        log::warn!(
+            "conn_max {wanted} cannot be reached: the descriptor limit allows {reachable} connections"
+        );
     }
 }
 

@@ -62,7 +62,7 @@ pub struct PendingRoom {
 impl Shared {
     /// `wakers`: one a worker. Connections get no descriptors before [`Shared::allow_descriptors`].
     pub fn new(settings: Arc<Settings>, clock: Clock, wakers: Vec<mio::Waker>) -> Shared {
-        let numbers = IdPool::new(connection_numbers(&settings));
+        let numbers = IdPool::new(settings.connections_wanted());
         Shared {
             settings: ArcSwap::new(settings),
             mailboxes: wakers.into_iter().map(Mailbox::new).collect(),
@@ -80,7 +80,7 @@ impl Shared {
 
     /// Puts new settings in force and tells the workers.
     pub fn publish(&self, settings: Arc<Settings>) {
-        self.numbers.lock().grow(connection_numbers(&settings));
+        self.numbers.lock().grow(settings.connections_wanted());
         self.settings.store(settings);
         for mailbox in &self.mailboxes {
             mailbox.wake();
@@ -154,11 +154,6 @@ impl Shared {
             }
         }
     }
-}
-
-/// Numbers are process-wide, so there are as many as all services may have connections.
-fn connection_numbers(settings: &Settings) -> usize {
-    settings.services.values().map(|service| service.limits.conn_max as usize).sum()
 }
 
 impl Mailbox {

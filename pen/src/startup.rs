@@ -27,7 +27,7 @@ use crate::os::limits;
 use crate::os::pid_file::PidFile;
 use crate::os::privileges::{self, User};
 use crate::os::signals::Signals;
-use crate::publish::Publisher;
+use crate::publish::{Publisher, warn_of_unreachable};
 use crate::settings::apply::listen;
 use crate::settings::draft::{Draft, Environment, Stage};
 use crate::settings::resolve::SystemResolver;
@@ -322,22 +322,17 @@ fn announce(shared: &Shared, environment: &Environment) {
             1 => "1 server".to_owned(),
             count => format!("{count} servers"),
         };
-        log::info!("pen {} balances {} to {servers}", env!("CARGO_PKG_VERSION"), listen.join(" "));
+        let (version, listen, of) = (env!("CARGO_PKG_VERSION"), listen.join(" "), service.of());
+        log::info!("pen {version} balances {listen} to {servers}{of}");
     }
-    let nobody = |service: &Arc<Service>| {
+    let lacks_servers = |service: &Arc<Service>| {
         !service.listen.is_empty() && service.servers.iter().flatten().count() == 0 && !service.dummy
     };
-    if settings.services.values().any(nobody) {
+    if settings.services.values().any(lacks_servers) {
         log::warn!("there are no servers yet: clients are closed until 'server 0 address ADDRESS' names one");
     }
     if let Some(control) = environment.control.get() {
         log::info!("control port: {control}");
     }
-    let wanted: usize = settings.services.values().map(|service| service.limits.conn_max as usize).sum();
-    let reachable = shared.reachable_connections();
-    if reachable < wanted {
-        log::warn!(
-            "conn_max {wanted} cannot be reached: the descriptor limit allows {reachable} connections"
-        );
-    }
+    warn_of_unreachable(shared);
 }

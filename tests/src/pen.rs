@@ -30,6 +30,8 @@ pub struct PenBuilder {
     wrapper: Vec<String>,
     directory: TempDir,
     listen: Address,
+    /// Whether the command line names the listening address.
+    positional: bool,
     control: Address,
     servers: Vec<String>,
     options: Vec<String>,
@@ -64,6 +66,13 @@ impl PenBuilder {
     #[must_use]
     pub fn listen_at(mut self, address: impl Into<Address>) -> Self {
         self.listen = address.into();
+        self
+    }
+
+    /// Leaves the listening address, and servers, to the file.
+    #[must_use]
+    pub fn without_address(mut self) -> Self {
+        self.positional = false;
         self
     }
 
@@ -178,7 +187,10 @@ impl PenBuilder {
         if let Some(config) = &self.config {
             command.arg("-F").arg(config);
         }
-        command.arg(self.listen.to_string()).args(&self.servers).current_dir(&self.directory);
+        if self.positional {
+            command.arg(self.listen.to_string()).args(&self.servers);
+        }
+        command.current_dir(&self.directory);
         command
     }
 }
@@ -204,6 +216,7 @@ impl Pen {
             listen: Address::unused(Family::Tcp4, directory.path()),
             control: Address::Unix(directory.path().join("control")),
             directory,
+            positional: true,
             servers: Vec::new(),
             options: Vec::new(),
             user: None,

@@ -21,13 +21,16 @@ const UNKNOWN: [(&str, &str); 4] =
     [("nonsense", "nonsense"), ("Blacklist 5", "Blacklist"), ("no", "no"), ("no nonsense", "no nonsense")];
 
 /// Commands that are wrong for a running pen with one server.
-const RUNNING: [(&str, &str); 7] = [
+const RUNNING: [(&str, &str); 10] = [
     ("listen 192.0.2.1:80", "cannot listen on 192.0.2.1:80: this machine does not have that address"),
     ("listen /nonexistent/x", "cannot listen on /nonexistent/x: No such file or directory"),
     ("include /nonexistent", "cannot read /nonexistent: No such file or directory"),
     ("log /nonexistent/x", "cannot open the request log /nonexistent/x: No such file or directory"),
     ("no server 7", "there is no server 7: the slots are 0 to 0"),
     ("server 3 port 5", "slot 3 is empty: 'server 3 address ADDRESS' fills it"),
+    ("service web servers", "there is no service 'web': 'service web' adds it, there are default"),
+    ("no service web", "there is no service 'web': 'service web' adds it, there are default"),
+    ("no service default", "the service 'default' is always there: empty its slots with 'no server N'"),
     ("threads 3", "threads can only be set at start: write it into the -F file and restart pen"),
 ];
 

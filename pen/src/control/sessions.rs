@@ -191,12 +191,12 @@ impl Sessions {
                 Heard::Command(command) => {
                     session.phase = Phase::Waiting;
                     session.deadline = Tick(u64::MAX);
-                    match question(command) {
-                        Ok((question, service)) => {
+                    match question(&command) {
+                        Some((question, service)) => {
                             let (shared, replies) = (&self.shared, &self.replies);
                             answers::answer_later(question, service, session.id, shared, replies);
                         }
-                        Err(command) => self.orders.command(session.id, session.origin, command),
+                        None => self.orders.command(session.id, session.origin, command),
                     }
                 }
                 Heard::Answer(answer) => session.answer(answer, now),
@@ -234,15 +234,15 @@ enum Heard {
     Nothing,
 }
 
-/// The question that a command is, and the service that it is about; or the command.
-fn question(command: Command) -> Result<(Question, Option<ServiceName>), Command> {
+/// The question that a command is, if it is one, and the service that it is about.
+fn question(command: &Command) -> Option<(Question, Option<ServiceName>)> {
     match command {
-        Command::Ask(question) => Ok((question, None)),
-        Command::Service(name, Some(command)) => match *command {
-            Command::Ask(question) => Ok((question, Some(name))),
-            command => Err(Command::Service(name, Some(Box::new(command)))),
+        Command::Ask(question) => Some((*question, None)),
+        Command::Service(name, Some(command)) => match **command {
+            Command::Ask(question) => Some((question, Some(name.clone()))),
+            _ => None,
         },
-        command => Err(command),
+        _ => None,
     }
 }
 

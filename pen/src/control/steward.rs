@@ -22,6 +22,9 @@ use crate::status;
 /// How often a stopping pen looks whether the last connections have ended.
 const STOP_CHECK: Duration = Duration::from_millis(20);
 
+/// How often to look whether the last connections of a removed service have ended.
+const DRAIN_CHECK: Duration = Duration::from_secs(1);
+
 /// How long an exit waits for the request log's disk.
 const LOG_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -61,15 +64,22 @@ impl Steward {
 
     /// Takes orders until it is told to stop, then ends the workers and pen.
     pub fn run(mut self) {
-        let mut farewells = None;
-        while self.take_order(farewells) == Mood::Serving {
-            farewells = self.publisher.listeners.close_left();
+        let mut until = None;
+        while self.take_order(until) == Mood::Serving {
+            until = self.see_off();
         }
         self.stop();
         self.replies.finish();
     }
 
-    /// Waits for an order, at most until some listeners' farewells are over.
+    /// Lets go of listeners and removed services whose time has come. Tells when to look again.
+    fn see_off(&mut self) -> Option<Tick> {
+        let farewell = self.publisher.listeners.close_left();
+        let drained = self.publisher.forget_drained().then(|| self.shared.now().plus(DRAIN_CHECK));
+        farewell.into_iter().chain(drained).min()
+    }
+
+    /// Waits for an order, at most until somebody is to be seen off.
     fn take_order(&mut self, until: Option<Tick>) -> Mood {
         let patience = until.map(|until| until.since(self.shared.now()));
         match self.orders.next(patience) {

@@ -53,7 +53,7 @@ pub struct Registry {
     shared: Arc<Shared>,
     entries: Vec<Entry>,
     /// Sockets that the workers were told to let go of, and may still be emptying.
-    gone: Vec<Weak<ListenSocket>>,
+    gone: Vec<(ServiceIndex, Weak<ListenSocket>)>,
     next_id: u32,
 }
 
@@ -115,13 +115,17 @@ impl Registry {
     /// Opens what is wanted and not yet there. Nothing changes for the listeners that are.
     pub fn plan(&mut self, wanted: &[Wanted]) -> Result<Plan, ListenError> {
         let mut plan = Plan { opened: Vec::new(), kept: Vec::new() };
+        let mut missing = Vec::new();
         for one in wanted {
-            if let Some(entry) = self.entries.iter().find(|entry| entry.satisfies(one)) {
-                plan.kept.push((entry.id, one.options));
-            } else if !plan.opened.iter().any(|entry| entry.satisfies(one)) {
-                let entry = self
-                    .open(one, &plan.opened)
-                    .map_err(|error| ListenError::new(one.place.clone(), error))?;
+            match self.entries.iter().find(|entry| entry.satisfies(one)) {
+                Some(entry) => plan.kept.push((entry.id, one.options)),
+                None => missing.push(one),
+            }
+        }
+        for one in missing {
+            if !plan.opened.iter().any(|entry| entry.satisfies(one)) {
+                let entry =
+                    self.open(one, &plan).map_err(|error| ListenError::new(one.place.clone(), error))?;
                 plan.opened.push(entry);
             }
         }
@@ -165,12 +169,13 @@ impl Registry {
         for entry in
             self.entries.extract_if(.., |entry| matches!(entry.state, State::Leaving(until) if until <= now))
         {
-            self.gone.extend(entry.sockets.iter().map(Arc::downgrade));
+            let sockets = entry.sockets.iter().map(Arc::downgrade);
+            self.gone.extend(sockets.map(|socket| (entry.service, socket)));
             for mailbox in &self.shared.mailboxes {
                 mailbox.send(Message::Unlisten(entry.id));
             }
         }
-        self.gone.retain(|socket| socket.strong_count() > 0);
+        self.gone.retain(|(_, socket)| socket.strong_count() > 0);
         self.entries
             .iter()
             .filter_map(|entry| if let State::Leaving(until) = entry.state { Some(until) } else { None })
@@ -188,13 +193,27 @@ impl Registry {
 
     /// Whether somebody may still come out of a listener's queue.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.gone.iter().all(|socket| socket.strong_count() == 0)
+        self.entries.is_empty() && self.gone.iter().all(|(_, socket)| socket.strong_count() == 0)
     }
 
-    fn open(&mut self, wanted: &Wanted, beside: &[Entry]) -> io::Result<Entry> {
+    /// The same of one service's listeners.
+    pub fn is_done_with(&self, service: ServiceIndex) -> bool {
+        let mut gone = self.gone.iter().filter(|(of, _)| *of == service);
+        self.entries.iter().all(|entry| entry.service != service)
+            && gone.all(|(_, socket)| socket.strong_count() == 0)
+    }
+
+    fn open(&mut self, wanted: &Wanted, plan: &Plan) -> io::Result<Entry> {
+        let kept = self.entries.iter().filter(|entry| plan.kept.iter().any(|(id, _)| *id == entry.id));
+        if kept
+            .chain(&plan.opened)
+            .any(|entry| entry.service != wanted.service && entry.bound == wanted.place)
+        {
+            return Err(io::Error::other("another service listens there"));
+        }
         let (sockets, bound, file) = match &wanted.place {
             Place::Inet(address) => {
-                let sockets = self.open_group(*address, wanted.options, beside)?;
+                let sockets = self.open_group(*address, wanted.options, &plan.opened)?;
                 let bound = sockets[0].local_address().map_or(wanted.place.clone(), Place::Inet);
                 (sockets, bound, None)
             }

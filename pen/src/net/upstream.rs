@@ -185,7 +185,7 @@ impl Connection {
         } else {
             counters.unserved.count();
         }
-        log::debug!("closing a connection from {}: no server can take it", self.peer.address);
+        log::debug!("closing a connection from {}: no server{} can take it", self.peer.address, service.of());
         self.leave(context)
     }
 }
@@ -195,16 +195,16 @@ fn server_failed(chosen: &Chosen, error: &io::Error, service: &Service, context:
     let state = chosen.reservation.state();
     let reason = reason(error);
     state.failed(&reason);
-    let address = chosen.server.address();
+    let (address, of) = (chosen.server.address(), service.of());
     if !chosen.regular {
-        log::warn!("server {address} failed: {reason}");
+        log::warn!("server {address}{of} failed: {reason}");
         return;
     }
     if state.blacklisted(context.now).is_none() && service.limits.blacklist > 0 {
         let (slot, seconds) = (state.id.slot, service.limits.blacklist);
-        log::warn!("server {slot} ({address}) failed: {reason}; it is left alone for {seconds} seconds");
+        log::warn!("server {slot}{of} ({address}) failed: {reason}; it is left alone for {seconds} seconds");
     } else {
-        log::debug!("server {} ({address}) failed: {reason}", state.id.slot);
+        log::debug!("server {}{of} ({address}) failed: {reason}", state.id.slot);
     }
     state.blacklist(context.now.plus_seconds(service.limits.blacklist));
 }

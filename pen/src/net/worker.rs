@@ -266,6 +266,8 @@ impl Worker {
         reason = "connections have numbers of 32 bits, so there are no more slots"
     )]
     fn admit(&mut self, accepted: Accepted, service: ServiceIndex, room: Room, pending: PendingRoom) {
+        // Who connects after a command was answered is served by its settings, even if this turn began before.
+        self.refresh_settings();
         let generation = self.next_generation;
         self.next_generation = generation.wrapping_add(1) & GENERATION_MASK;
         let (mut context, connections) = self.parts();
@@ -284,11 +286,13 @@ impl Worker {
     }
 
     fn read_mailbox(&mut self) {
+        // Messages first: the settings that they speak of were published before they were sent.
+        let messages = self.mailbox().take();
         self.refresh_settings();
         for listening in &mut self.listeners {
             listening.waits_for_room = false;
         }
-        for message in self.mailbox().take() {
+        for message in messages {
             match message {
                 Message::Listen(id, service, socket) => self.listen(id, service, socket),
                 Message::Unlisten(id) => {
@@ -313,11 +317,12 @@ impl Worker {
     }
 
     fn refresh_settings(&mut self) {
-        let settings = self.shared.settings.load_full();
+        let settings = self.shared.settings.load();
         if Arc::ptr_eq(&settings, &self.settings) {
             return;
         }
-        let before = std::mem::replace(&mut self.settings, settings);
+        let before = std::mem::replace(&mut self.settings, Arc::clone(&settings));
+        drop(settings);
         let (mut context, connections) = self.parts();
         if before.idle_timeouts().eq(context.settings.idle_timeouts()) {
             return;

@@ -166,16 +166,22 @@ impl Draft {
     /// not double the entries. It begins with the command line's service.
     pub fn within_file<T>(&mut self, read: impl FnOnce(&mut Draft) -> T) -> T {
         let outermost = self.begun_anew.is_none();
-        let subject = std::mem::replace(&mut self.subject, DEFAULT_SERVICE);
         if outermost {
             self.begun_anew = Some([false; ACL_COUNT]);
         }
-        let result = read(self);
-        // The file may have removed the service that the file around it speaks of.
-        self.subject = if self.settings.speaks_of(subject) { subject } else { DEFAULT_SERVICE };
+        let result = self.within_subject(read);
         if outermost {
             self.begun_anew = None;
         }
+        result
+    }
+
+    /// Begins with the command line's service, and goes back to the one of before at the end.
+    pub fn within_subject<T>(&mut self, speak: impl FnOnce(&mut Draft) -> T) -> T {
+        let subject = std::mem::replace(&mut self.subject, DEFAULT_SERVICE);
+        let result = speak(self);
+        // It may have been removed meanwhile.
+        self.subject = if self.settings.speaks_of(subject) { subject } else { DEFAULT_SERVICE };
         result
     }
 

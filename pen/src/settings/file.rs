@@ -20,9 +20,9 @@ pub fn read(path: &Path, draft: &mut Draft) -> Result<(), String> {
     draft.within_file(|draft| read_nested(path, draft, 1))
 }
 
-/// Runs a command of the command line.
+/// Runs a command of the command line, which speaks of the command line's service.
 pub fn run(command: Command, draft: &mut Draft) -> Result<(), String> {
-    run_nested(command, draft, 0)
+    draft.within_subject(|draft| run_nested(command, draft, 0))
 }
 
 fn read_nested(path: &Path, draft: &mut Draft, depth: usize) -> Result<(), String> {

@@ -258,6 +258,11 @@ impl Settings {
         }
     }
 
+    /// How many connections all services together may have.
+    pub fn connections_wanted(&self) -> usize {
+        self.services.values().map(|service| service.limits.conn_max as usize).sum()
+    }
+
     /// The services' idle timeouts, in seconds.
     pub fn idle_timeouts(&self) -> impl Iterator<Item = u32> {
         self.services.values().map(|service| service.limits.idle_timeout)
@@ -315,6 +320,12 @@ impl Service {
 }
 
 impl Service {
+    /// ` of NAME`, for messages; nothing for the command line's service.
+    pub fn of(&self) -> impl Display {
+        let name = (&*self.name != ServiceName::DEFAULT).then(|| Arc::clone(&self.name));
+        fmt::from_fn(move |f| name.iter().try_for_each(|name| write!(f, " of {name}")))
+    }
+
     /// Whether there is anything to tell of it: the command line's service may not be wanted where a file has others.
     pub fn is_in_use(&self) -> bool {
         let has_settings = !self.listen.is_empty() || !self.servers.is_empty() || self.dummy;

@@ -63,12 +63,11 @@ fn service_line(service: &ServiceStatus) -> String {
     let ServiceStatus { draining, servers, connections, limits, listen, .. } = service;
     let state = if *draining { "draining" } else { "up" };
     let filled = servers.iter().filter(|server| server.state != ServerState::Empty).count();
-    let listen: String = listen.iter().map(|address| format!(" {}", Word(address))).collect();
+    let (name, usable, max) = (Word(&service.name), service.usable_servers(), limits.conn_max);
+    let listen = [String::new()].into_iter().chain(listen.iter().map(|address| Word(address).to_string()));
+    let listen = listen.collect::<Vec<_>>().join(" ");
     format!(
-        "{} state {state} servers {filled} usable {} conn {connections} max {} listen{listen}\n",
-        Word(&service.name),
-        service.usable_servers(),
-        limits.conn_max,
+        "{name} state {state} servers {filled} usable {usable} conn {connections} max {max} listen{listen}\n"
     )
 }
 

@@ -36,7 +36,8 @@ fn write_service(f: &mut Formatter<'_>, service: &ServiceStatus) -> fmt::Result 
     let ServiceStatus { connections, pending, limits, .. } = service;
     let (conn_max, pending_max) = (limits.conn_max, limits.pending_max);
     let ServiceStatus { accepted, refused, unserved, shortages, log_lost, .. } = service;
-    writeln!(f, "\nService {}", Line(&service.name))?;
+    let draining = if service.draining { " (draining)" } else { "" };
+    writeln!(f, "\nService {}{draining}", Line(&service.name))?;
     writeln!(f, "  listens on   {}", Line(service.listen.join(", ")))?;
     writeln!(f, "  modes        {}", modes(service))?;
     writeln!(f, "  connections  {connections} of {conn_max} open, {pending} of {pending_max} connecting")?;

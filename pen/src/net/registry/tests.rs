@@ -336,3 +336,24 @@ fn what_connections_inherit_changes_without_reopening() {
     assert!(rig.told().iter().all(Vec::is_empty));
     assert_eq!(inherits(&sockets), (true, true));
 }
+
+#[test]
+fn two_services_cannot_have_one_address_but_can_exchange_theirs() {
+    const OTHER: ServiceIndex = ServiceIndex(1);
+    let mut rig = Rig::new();
+    rig.listen(&["127.0.0.1:0"]).unwrap();
+    let bound = rig.bound("127.0.0.1:0").unwrap();
+    let own = wanted("127.0.0.1:0");
+    let same = Wanted { service: OTHER, ..wanted(&bound.to_string()) };
+    let refusal = Err(format!("cannot listen on {bound}: another service listens there"));
+    assert_eq!(rig.listen_on(&[own.clone(), same.clone()]), refusal);
+    assert_eq!(rig.listen_on(&[same.clone(), own]), refusal, "whatever the order");
+    let both_new = ["127.0.0.1:1", "127.0.0.1:1"].map(wanted);
+    let [first, second] = both_new;
+    assert!(rig.listen_on(&[first, Wanted { service: OTHER, ..second }]).is_err());
+    assert_eq!(rig.listen_on(&[same]), Ok(()));
+    assert!(!rig.registry.is_done_with(DEFAULT_SERVICE), "it says farewell");
+    rig.shared.mailboxes.iter().for_each(|mailbox| drop(mailbox.take()));
+    rig.registry.leave_all(Duration::ZERO);
+    assert!(rig.registry.is_done_with(DEFAULT_SERVICE) && rig.registry.is_done_with(OTHER));
+}

@@ -109,3 +109,62 @@ fn drafts_of_the_same_settings_know_nothing_of_each_other() {
     assert!(other.settings().acls[1].is_empty());
     assert!(!other.service().modes.weight);
 }
+
+fn name(text: &str) -> ServiceName {
+    ServiceName::new(text).unwrap()
+}
+
+#[test]
+fn commands_speak_of_the_service_that_was_named_and_of_the_default_one_again_after_a_file() {
+    let mut draft = draft(Stage::Live);
+    draft.within_file(|draft| run(draft, &["timeout 11", "service web", "timeout 12"]));
+    run(&mut draft, &["timeout 13"]);
+    let timeout = |name| {
+        let index = draft.settings().services.find(name).unwrap();
+        draft.settings().service(index).limits.timeout
+    };
+    assert_eq!((timeout("default"), timeout("web")), (13, 12));
+}
+
+#[test]
+fn one_command_may_speak_of_another_service_and_an_unknown_one_is_only_added_by_where_it_listens() {
+    let mut draft = draft(Stage::Live);
+    assert_eq!(
+        say(&mut draft, "service web timeout 9"),
+        Err("there is no service 'web': 'service web' adds it, there are default".to_owned())
+    );
+    run(&mut draft, &["service web listen 127.0.0.1:1", "service web timeout 9", "timeout 8"]);
+    assert_eq!(draft.service().limits.timeout, 8);
+    let web = draft.settings().services.find("web").unwrap();
+    assert_eq!(draft.settings().service(web).limits.timeout, 9);
+}
+
+#[test]
+fn a_removed_service_drains_and_its_name_is_free() {
+    let mut draft = draft(Stage::Live);
+    run(&mut draft, &["service web listen 127.0.0.1:1", "service web idlers 3"]);
+    let first = draft.settings().services.find("web").unwrap();
+    run(&mut draft, &["no service web"]);
+    let removed = draft.settings().service(first);
+    assert!(removed.draining && removed.listen.is_empty() && removed.limits.idlers == 0);
+    assert_eq!(draft.settings().services.find("web"), None);
+    run(&mut draft, &["service web"]);
+    assert_ne!(draft.settings().services.find("web"), Some(first));
+}
+
+#[test]
+fn a_service_that_is_removed_while_a_file_speaks_of_it_is_not_spoken_of_any_more() {
+    let mut draft = draft(Stage::Live);
+    draft.within_file(|draft| run(draft, &["service web", "no service web", "timeout 7"]));
+    assert_eq!(draft.service().limits.timeout, 7);
+    assert_eq!(draft.subject(), DEFAULT_SERVICE);
+}
+
+#[test]
+fn there_are_at_most_a_thousand_services() {
+    let mut draft = draft(Stage::Live);
+    for number in 1..SERVICES_MOST {
+        draft.add_service(&name(&format!("s{number}"))).unwrap();
+    }
+    assert_eq!(draft.add_service(&name("more")), Err("too many services: 1000 are the most".to_owned()));
+}
