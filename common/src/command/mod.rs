@@ -118,18 +118,28 @@ impl Row {
         FAMILIES.iter().flat_map(|family| family.rows).find(|row| row.name == name)
     }
 
+    /// Whether it does nothing, and is there for old files only.
+    pub fn is_ignored(&self) -> bool {
+        matches!(self.form, Form::Ignored)
+    }
+
     /// `NAME ARGS`.
     pub fn usage(&self) -> String {
         format!("{} {}", self.name, self.args).trim_end().to_owned()
     }
 
+    /// What follows `no NAME`, of a row that has this form.
+    pub fn negated_args(&self) -> Option<&'static str> {
+        match self.form {
+            Form::Switch(_) | Form::Ignored => Some(""),
+            Form::Negatable { no_args, .. } => Some(no_args),
+            Form::Number(..) | Form::Plain(_) => None,
+        }
+    }
+
     /// `no NAME ARGS`, of a row that has this form.
     pub fn negated_usage(&self) -> Option<String> {
-        let args = match self.form {
-            Form::Switch(_) | Form::Ignored => "",
-            Form::Negatable { no_args, .. } => no_args,
-            Form::Number(..) | Form::Plain(_) => return None,
-        };
+        let args = self.negated_args()?;
         Some(format!("no {} {args}", self.name).trim_end().to_owned())
     }
 

@@ -1,6 +1,7 @@
 //! Files that are made from the table of commands and the table of options, so that they cannot be wrong about them.
 
 mod bash;
+mod completion;
 mod fish;
 mod grammar;
 mod zsh;

@@ -54,8 +54,11 @@ impl Grid {
         self
     }
 
-    /// Draws it, at most so wide if there is a limit; every line is ended by a newline.
+    /// Draws it, at most so wide if there is a limit; every line is ended by a newline. Without rows it is `none`.
     pub fn draw(self, limit: Option<usize>) -> String {
+        if self.columns.iter().all(|column| column.cells.is_empty()) {
+            return "none\n".to_owned();
+        }
         let widths: Vec<usize> = self.columns.iter().map(Column::width).collect();
         let aligns: Vec<Align> = self.columns.iter().map(|column| column.align).collect();
         let mut builder = Builder::default();
@@ -149,8 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_without_rows_shows_its_titles() {
-        let table = Grid::default().words("a", std::iter::empty::<u8>()).draw(Some(80));
-        assert!(table.contains("│ a │"), "{table}");
+    fn a_table_without_rows_is_none() {
+        assert_eq!(Grid::default().words("a", std::iter::empty::<u8>()).draw(Some(80)), "none\n");
     }
 }

@@ -8,7 +8,7 @@ mod table;
 
 pub use json::render as json;
 pub use status::{NoStatus, Status, fetch};
-pub use table::render as table;
+pub use table::{bytes, or_none, render as table, seen};
 
 use common::command::{self, Command, CommandError, Question, ServiceName};
 
@@ -131,8 +131,8 @@ fn existing(names: &[String]) -> String {
 mod tests {
     use super::*;
 
-    fn subject(part: Part, service: Option<&str>) -> Result<Subject, SubjectError> {
-        Ok(Subject { part, service: service.map(|name| ServiceName::new(name).unwrap()) })
+    fn subject(part: Part, service: Option<&str>) -> Subject {
+        Subject { part, service: service.map(|name| ServiceName::new(name).unwrap()) }
     }
 
     #[test]
@@ -145,10 +145,10 @@ mod tests {
             ("recent 7", Part::Recent(7)),
             ("services", Part::Services),
         ] {
-            assert_eq!(Subject::of(command), subject(part, None), "{command}");
+            assert_eq!(Subject::of(command), Ok(subject(part, None)), "{command}");
         }
-        assert_eq!(Subject::of("service web servers"), subject(Part::Servers, Some("web")));
-        assert_eq!(Subject::of("service web recent 9"), subject(Part::Recent(9), Some("web")));
+        assert_eq!(Subject::of("service web servers"), Ok(subject(Part::Servers, Some("web"))));
+        assert_eq!(Subject::of("service web recent 9"), Ok(subject(Part::Recent(9), Some("web"))));
     }
 
     #[test]
