@@ -35,8 +35,7 @@ fn head(row: &Row) -> String {
 
 /// Default, range, scope, and when it can be given if that is not always.
 fn properties(row: &Row) -> String {
-    let (_, default) = row.about_and_default();
-    let default = default.map(|default| format!("Default: {default}."));
+    let default = row.default().map(|default| format!("Default: {default}."));
     let range = row.range().map(|range| format!("Range: {} to {}.", range.start(), range.end()));
     let scope = match row.scope {
         Scope::Process => "Scope: process.",

@@ -143,7 +143,11 @@ impl Row {
         Some(format!("no {} {args}", self.name).trim_end().to_owned())
     }
 
-    /// What it does, without the default, and the default.
+    /// The default value of a setting, in words.
+    pub fn default(&self) -> Option<&'static str> {
+        self.about_and_default().1
+    }
+
     fn about_and_default(&self) -> (&'static str, Option<&'static str>) {
         match self.about.strip_suffix(')').and_then(|about| about.rsplit_once(" (")) {
             Some((about, default)) => (about, Some(default)),
@@ -209,6 +213,34 @@ mod tests {
             let about = row.about;
             assert!(!about.is_empty() && about.len() <= 90, "{}: {} bytes", row.name, about.len());
             assert!(!about.contains('\n') && !about.ends_with('.') && about.trim() == about, "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn details_are_plain_paragraphs() {
+        for row in rows() {
+            let details = row.details;
+            assert!(
+                details.is_ascii() && details.trim() == details && !details.contains("  "),
+                "{}",
+                row.name
+            );
+            assert_eq!(details.matches('`').count() % 2, 0, "{}", row.name);
+            for line in details.lines().filter(|line| !line.starts_with("* ")) {
+                assert!(line.ends_with('.'), "{}: {line}", row.name);
+            }
+            for item in details.lines().filter_map(|line| line.strip_prefix("* ")) {
+                assert!(item.contains(": "), "{}: {item}", row.name);
+            }
+        }
+    }
+
+    #[test]
+    fn the_page_of_commands_knows_every_row() {
+        let page = include_str!("../../../docs/commands.md");
+        for row in rows() {
+            let is_there = [" ", "`", "\\|"].iter().any(|end| page.contains(&format!("`{}{end}", row.name)));
+            assert!(is_there, "docs/commands.md does not mention '{}'", row.name);
         }
     }
 

@@ -213,6 +213,19 @@ fn help_is_the_tables() {
 }
 
 #[test]
+fn the_defaults_are_those_that_the_table_tells() {
+    let mut compared = 0;
+    for row in command::FAMILIES.iter().flat_map(|family| family.rows) {
+        let Some(default) = row.default().filter(|_| row.args.starts_with('[')) else { continue };
+        if let Ok(Outcome::Answer(told)) = say(&mut draft(Stage::Live), row.name) {
+            assert!(told.split([' ', '/']).any(|word| word == default), "{}: {told}", row.name);
+            compared += 1;
+        }
+    }
+    assert!(compared > 15, "{compared}");
+}
+
+#[test]
 fn running_tables_are_never_cut_down() {
     let lines = [("conn_max 100", "500"), ("clients_max 9", "2048"), ("conn_max 600", "600")];
     converse(draft(Stage::Live), &lines);
