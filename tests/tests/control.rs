@@ -205,7 +205,8 @@ fn printed(output: &Output) -> String {
 fn printed_by_ours(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let refusals = ["do_cmd: ignoring command", "Exit is not enabled"];
-    let is_refused = refusals.iter().any(|words| text.starts_with(words)) || text.ends_with(" out of range\n");
+    let is_refused =
+        refusals.iter().any(|words| text.starts_with(words)) || text.ends_with(" out of range\n");
     let expected = i32::from(is_refused);
     assert_eq!(output.status.code(), Some(expected), "{output:?}");
     text
