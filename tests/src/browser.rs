@@ -1,4 +1,4 @@
-//! A headless Chromium, steered through chromedriver in the WebDriver protocol.
+//! A headless Chromium, steered through chromedriver in the `WebDriver` protocol.
 
 use std::env;
 use std::fs;
@@ -33,7 +33,7 @@ pub struct Browser {
     driver: Child,
     address: Address,
     session: String,
-    _profile: TempDir,
+    profile: TempDir,
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -57,7 +57,7 @@ impl Browser {
             driver,
             address: Address::Ip((Ipv4Addr::LOCALHOST, port).into()),
             session: String::new(),
-            _profile: profile,
+            profile,
             _turn: turn,
         };
         let arguments = [
@@ -67,14 +67,14 @@ impl Browser {
             "--disable-gpu",
             "--hide-scrollbars",
             "--window-size=1280,900",
-            &format!("--user-data-dir={}", browser._profile.path().display()),
+            &format!("--user-data-dir={}", browser.profile.path().display()),
         ];
         let wanted = json!({ "capabilities": { "alwaysMatch": {
             "goog:loggingPrefs": { "browser": "ALL" },
             "goog:chromeOptions": { "args": arguments, "binary": find("chromium") },
         } } });
         let session = browser.ask("POST", "/session", &wanted);
-        browser.session = session["sessionId"].as_str().expect("a session has an id").to_owned();
+        browser.session = session["sessionId"].as_str().map(str::to_owned).expect("a session has an id");
         browser
     }
 
