@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::process::Process;
 use crate::program;
-use crate::wait::{LIMIT, wait_for, within};
+use crate::wait::{LIMIT, within};
 
 /// A program in a terminal, until this value is dropped. The screen stays when the program ends.
 pub struct Tmux {
@@ -83,7 +83,8 @@ impl Tmux {
     /// Waits until the program has ended; its exit status.
     #[track_caller]
     pub fn wait_for_end(&self) -> i32 {
-        wait_for("the program has ended", || self.format("pane_dead_status").parse().ok())
+        self.wait_for("the program has ended", |_| !self.format("pane_dead_status").is_empty());
+        self.format("pane_dead_status").parse().expect("tmux writes a number")
     }
 
     /// Whether the program has the screen to itself, and its end brings back what was there before.
