@@ -1,4 +1,5 @@
-//! The manual pages: that they are what the programs say, sound mdoc(7), and true where that can be tried.
+//! The manual pages: that they are what the programs say, sound mdoc(7), and true where that can be tried. Also that the code
+//! which CONTRIBUTING shows is today's.
 
 use std::fs;
 use std::path::PathBuf;
@@ -118,5 +119,20 @@ fn pen_takes_the_files_that_its_manual_shows() {
         let check = Command::new(program::pen()).arg("--check").arg("-F").arg(&config).output();
         let check = check.expect("pen can be run");
         assert!(check.status.success(), "{text}\n{check:?}");
+    }
+}
+
+#[test]
+fn the_code_in_contributing_is_todays() {
+    let page = fs::read_to_string(root().join("CONTRIBUTING.md")).expect("the page is there");
+    let plain = |text: &str| text.lines().map(str::trim).collect::<Vec<_>>().join("\n");
+    let examples: Vec<&str> =
+        page.split("```rust\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(examples.len() >= 4, "{examples:?}");
+    for example in examples {
+        let (head, code) = example.split_once('\n').expect("an example has several lines");
+        let file = head.strip_prefix("// ").expect("an example begins with its file");
+        let source = fs::read_to_string(root().join(file)).expect("the file is there");
+        assert!(plain(&source).contains(&plain(code)), "{file} has not\n{code}");
     }
 }

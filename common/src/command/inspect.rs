@@ -62,7 +62,9 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Process,
         when: When::Live,
         about: "Tells the process id",
-        details: "",
+        details: "\
+            In the background that is not the process that was started, but the one that serves: `-p` \
+            writes the same number.",
     },
     Row {
         name: "recent",

@@ -60,8 +60,10 @@ pub(super) static ROWS: &[Row] = &[
         when: When::Live,
         about: "Idle connections to the servers that are kept open, for no client (0)",
         details: "\
-            They go to the servers in turn, lost ones are replaced, and clients never get them: they \
-            keep servers and what lies between awake. The answer is `Idlers: HAVE/WANTED`.",
+            They go in turn to the servers that could take a new client, and lost ones are replaced: \
+            some servers, and firewalls on the way to them, stay awake that way. They count in no limit \
+            but that of file descriptors, which they use half of at most. The answer is `Idlers: \
+            HAVE/WANTED`.",
     },
     Row {
         name: "multi_accept",

@@ -84,9 +84,9 @@ pub(super) static ROWS: &[Row] = &[
         about: "Where requests are logged: a file, or a penlogd (nowhere)",
         details: "\
             Each time that a client speaks after the server did, a line is written: `CLIENT UNIXTIME \
-            SERVER REQUEST`, where REQUEST is the first line of what it said, at most 100 bytes. HUP \
-            opens the file again, for logrotate(8). The file must belong to pen's user, if it exists. \
-            Forwarding never waits for it.",
+            SERVER REQUEST`, where REQUEST is the first line of what it said, at most 100 bytes. A \
+            penlogd cannot be given yet. HUP opens the file again, for logrotate(8). The file must \
+            belong to pen's user, if it exists. Forwarding never waits for it.",
     },
     Row {
         name: "resolve",
@@ -96,9 +96,10 @@ pub(super) static ROWS: &[Row] = &[
         when: When::Live,
         about: "Seconds until servers' names are looked up again; 0: only at start and on HUP (0)",
         details: "\
-            A server whose address is no longer among those of its name moves to the first one, in its \
-            slot and with its counters. A look-up that fails leaves the address as it was, and says so \
-            in the log. Forwarding never waits for it.",
+            An address that is still among the answers stays. Otherwise the server moves to another one, \
+            and keeps its slot, counters and clients; open connections go on to the old one. A look-up \
+            that fails changes nothing, and says so in the log. After HUP names are looked up in any \
+            case. Neither traffic nor commands wait for it.",
     },
     Row {
         name: "shutdown_timeout",
@@ -135,7 +136,8 @@ pub(super) static ROWS: &[Row] = &[
         about: "Where status pages are served over http; a bare port: to this host (nowhere)",
         details: "\
             Nothing can be changed there, and the control port is not needed for it. `web_acl` says who \
-            may read.\n\
+            may read. On a loopback address pen answers only to an address or `localhost` as the host, \
+            so that no foreign web page can read it through a browser.\n\
             * /: a page with live numbers\n\
             * /status.json: what `status json` answers\n\
             * /metrics: what `status prometheus` answers\n\
@@ -165,10 +167,13 @@ pub(super) static ROWS: &[Row] = &[
         when: When::Live,
         about: "Writes the configuration as commands, to a file or the one of -F",
         details: "\
-            A new file takes the place of the old one in one step, so that it is always whole. What pen \
-            is set to now can be had again with it, after a restart or a HUP. What only the command line \
-            can say (`-C`, `-p`, `-u` and so on, and the listening address) stands in a comment at its \
-            head.",
+            Everything is said that pen is set to now, also what has its default: the next pen that \
+            reads it is what this one is. What only the command line can say (`-C`, `-p`, `-u` and so \
+            on) stands in a comment at the head. Comments and `include` lines of a file that is replaced \
+            are gone.\n\
+            The new file takes the place of the old one in one step, so that it is always whole. One \
+            that does not belong to pen's user is left alone; the directory must be writable to that \
+            user.",
     },
 ];
 

@@ -67,7 +67,8 @@ pub(super) static ROWS: &[Row] = &[
             Each attribute may be given once, in any order; what is not given stays as it is, or has the \
             value 0 in a new server. Slots are numbered from 0 to 9999; to create slot 7 where there are \
             three servers leaves 3 to 6 empty.\n\
-            * name NAME: a name for people and status pages: letters, digits, `-`, `.`, `_` and `*`\n\
+            * name NAME: a name for people and status pages: letters, digits, `-`, `.`, `_` and `*`; `-` \
+            alone: none\n\
             * acl A: the access list that its clients must pass\n\
             * address A: a host name, an address (IPv6 without brackets), or the path of a Unix socket; \
             `0.0.0.0` empties the slot\n\
@@ -81,8 +82,9 @@ pub(super) static ROWS: &[Row] = &[
             * weight W: its share in `weight` mode\n\
             * prio P: its rank in `prio` mode, the lowest first\n\
             Another address or port makes it another server: counters, clients and blacklisting of the \
-            old one do not pass to it. Connections that are open stay where they are, also those of a \
-            server that `no server N` removes.",
+            old one do not pass to it. The same name as before is the same server, wherever that is now \
+            (`resolve`). Connections that are open stay where they are, also those of a server that `no \
+            server N` removes.",
     },
     Row {
         name: "servers",
