@@ -199,3 +199,14 @@ fn colours_are_left_out_where_they_are_not_wanted() {
         assert_eq!(is_coloured(&terminal.coloured_screen()), expected, "{variables:?}");
     }
 }
+
+#[test]
+fn the_view_ends_with_its_terminal() {
+    let pen = pen_with(&Backend::named("a")).start();
+    let terminal = top(pen.control_address(), (80, 24), &[]);
+    terminal.wait_for_text("live");
+    let process = terminal.process();
+    drop(terminal);
+    wait_until("the view has ended", || !process.is_alive());
+    pen.stop();
+}

@@ -29,12 +29,16 @@ use theme::Theme;
 /// How long a key is waited for before news are looked for.
 const PATIENCE: Duration = Duration::from_millis(100);
 
+/// The exit status after a hangup: 128 and the signal's number, as of a program that the signal kills.
+const HANGUP_STATUS: i32 = 128 + SIGHUP;
+
 /// Shows the view until the user leaves. The terminal is as it was afterwards, also after an error or a panic.
 pub fn run(address: &ControlAddr) -> io::Result<()> {
     let is_told_to_end = Arc::new(AtomicBool::new(false));
-    for signal in [SIGTERM, SIGHUP] {
-        signal_hook::flag::register(signal, Arc::clone(&is_told_to_end))?;
-    }
+    signal_hook::flag::register(SIGTERM, Arc::clone(&is_told_to_end))?;
+    // The terminal is gone: there is nothing to put in order, and whoever reads from it never ends.
+    let at_once = Arc::new(AtomicBool::new(true));
+    signal_hook::flag::register_conditional_shutdown(SIGHUP, HANGUP_STATUS, at_once)?;
     let news = poll::start(address.clone());
     let mut terminal = ratatui::try_init()?;
     let ended = watch(&mut terminal, &news, &address.to_string(), &is_told_to_end);

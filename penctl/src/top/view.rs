@@ -115,6 +115,9 @@ fn server_line(service: &ServiceStatus, theme: Theme) -> Line<'static> {
         };
         spans.push(Span::styled(format!(" {count} {word}"), theme.style(tone)));
     }
+    if spans.len() == 1 {
+        spans.push(Span::raw(" none"));
+    }
     let ServiceStatus { accepted, refused, unserved, shortages, log_lost, .. } = service;
     spans.push(Span::raw(format!("; {accepted} accepted so far")));
     for (count, word) in
