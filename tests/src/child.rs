@@ -1,6 +1,6 @@
 //! Programs that are run to their end, and what they say meanwhile.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -31,9 +31,17 @@ impl Ended {
 
 /// Runs a command until it ends by itself.
 #[track_caller]
-pub fn run_to_the_end(mut command: Command) -> Ended {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+pub fn run_to_the_end(command: Command) -> Ended {
+    run_with_input(command, b"")
+}
+
+/// [`run_to_the_end`] with this on its standard input, which is less than a pipe holds.
+#[track_caller]
+pub fn run_with_input(mut command: Command, input: &[u8]) -> Ended {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the program can be run");
+    // It need not read it.
+    let _ = child.stdin.take().expect("stdin is piped").write_all(input);
     let stdout = Transcript::of(child.stdout.take().expect("stdout is piped"));
     let stderr = Transcript::of(child.stderr.take().expect("stderr is piped"));
     let ended = within(ENDS_WITHIN, || child.try_wait().expect("it is our child").is_some());

@@ -5,9 +5,9 @@ use std::fmt::Display;
 use common::escape::Line;
 use tabled::builder::Builder;
 use tabled::grid::util::string::get_text_width;
+use tabled::settings::formatting::TrimStrategy;
 use tabled::settings::object::Columns;
-use tabled::settings::peaker::Priority;
-use tabled::settings::{Alignment, Modify, Style, Width};
+use tabled::settings::{Alignment, Modify, Padding, Style, Width};
 
 /// A table under construction.
 #[derive(Debug, Default)]
@@ -26,6 +26,13 @@ struct Column {
 enum Align {
     Left,
     Right,
+}
+
+/// What stands between columns.
+#[derive(Clone, Copy, Debug)]
+enum Frame {
+    Borders,
+    Blanks,
 }
 
 /// A column of words is not made narrower than this.
@@ -54,54 +61,93 @@ impl Grid {
         self
     }
 
-    /// Draws it, at most so wide if there is a limit; every line is ended by a newline. Without rows it is `none`.
+    /// Draws it, at most so wide if there is a limit; every line is ended by a newline. Without rows it is `none`. On a
+    /// narrow terminal it has no borders, and on a still narrower one each row is a block of lines.
     pub fn draw(self, limit: Option<usize>) -> String {
         if self.columns.iter().all(|column| column.cells.is_empty()) {
             return "none\n".to_owned();
         }
-        let widths: Vec<usize> = self.columns.iter().map(Column::width).collect();
-        let aligns: Vec<Align> = self.columns.iter().map(|column| column.align).collect();
+        let fitting = |frame| Some((frame, self.fitting(limit.unwrap_or(usize::MAX), frame)?));
+        match fitting(Frame::Borders).or_else(|| fitting(Frame::Blanks)) {
+            Some((frame, widths)) => self.table(frame, &widths),
+            None => self.blocks(),
+        }
+    }
+
+    fn table(self, frame: Frame, widths: &[usize]) -> String {
+        let columns: Vec<_> = self.columns.iter().map(|column| (column.align, column.width())).collect();
         let mut builder = Builder::default();
         for column in self.columns {
             builder.push_column([column.title.to_owned()].into_iter().chain(column.cells));
         }
         let mut table = builder.build();
-        table.with(Style::rounded());
-        for (index, _) in aligns.iter().enumerate().filter(|(_, align)| **align == Align::Right) {
-            table.with(Modify::new(Columns::one(index)).with(Alignment::right()));
+        match frame {
+            Frame::Borders => _ = table.with(Style::rounded()),
+            Frame::Blanks => _ = table.with(Style::empty()).with(Padding::new(0, 2, 0, 0)),
         }
-        if let Some(limit) = limit {
-            for (index, width) in fitting(&widths, &aligns, limit).into_iter().enumerate() {
-                if width < widths[index] {
-                    table.with(Modify::new(Columns::one(index)).with(Width::wrap(width).keep_words(true)));
+        for (index, ((align, natural), &width)) in columns.into_iter().zip(widths).enumerate() {
+            if align == Align::Right {
+                table.with(Modify::new(Columns::one(index)).with(Alignment::right()));
+            }
+            if width < natural {
+                let wrapped = Modify::new(Columns::one(index)).with(Width::wrap(width).keep_words(true));
+                table.with(wrapped.with(TrimStrategy::Horizontal));
+            }
+        }
+        table.to_string().lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    }
+
+    /// Title and value on a line each, and a line between rows.
+    fn blocks(self) -> String {
+        let width = self.columns.iter().map(|column| get_text_width(column.title)).max().unwrap_or(0);
+        let rows = self.columns.iter().map(|column| column.cells.len()).max().unwrap_or(0);
+        let line = |column: &Column, row: usize| {
+            let cell = column.cells.get(row).map(String::as_str).unwrap_or_default();
+            format!("{}\n", format!("{:<width$}  {cell}", column.title).trim_end())
+        };
+        let block = |row| self.columns.iter().map(|column| line(column, row)).collect::<String>();
+        (0..rows).map(block).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The widths that the columns must have to fit, if they can: those of words give way, the widest first, and are broken
+    /// within words only if nothing else helps.
+    fn fitting(&self, limit: usize, frame: Frame) -> Option<Vec<usize>> {
+        let mut widths: Vec<usize> = self.columns.iter().map(Column::width).collect();
+        let frame = match frame {
+            // One before each column and one at the end, and a blank at either side of a cell.
+            Frame::Borders => widths.len() * 3 + 1,
+            Frame::Blanks => (widths.len() - 1) * 2,
+        };
+        let least: [Vec<usize>; 2] = [Column::longest_word, |_: &Column| NARROWEST]
+            .map(|least| self.columns.iter().map(least).collect());
+        for least in least {
+            while widths.iter().sum::<usize>() + frame > limit {
+                let columns = self.columns.iter().zip(&least).zip(&mut widths);
+                let wider = columns
+                    .filter(|((column, least), width)| column.align == Align::Left && **width > **least)
+                    .map(|(_, width)| width);
+                match wider.max() {
+                    Some(width) => *width -= 1,
+                    None => break,
                 }
             }
-            table.with(Width::wrap(limit).priority(Priority::max(true)));
         }
-        format!("{table}\n")
+        (widths.iter().sum::<usize>() + frame <= limit).then_some(widths)
     }
 }
 
 impl Column {
     fn width(&self) -> usize {
-        let cells = self.cells.iter().map(|cell| get_text_width(cell));
-        cells.chain([get_text_width(self.title)]).max().unwrap_or(0)
+        self.texts().map(get_text_width).max().unwrap_or(0)
     }
-}
 
-/// The widths that fit, so far as columns of words can give way: the widest first.
-fn fitting(widths: &[usize], aligns: &[Align], limit: usize) -> Vec<usize> {
-    let mut widths = widths.to_vec();
-    // A border before each column and one at the end, and a blank at either side of a cell.
-    let frame = widths.len() * 3 + 1;
-    while widths.iter().sum::<usize>() + frame > limit {
-        let words = widths.iter_mut().zip(aligns).filter(|(_, align)| **align == Align::Left);
-        match words.map(|(width, _)| width).max() {
-            Some(width) if *width > NARROWEST => *width -= 1,
-            _ => break,
-        }
+    fn longest_word(&self) -> usize {
+        self.texts().flat_map(|text| text.split(' ')).map(get_text_width).max().unwrap_or(0)
     }
-    widths
+
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        self.cells.iter().map(String::as_str).chain([self.title])
+    }
 }
 
 #[cfg(test)]
@@ -144,10 +190,52 @@ mod tests {
 ╰──────┴──────────────────┴────────╯
 "
         );
+    }
+
+    #[test]
+    fn lines_are_broken_between_words_before_words_are() {
+        let table = Grid::default()
+            .words("address", ["10.0.0.1:8080"].iter())
+            .words("state", ["blacklisted 23s"].iter())
+            .draw(Some(31));
+        assert_eq!(
+            table,
+            r"╭───────────────┬─────────────╮
+│ address       │ state       │
+├───────────────┼─────────────┤
+│ 10.0.0.1:8080 │ blacklisted │
+│               │ 23s         │
+╰───────────────┴─────────────╯
+"
+        );
+    }
+
+    #[test]
+    fn a_narrow_terminal_has_no_borders_and_a_narrower_one_has_blocks() {
+        assert_eq!(
+            grid().draw(Some(24)),
+            r"slot  address       sent
+   0  10.0.0.1:8  1.5 MB
+      080
+  10  größer\u{1     0 B
+      b}[2J\u{a}
+      x
+"
+        );
+        assert_eq!(
+            grid().draw(Some(22)),
+            r"slot     0
+address  10.0.0.1:8080
+sent     1.5 MB
+
+slot     10
+address  größer\u{1b}[2J\u{a}x
+sent     0 B
+"
+        );
         for limit in 0..60 {
-            let table = grid().draw(Some(limit));
-            assert!(table.contains("10.0.0.1") || limit < 30, "{limit}: {table}");
-            assert!(table.lines().all(|line| line.chars().count() <= limit.max(20)), "{limit}: {table}");
+            let text = grid().draw(Some(limit));
+            assert!(text.lines().all(|line| line.chars().count() <= limit) || limit < 23, "{limit}: {text}");
         }
     }
 

@@ -1,5 +1,7 @@
 //! Parts of the status as tables, for people.
 
+use std::fmt::Display;
+
 use common::escape::Line;
 use common::status::{
     Bytes, ClientStatus, ConnectionStatus, Seconds, ServerState, ServiceStatus, Snapshot, all_servers, modes,
@@ -51,14 +53,13 @@ fn services(snapshot: &Snapshot) -> Grid {
     let services = || snapshot.services.iter();
     Grid::default()
         .words("service", services().map(|service| &service.name))
-        .words("state", services().map(|service| if service.draining { "draining" } else { "up" }))
+        .words("state", services().map(|service| if service.draining { "draining" } else { "" }))
+        .unless_void()
         .words("listens on", services().map(|service| service.listen.join(" ")))
         .words("modes", services().map(modes))
-        .numbers("servers", services().map(filled))
-        .numbers("usable", services().map(ServiceStatus::usable_servers))
+        .numbers("usable", services().map(|service| of(service.usable_servers(), filled(service))))
+        .numbers("open", services().map(|service| of(service.connections, service.limits.conn_max)))
         .numbers("clients", services().map(|service| service.clients.len()))
-        .numbers("conn", services().map(|service| service.connections))
-        .numbers("max", services().map(|service| service.limits.conn_max))
         .numbers("accepted", services().map(|service| service.accepted))
         .numbers("refused", services().map(|service| service.refused))
         .unless_void()
@@ -68,8 +69,15 @@ fn services(snapshot: &Snapshot) -> Grid {
         .unless_void()
 }
 
+/// `1 of 2`
+fn of(part: impl Display, whole: impl Display) -> String {
+    format!("{part} of {whole}")
+}
+
+/// How many servers there are; pen itself is one, in `dummy` mode.
 fn filled(service: &ServiceStatus) -> usize {
-    service.servers.iter().filter(|server| server.state != ServerState::Empty).count()
+    let servers = service.servers.iter().filter(|server| server.state != ServerState::Empty).count();
+    servers + usize::from(service.dummy)
 }
 
 fn servers(service: &ServiceStatus) -> Grid {
@@ -93,7 +101,7 @@ fn servers(service: &ServiceStatus) -> Grid {
         .numbers("sent", servers().map(|server| Bytes(server.sent)))
         .numbers("received", servers().map(|server| Bytes(server.received)))
         .numbers("served", servers().map(|server| server.connects))
-        .numbers("failures", servers().map(|server| server.failures))
+        .numbers("failed", servers().map(|server| server.failures))
         .unless_void()
         .words("latest error", servers().map(|server| server.last_error.as_deref().unwrap_or_default()))
         .unless_void()
@@ -114,7 +122,7 @@ fn clients(clients: &[&ClientStatus]) -> Grid {
 fn connections(connections: &[ConnectionStatus]) -> Grid {
     let connections = || connections.iter();
     Grid::default()
-        .numbers("connection", connections().map(|connection| connection.number))
+        .numbers("conn", connections().map(|connection| connection.number))
         .words("client", connections().map(|connection| &connection.client_address))
         .words("server", connections().map(|connection| or_none(connection.server)))
         .words("state", connections().map(|connection| connection.state))
@@ -200,14 +208,14 @@ mod tests {
     fn servers_have_their_numbers_in_human_units_and_void_columns_left_out() {
         assert_eq!(
             rendered("servers", None).unwrap(),
-            r"╭───────┬──────────────────────────────────┬─────────────────┬──────┬────────┬──────────┬────────┬──────────┬────────────────────╮
-│ slot  │ address                          │ state           │ conn │   sent │ received │ served │ failures │ latest error       │
-├───────┼──────────────────────────────────┼─────────────────┼──────┼────────┼──────────┼────────┼──────────┼────────────────────┤
-│ 0     │ 10.0.0.1:80                      │ up              │    0 │ 1.5 MB │      0 B │      7 │        0 │                    │
-│ 1     │ /x\u{1b}]0;owned\u{7}\u{202e}:80 │ blacklisted 23s │    0 │    0 B │      0 B │      0 │        2 │ connection refused │
-│ 2     │ none                             │ empty           │    0 │    0 B │      0 B │      0 │        0 │                    │
-│ abuse │ [::1]:80                         │ up              │    0 │    0 B │      0 B │      0 │        0 │                    │
-╰───────┴──────────────────────────────────┴─────────────────┴──────┴────────┴──────────┴────────┴──────────┴────────────────────╯
+            r"╭───────┬──────────────────────────────────┬─────────────────┬──────┬────────┬──────────┬────────┬────────┬────────────────────╮
+│ slot  │ address                          │ state           │ conn │   sent │ received │ served │ failed │ latest error       │
+├───────┼──────────────────────────────────┼─────────────────┼──────┼────────┼──────────┼────────┼────────┼────────────────────┤
+│ 0     │ 10.0.0.1:80                      │ up              │    0 │ 1.5 MB │      0 B │      7 │      0 │                    │
+│ 1     │ /x\u{1b}]0;owned\u{7}\u{202e}:80 │ blacklisted 23s │    0 │    0 B │      0 B │      0 │      2 │ connection refused │
+│ 2     │ none                             │ empty           │    0 │    0 B │      0 B │      0 │      0 │                    │
+│ abuse │ [::1]:80                         │ up              │    0 │    0 B │      0 B │      0 │      0 │                    │
+╰───────┴──────────────────────────────────┴─────────────────┴──────┴────────┴──────────┴────────┴────────┴────────────────────╯
 "
         );
     }
@@ -220,9 +228,8 @@ mod tests {
         assert!(rendered("recent", None).unwrap().contains("1 min 30 s ago"));
         let connections = rendered("connections", None).unwrap();
         assert!(
-            connections.contains(
-                "│          3 │ 192.0.2.1 │ 1      │ connecting │ 0 s │          0 B │    70.0 kB │"
-            ),
+            connections
+                .contains("│    3 │ 192.0.2.1 │ 1      │ connecting │ 0 s │          0 B │    70.0 kB │"),
             "{connections}"
         );
         assert_eq!(rendered("service web connections", None).unwrap(), "none\n");
@@ -245,5 +252,6 @@ mod tests {
         assert!(!text.contains(|c: char| (c != '\n' && c.is_control()) || c == '\u{202e}'));
         let narrow = rendered("status", Some(80)).unwrap();
         assert!(narrow.lines().all(|line| line.chars().count() <= 80), "{narrow}");
+        assert!(narrow.contains("\nslot   address "), "it is still a table: {narrow}");
     }
 }
