@@ -44,13 +44,17 @@ pub fn paragraphs(text: &str) -> String {
 /// Sentences, each on a line of its own. Words in backquotes are set as literals, those in capitals among them as
 /// placeholders.
 pub fn prose(text: &str) -> String {
-    let mut page = String::new();
+    let mut escaped = String::new();
     for (index, part) in text.split('`').enumerate() {
         let is_literal = index % 2 == 1;
         let text = if is_literal { literal(part) } else { sentences(&part.replace('\\', "\\e")) };
-        page.push_str(&text);
+        escaped.push_str(&text);
     }
-    page.lines().flat_map(wrapped).map(|line| format!("{}{line}\n", guard(&line))).collect()
+    let mut page = String::new();
+    for line in escaped.lines().flat_map(wrapped) {
+        page.extend([guard(&line), &line, "\n"]);
+    }
+    page
 }
 
 /// The arguments of a macro for a usage: `N [name NAME]`. What is in capitals is a placeholder, what is in brackets is

@@ -38,7 +38,7 @@ fn details(flag: Flag) -> String {
             report::COMMANDS
         ),
         Flag::Table => "It goes with the same commands.".to_owned(),
-        Flag::Generate => KINDS.iter().map(|kind| format!("\n* {}: {}", kind.name, kind.about)).collect(),
+        Flag::Generate => KINDS.iter().flat_map(|kind| ["\n* ", kind.name, ": ", kind.about]).collect(),
         Flag::Help | Flag::Version => String::new(),
     }
 }

@@ -22,7 +22,8 @@ fn names(directory: &TempDir) -> Vec<PathBuf> {
 fn the_page_is_replaced_when_pen_answers_and_stays_when_it_does_not() {
     let directory = TempDir::new().expect("a directory can be made");
     let page = directory.path().join("index of pen.html");
-    let pen = Pen::builder().server(&Backend::named("a")).start();
+    let backend = Backend::named("a");
+    let pen = Pen::builder().server(&backend).start();
     let address = pen.control_address().to_string();
 
     let made = status_page(&address, &page);

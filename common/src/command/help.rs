@@ -84,7 +84,10 @@ mod tests {
     #[test]
     fn help_on_a_command_shows_its_forms_and_what_it_does() {
         let help = |name| Row::find(name).unwrap().help();
-        assert_eq!(help("pid"), "pid\n    Tells the process id\n    (for the whole process, at any time)\n");
+        assert_eq!(
+            help("help"),
+            "help [COMMAND]\n    Explains a command, or lists them all\n    (for the whole process, at any time)\n"
+        );
         assert!(help("backlog").ends_with("\n    (50 to 65535; for one service, at any time)\n"));
         assert!(help("acl").starts_with("acl N permit|deny ADDR[/LEN] [MASK]\nno acl N\n    "));
         assert!(help("threads").ends_with("(for the whole process, only at start)\n"));
