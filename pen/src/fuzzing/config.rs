@@ -15,7 +15,7 @@ use crate::engine::clients::client_numbers;
 use crate::settings::draft::{Draft, Environment, Stage};
 use crate::settings::file::read_text;
 use crate::settings::resolve::Resolver;
-use crate::settings::{ACL_COUNT, DEFAULT_SERVICE, Settings};
+use crate::settings::{ACL_COUNT, DEFAULT_SERVICE, Settings, write};
 
 /// Any text as the `-F` file of a pen that starts, and then as what it finds at HUP.
 pub fn config(bytes: &[u8]) {
@@ -28,6 +28,7 @@ pub fn config(bytes: &[u8]) {
     let draft = starting();
     let environment = Arc::clone(&draft.environment);
     let Some(settings) = settings_after(&text, draft) else { return };
+    expect_reproduced(&settings);
     let draft = Draft::new(settings.clone(), Stage::Live, environment);
     if let Some(again) = settings_after(&text, draft) {
         assert_eq!(entries(&again), entries(&settings), "HUP changes access lists that nobody changed");
@@ -59,6 +60,17 @@ fn settings_after(text: &str, mut draft: Draft) -> Option<Settings> {
     let settings = draft.finish().map_or(unchanged, |(settings, _)| settings);
     assert!(settings.services.get(DEFAULT_SERVICE).is_some_and(|service| !service.draining));
     Some(settings)
+}
+
+/// What `write` makes of the settings must make the same of a pen that starts.
+fn expect_reproduced(settings: &Settings) {
+    // Some names of files cannot be said on a line.
+    let Ok(written) = write::render(settings, &[]) else { return };
+    let mut draft = starting();
+    assert_eq!(read(&written, &mut draft), Ok(()), "{written}");
+    let unchanged = draft.settings().clone();
+    let settings = draft.finish().map_or(unchanged, |(settings, _)| settings);
+    assert_eq!(write::render(&settings, &[]).as_ref(), Ok(&written));
 }
 
 fn entries(settings: &Settings) -> [Vec<common::acl::Entry>; ACL_COUNT] {

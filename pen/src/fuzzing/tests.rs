@@ -99,7 +99,7 @@ fn the_dictionary_has_every_command_and_option() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
     fn any_access_list_is_taken(bytes in input(ACCESS_LIST.1)) {
