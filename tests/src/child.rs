@@ -31,12 +31,23 @@ impl Ended {
 
 /// Runs a command until it ends by itself.
 #[track_caller]
-pub fn run_to_the_end(mut command: Command) -> Ended {
+pub fn run_to_the_end(command: Command) -> Ended {
+    run_within(ENDS_WITHIN, command)
+}
+
+/// [`run_to_the_end`] for programs that take long to start on a busy machine, such as browsers.
+#[track_caller]
+pub fn run_patiently(command: Command) -> Ended {
+    run_within(4 * LIMIT, command)
+}
+
+#[track_caller]
+fn run_within(limit: Duration, mut command: Command) -> Ended {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the program can be run");
     let stdout = Transcript::of(child.stdout.take().expect("stdout is piped"));
     let stderr = Transcript::of(child.stderr.take().expect("stderr is piped"));
-    let ended = within(ENDS_WITHIN, || child.try_wait().expect("it is our child").is_some());
+    let ended = within(limit, || child.try_wait().expect("it is our child").is_some());
     if !ended {
         let _ = child.kill();
     }

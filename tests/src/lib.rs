@@ -35,7 +35,7 @@ pub mod web;
 
 pub use address::{Address, DeadPort, Family, FullBacklog, private_address};
 pub use backend::Backend;
-pub use child::{Ended, run_to_the_end};
+pub use child::{Ended, run_patiently, run_to_the_end};
 pub use content::Content;
 pub use control::{Control, ServerRow};
 pub use daemon::Daemon;
