@@ -32,19 +32,30 @@ impl Ended {
 /// Runs a command until it ends by itself.
 #[track_caller]
 pub fn run_to_the_end(command: Command) -> Ended {
-    run_with_input(command, b"")
+    run_within(ENDS_WITHIN, command, b"")
 }
 
 /// [`run_to_the_end`] with this on its standard input, which is less than a pipe holds.
 #[track_caller]
-pub fn run_with_input(mut command: Command, input: &[u8]) -> Ended {
+pub fn run_with_input(command: Command, input: &[u8]) -> Ended {
+    run_within(ENDS_WITHIN, command, input)
+}
+
+/// [`run_to_the_end`] for programs that take long to start on a busy machine, such as browsers.
+#[track_caller]
+pub fn run_patiently(command: Command) -> Ended {
+    run_within(4 * LIMIT, command, b"")
+}
+
+#[track_caller]
+fn run_within(limit: Duration, mut command: Command, input: &[u8]) -> Ended {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the program can be run");
     // It need not read it.
     let _ = child.stdin.take().expect("stdin is piped").write_all(input);
     let stdout = Transcript::of(child.stdout.take().expect("stdout is piped"));
     let stderr = Transcript::of(child.stderr.take().expect("stderr is piped"));
-    let ended = within(ENDS_WITHIN, || child.try_wait().expect("it is our child").is_some());
+    let ended = within(limit, || child.try_wait().expect("it is our child").is_some());
     if !ended {
         let _ = child.kill();
     }

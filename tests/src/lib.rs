@@ -40,7 +40,7 @@ pub mod web;
 pub use address::{Address, DeadPort, Family, FullBacklog, private_address};
 pub use backend::Backend;
 pub use browser::Browser;
-pub use child::{Ended, run_to_the_end, run_with_input};
+pub use child::{Ended, run_patiently, run_to_the_end, run_with_input};
 pub use content::Content;
 pub use control::{Control, ServerRow};
 pub use daemon::Daemon;

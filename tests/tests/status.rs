@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use pen_tests::{
-    Backend, Pen, Stream, complaints_of_promtool, in_parallel, program, run_to_the_end, wait_until,
+    Backend, Pen, Stream, complaints_of_promtool, in_parallel, program, run_patiently, wait_until,
 };
 use serde_json::Value;
 
@@ -183,7 +183,7 @@ fn a_browser_sees_names_with_markup_as_text() {
     chromium.args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]);
     chromium.arg(format!("--user-data-dir={}", pen.directory().join("profile").display()));
     chromium.arg(format!("file://{}", page.display()));
-    let dom = run_to_the_end(chromium).stdout;
+    let dom = run_patiently(chromium).stdout;
     assert!(dom.contains("<title>Pen status page</title>") && dom.ends_with("</html>\n"), "{dom}");
     assert!(!dom.contains("<script") && !dom.contains("<img"), "{dom}");
     assert!(dom.contains("&lt;script&gt;document.title='owned'&lt;/script&gt;"), "{dom}");
