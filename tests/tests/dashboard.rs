@@ -234,7 +234,7 @@ fn with_traffic(addresses: &[Address], work: impl FnOnce()) {
             });
         }
         work();
-    })
+    });
 }
 
 #[test]

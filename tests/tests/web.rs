@@ -362,7 +362,9 @@ fn peers_that_take_no_answer_delay_nobody() {
 
 /// Commands for so many servers.
 fn servers(count: usize) -> String {
-    (0..count).map(|slot| format!("server {slot} address 192.0.2.1 port {}\n", slot + 1)).collect()
+    let lines: Vec<_> =
+        (0..count).map(|slot| format!("server {slot} address 192.0.2.1 port {}\n", slot + 1)).collect();
+    lines.concat()
 }
 
 #[test]
