@@ -79,9 +79,9 @@ fn mandoc_shows_every_command_and_option() {
         let page = text(mandoc.expect("mandoc is installed: scripts/test installs it"));
         page.replace("_\u{8}", "").chars().fold(String::new(), |mut plain, character| {
             if character == '\u{8}' {
-                _ = plain.pop()
+                _ = plain.pop();
             } else {
-                plain.push(character)
+                plain.push(character);
             }
             plain
         })
