@@ -8,7 +8,6 @@ use common::escape::Line;
 use common::reason;
 
 use super::{Replies, SessionId};
-use crate::os::priority::yield_to_workers;
 use crate::settings::DEFAULT_SERVICE;
 use crate::shared::Shared;
 use crate::status::{answers, collect, renderings};
@@ -28,7 +27,6 @@ pub fn answer_later(
     } else {
         let shared = Arc::clone(shared);
         let work = move || {
-            yield_to_workers();
             let answer = answer(question, service.as_ref(), &shared);
             later.send(session, answer.unwrap_or_else(|error| format!("error: {}", Line(error))));
         };

@@ -15,7 +15,6 @@ use super::{Order, OrderQueue, Origin, Replies, SessionId, answers};
 use crate::engine::time::Tick;
 use crate::net::idlers::Idlers;
 use crate::net::worker::Message;
-use crate::os::priority::yield_to_workers;
 use crate::publish::Publisher;
 use crate::settings::apply::{Action, Outcome, apply};
 use crate::settings::draft::{Draft, Environment, Stage};
@@ -235,7 +234,6 @@ impl Steward {
         }
         let shared = Arc::clone(&self.shared);
         let written = thread::Builder::new().name("status".to_owned()).spawn(move || {
-            yield_to_workers();
             if shared.settings.load().process.web_stats.is_some() {
                 renderings::now(&shared, StatusFormat::Html);
             } else {

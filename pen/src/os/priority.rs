@@ -1,12 +1,31 @@
 //! How much of the processor a thread gets when there is not enough for all.
 #![allow(unsafe_code)]
 
+use std::thread;
+
 /// Behind every thread of ordinary priority, but not starved: about a tenth of what such a one gets.
 const NICE: libc::c_int = 10;
 
-/// Lets the workers go first: for threads that take their time, as those that render the status. It holds for the calling
-/// thread, for good.
-pub fn yield_to_workers() {
+/// Does what takes its time, as rendering the status does, in a thread that lets the workers go first, and waits for it.
+/// What takes locks is to be done before: who waits for a lock waits for its holder, however nice that one is.
+///
+/// Where no thread can be had, it is done all the same.
+pub fn behind_the_workers<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    let mut waiting = Some(work);
+    let done = thread::scope(|scope| {
+        let begin = || {
+            yield_to_workers();
+            waiting.take().map(|work| work())
+        };
+        let begun = thread::Builder::new().name("page".to_owned()).spawn_scoped(scope, begin);
+        // Its panic, if it had one, has ended the process.
+        begun.ok().and_then(|thread| thread.join().ok()).flatten()
+    });
+    done.unwrap_or_else(|| waiting.take().expect("only a thread that was begun takes the work")())
+}
+
+/// It holds for the calling thread, for good.
+fn yield_to_workers() {
     // SAFETY: no memory is involved. On Linux, 0 means the calling thread. To be nicer is allowed to everybody; if it
     // fails all the same, nothing is lost but a little politeness.
     let _ = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) };
@@ -22,13 +41,9 @@ mod tests {
     }
 
     #[test]
-    fn only_the_thread_that_asks_for_it_yields() {
+    fn only_the_work_yields() {
         let before = niceness();
-        let yielded = std::thread::spawn(|| {
-            yield_to_workers();
-            niceness()
-        });
-        assert_eq!(yielded.join().unwrap(), before.max(NICE));
+        assert_eq!(behind_the_workers(niceness), before.max(NICE));
         assert_eq!(niceness(), before);
     }
 }

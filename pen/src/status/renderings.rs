@@ -1,6 +1,8 @@
-//! The renderings of the status, for whoever asks. One thread makes them, at low priority, and ends when nobody waits: so
-//! however many ask, and however often, that takes a share of one processor at most. Who asks while it is at work waits
-//! for the next snapshot, and gets the same rendering as all others who did. An answer is never older than its question.
+//! The renderings of the status, for whoever asks. One thread makes them, and ends when nobody waits: so however many ask,
+//! and however often, that takes a share of one processor at most. Who asks while it is at work waits for the next
+//! snapshot, and gets the same rendering as all others who did. An answer is never older than its question.
+//!
+//! It collects at the workers' priority, because it holds their locks meanwhile, and renders at a low one.
 
 use std::io;
 use std::sync::Arc;
@@ -13,7 +15,7 @@ use parking_lot::Mutex;
 
 use super::collect::{self, Most};
 use super::{html, json, prometheus, text};
-use crate::os::priority::yield_to_workers;
+use crate::os::priority::behind_the_workers;
 use crate::os::safe_file::replace_file;
 use crate::shared::Shared;
 
@@ -40,6 +42,12 @@ pub type Delivery = Box<dyn FnOnce(Arc<String>) + Send>;
 /// # Errors
 /// Those of starting a thread.
 pub fn order(shared: &Arc<Shared>, format: StatusFormat, deliver: Delivery) -> io::Result<()> {
+    if format == StatusFormat::Html && shared.settings.load().process.web_stats.is_some() {
+        // Its file goes to a disk, which may hang: nobody else is to wait for that.
+        let shared = Arc::clone(shared);
+        let work = move || deliver(Arc::new(now(&shared, format)));
+        return thread::Builder::new().name("status file".to_owned()).spawn(work).map(drop);
+    }
     let mut desk = shared.renderings.0.lock();
     if !desk.at_work {
         let shared = Arc::clone(shared);
@@ -52,7 +60,6 @@ pub fn order(shared: &Arc<Shared>, format: StatusFormat, deliver: Delivery) -> i
 
 /// Serves until nobody waits.
 fn work(shared: &Shared) {
-    yield_to_workers();
     loop {
         let orders = {
             let mut desk = shared.renderings.0.lock();
@@ -66,10 +73,14 @@ fn work(shared: &Shared) {
     }
 }
 
-fn serve(mut orders: Vec<Order>, shared: &Shared) {
+fn serve(orders: Vec<Order>, shared: &Shared) {
     let snapshot = snapshot(orders.iter().map(|order| order.format), shared);
+    behind_the_workers(|| deliver(orders, &snapshot, shared));
+}
+
+fn deliver(mut orders: Vec<Order>, snapshot: &Snapshot, shared: &Shared) {
     while let Some(&Order { format, .. }) = orders.first() {
-        let rendering = Arc::new(render(&snapshot, format, shared));
+        let rendering = Arc::new(render(snapshot, format, shared));
         for order in orders.extract_if(.., |order| order.format == format) {
             (order.deliver)(Arc::clone(&rendering));
         }
@@ -78,7 +89,8 @@ fn serve(mut orders: Vec<Order>, shared: &Shared) {
 
 /// Has the calling thread render the status.
 pub fn now(shared: &Shared, format: StatusFormat) -> String {
-    render(&snapshot([format].into_iter(), shared), format, shared)
+    let snapshot = snapshot([format].into_iter(), shared);
+    behind_the_workers(|| render(&snapshot, format, shared))
 }
 
 /// What these formats show.

@@ -1,15 +1,13 @@
 //! The bodies of answers, from the running state.
 
 use std::borrow::Cow;
-use std::thread;
 
-use common::reason;
 use common::status::Snapshot;
 use parking_lot::Mutex;
 
 use super::response::{Response, Status};
 use super::routes::Route;
-use crate::os::priority::yield_to_workers;
+use crate::os::priority::behind_the_workers;
 use crate::shared::Shared;
 use crate::status::collect::{self, Most};
 use crate::status::{json, prometheus};
@@ -51,27 +49,9 @@ impl Pages {
     ) -> Response {
         let _one_at_a_time = self.large.lock();
         let snapshot = collect::snapshot(shared, most);
-        match behind_the_workers(|| render(&snapshot)) {
-            Ok(body) => Response { status: Status::Ok, content_type, body: body.into() },
-            Err(error) => {
-                let why = format!("cannot start a thread to answer: {}\n", reason(&error));
-                Response::text(Status::Unavailable, why)
-            }
-        }
+        let body = behind_the_workers(|| render(&snapshot));
+        Response { status: Status::Ok, content_type, body: body.into() }
     }
-}
-
-/// Works in a thread that lets the workers go first. What takes locks is done before: who waits for a lock waits for its
-/// holder, however nice that one is.
-fn behind_the_workers<T: Send>(work: impl FnOnce() -> T + Send) -> std::io::Result<T> {
-    thread::scope(|scope| {
-        let worker = thread::Builder::new().name("page".to_owned()).spawn_scoped(scope, || {
-            yield_to_workers();
-            work()
-        })?;
-        // Its panic, if it had one, has ended the process.
-        worker.join().map_err(|_| std::io::Error::other("it panicked"))
-    })
 }
 
 fn service_health(name: &str, stopping: bool, shared: &Shared) -> Response {

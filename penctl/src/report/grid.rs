@@ -94,7 +94,8 @@ impl Grid {
                 table.with(wrapped.with(TrimStrategy::Horizontal));
             }
         }
-        table.to_string().lines().map(|line| format!("{}\n", line.trim_end())).collect()
+        let table = table.to_string();
+        table.lines().flat_map(|line| [line.trim_end(), "\n"]).collect()
     }
 
     /// Title and value on a line each, and a line between rows.
