@@ -94,7 +94,8 @@ impl Grid {
                 table.with(wrapped.with(TrimStrategy::Horizontal));
             }
         }
-        table.to_string().lines().map(|line| format!("{}\n", line.trim_end())).collect()
+        let table = table.to_string();
+        table.lines().map(str::trim_end).collect::<Vec<_>>().join("\n") + "\n"
     }
 
     /// Title and value on a line each, and a line between rows.
