@@ -99,6 +99,11 @@ impl Tmux {
         Process(self.format("pane_pid").parse().expect("tmux writes a number"))
     }
 
+    /// Takes the terminal away, as one does who closes its window.
+    pub fn hang_up(&self) {
+        self.run(&["kill-server"]);
+    }
+
     #[track_caller]
     fn format(&self, name: &str) -> String {
         self.tell(&["display-message", "-p", &format!("#{{{name}}}")]).trim_end().to_owned()
@@ -122,6 +127,6 @@ impl Tmux {
 
 impl Drop for Tmux {
     fn drop(&mut self) {
-        self.run(&["kill-server"]);
+        self.hang_up();
     }
 }

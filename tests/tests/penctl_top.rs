@@ -173,6 +173,30 @@ fn the_terminal_is_as_it_was_after_every_end() {
 }
 
 #[test]
+fn it_ends_when_the_terminal_is_gone() {
+    let web = Backend::named("a");
+    let pen = pen_with(&web).start();
+    let terminal = top(pen.control_address(), (80, 24), &[]);
+    terminal.wait_for_text(" live");
+    let process = terminal.process();
+    terminal.hang_up();
+    wait_until("the program has ended", || !process.is_alive());
+}
+
+#[test]
+fn what_is_no_key_does_not_keep_the_screen_from_going_on() {
+    let web = Backend::named("a");
+    let pen = pen_with(&web).start();
+    let terminal = top(pen.control_address(), (80, 24), &[]);
+    terminal.wait_for_text(" live");
+    terminal.type_text("\u{1b}[99");
+    pen.get();
+    terminal.wait_for_text("1 accepted so far");
+    terminal.process().signal(Signal::SIGTERM);
+    assert_eq!(terminal.wait_for_end(), 0);
+}
+
+#[test]
 fn the_view_follows_the_size_of_the_terminal() {
     let web = Backend::named("a");
     let pen = pen_with(&web).start();
@@ -198,15 +222,4 @@ fn colours_are_left_out_where_they_are_not_wanted() {
         terminal.wait_for_text(" live");
         assert_eq!(is_coloured(&terminal.coloured_screen()), expected, "{variables:?}");
     }
-}
-
-#[test]
-fn the_view_ends_with_its_terminal() {
-    let pen = pen_with(&Backend::named("a")).start();
-    let terminal = top(pen.control_address(), (80, 24), &[]);
-    terminal.wait_for_text("live");
-    let process = terminal.process();
-    drop(terminal);
-    wait_until("the view has ended", || !process.is_alive());
-    pen.stop();
 }

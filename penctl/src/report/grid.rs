@@ -95,7 +95,7 @@ impl Grid {
             }
         }
         let table = table.to_string();
-        table.lines().flat_map(|line| [line.trim_end(), "\n"]).collect()
+        table.lines().map(str::trim_end).collect::<Vec<_>>().join("\n") + "\n"
     }
 
     /// Title and value on a line each, and a line between rows.

@@ -1,10 +1,10 @@
-//! The live view: a thread asks pen once a second, and the screen shows what is known. The model and the view are pure;
-//! only this file knows the terminal.
+//! The live view: threads wait for keys and ask pen once a second, and the screen shows what is known. The model and the
+//! view are pure.
 
 mod listing;
 mod meter;
 mod model;
-mod poll;
+mod news;
 mod row;
 mod state;
 mod theme;
@@ -17,33 +17,30 @@ use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use ratatui::DefaultTerminal;
-use ratatui::crossterm::event::{self, Event, KeyEventKind};
+use ratatui::crossterm::event::{Event, KeyEventKind};
 use signal_hook::consts::{SIGHUP, SIGTERM};
 
 use crate::address::ControlAddr;
 use model::Model;
-use poll::News;
+use news::News;
 use state::{Extent, Flow, State};
 use theme::Theme;
 
-/// How long a key is waited for before news are looked for.
+/// How long news are waited for before it is looked whether to end.
 const PATIENCE: Duration = Duration::from_millis(100);
-
-/// The exit status after a hangup: 128 and the signal's number, as of a program that the signal kills.
-const HANGUP_STATUS: i32 = 128 + SIGHUP;
 
 /// Shows the view until the user leaves. The terminal is as it was afterwards, also after an error or a panic.
 pub fn run(address: &ControlAddr) -> io::Result<()> {
     let is_told_to_end = Arc::new(AtomicBool::new(false));
-    signal_hook::flag::register(SIGTERM, Arc::clone(&is_told_to_end))?;
-    // The terminal is gone: there is nothing to put in order, and whoever reads from it never ends.
-    let at_once = Arc::new(AtomicBool::new(true));
-    signal_hook::flag::register_conditional_shutdown(SIGHUP, HANGUP_STATUS, at_once)?;
-    let news = poll::start(address.clone());
+    for signal in [SIGTERM, SIGHUP] {
+        signal_hook::flag::register(signal, Arc::clone(&is_told_to_end))?;
+    }
     let mut terminal = ratatui::try_init()?;
+    let news = news::start(address.clone());
     let ended = watch(&mut terminal, &news, &address.to_string(), &is_told_to_end);
-    ratatui::try_restore()?;
-    ended
+    let restored = ratatui::try_restore();
+    // After a hangup there is no terminal left that could be restored.
+    if is_told_to_end.load(Ordering::Relaxed) { Ok(()) } else { ended.and(restored) }
 }
 
 fn watch(
@@ -60,24 +57,28 @@ fn watch(
             terminal.draw(|frame| extent = view::draw(frame, &model, &mut state, address, theme))?;
         }
         is_stale = false;
-        if event::poll(PATIENCE)? {
-            match event::read()? {
-                Event::Key(key) if key.kind != KeyEventKind::Release => {
-                    if state.press(key, extent) == Flow::Quit {
+        // All that is there is taken before the next drawing.
+        let first = news.recv_timeout(PATIENCE).ok();
+        for one in first.into_iter().chain(news.try_iter()) {
+            is_stale = true;
+            match one {
+                News::Status(answer) => model.learn(answer, &mut state),
+                News::Terminal(event) => {
+                    if follow(&event?, &mut state, extent) == Flow::Quit {
                         return Ok(());
                     }
-                    is_stale = true;
                 }
-                Event::Resize(..) => is_stale = true,
-                _ => {}
             }
-        }
-        while let Ok(latest) = news.try_recv() {
-            model.learn(latest, &mut state);
-            is_stale = true;
         }
     }
     Ok(())
+}
+
+fn follow(event: &Event, state: &mut State, extent: Extent) -> Flow {
+    match event {
+        Event::Key(key) if key.kind != KeyEventKind::Release => state.press(*key, extent),
+        _ => Flow::Continue,
+    }
 }
 
 /// How many columns the terminal has, if that can be found out.

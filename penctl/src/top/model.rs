@@ -4,7 +4,7 @@ use common::escape::Line;
 use common::status::{ServiceStatus, Snapshot, all_servers};
 
 use super::meter::{Meters, Rate};
-use super::poll::News;
+use super::news::Answer;
 use super::row::Server;
 use super::state::State;
 
@@ -17,8 +17,8 @@ pub struct Model {
 
 impl Model {
     /// Takes what came of a question. The service that is shown stays the same as long as there is one of that name.
-    pub fn learn(&mut self, news: News, state: &mut State) {
-        match news {
+    pub fn learn(&mut self, answer: Answer, state: &mut State) {
+        match answer {
             Ok(snapshot) => {
                 let shown = self.service(state).map(|service| service.name.clone());
                 let place =
