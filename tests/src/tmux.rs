@@ -1,6 +1,7 @@
 //! A terminal: tmux, with a server of its own, in which one program runs.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use tempfile::TempDir;
@@ -26,6 +27,9 @@ impl Tmux {
         let mut arguments = vec!["new-session", "-d", "-x", &width, "-y", &height];
         arguments.extend(["env", "-u", "NO_COLOR"]);
         arguments.extend(variables);
+        // tmux itself loses an exit status at times.
+        let status = terminal.status_file().display().to_string();
+        arguments.extend(["sh", "-c", "\"$@\"; echo $? > \"$0\"", &status]);
         arguments.extend(words);
         let started = terminal.run(&arguments);
         assert!(started.status.success(), "{started:?}");
@@ -80,11 +84,17 @@ impl Tmux {
         self.wait_for(&format!("{text:?} is shown"), |screen| screen.contains(text))
     }
 
-    /// Waits until the program has ended; its exit status.
+    /// Waits until the program has ended; its exit status, which is that of a shell.
     #[track_caller]
     pub fn wait_for_end(&self) -> i32 {
-        self.wait_for("the program has ended", |_| !self.format("pane_dead_status").is_empty());
-        self.format("pane_dead_status").parse().expect("tmux writes a number")
+        let mut status = None;
+        let ended = within(LIMIT, || {
+            let text = fs::read_to_string(self.status_file()).unwrap_or_default();
+            status = text.strip_suffix('\n').and_then(|text| text.parse().ok());
+            status.is_some()
+        });
+        assert!(ended, "waited in vain until the program has ended; the screen:\n{}", self.screen());
+        status.expect("it ended with a status")
     }
 
     /// Whether the program has the screen to itself, and its end brings back what was there before.
@@ -96,7 +106,10 @@ impl Tmux {
     /// The program.
     #[track_caller]
     pub fn process(&self) -> Process {
-        Process(self.format("pane_pid").parse().expect("tmux writes a number"))
+        let shell = self.format("pane_pid");
+        let children = fs::read_to_string(format!("/proc/{shell}/task/{shell}/children"));
+        let child = children.ok().and_then(|children| children.trim().parse().ok());
+        Process(child.expect("the program is the shell's only child"))
     }
 
     /// Takes the terminal away, as one does who closes its window.
@@ -114,6 +127,10 @@ impl Tmux {
         let output = self.run(arguments);
         assert!(output.status.success(), "tmux {arguments:?}: {output:?}");
         String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    fn status_file(&self) -> PathBuf {
+        self.directory.path().join("status")
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
