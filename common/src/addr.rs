@@ -369,5 +369,4 @@ pub(crate) fn decimal(text: &str) -> Option<u32> {
 }
 
 #[cfg(test)]
-#[path = "addr_tests.rs"]
 mod tests;

@@ -20,11 +20,12 @@ mod startup;
 mod status;
 mod web;
 
-use common::escape::Line;
-use common::reason;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
+
+use common::escape::Line;
+use common::reason;
 
 use cli::Request;
 use diagnostics::Destination;

@@ -1,7 +1,8 @@
 //! Putting settings in force: everything that they need is opened first, so that it happens as a whole or not at all.
 
-use common::reason;
 use std::sync::Arc;
+
+use common::reason;
 
 use crate::net::listener::{Inherited, TcpOptions};
 use crate::net::registry::{Plan, Registry, Wanted, needs_only_v6};

@@ -17,9 +17,10 @@ use mio::{Poll, Waker};
 use crate::cli::Invocation;
 use crate::control::configuration::Start;
 use crate::control::listener::ControlListener;
+use crate::control::orders::orders;
+use crate::control::replies::Replies;
 use crate::control::sessions::{REPLIES, Sessions};
 use crate::control::steward::Steward;
-use crate::control::{Replies, orders};
 use crate::engine::clients::client_numbers;
 use crate::net::token::Token;
 use crate::net::worker::Worker;
@@ -239,8 +240,8 @@ fn threads(wanted: Threads, descriptors: u64) -> usize {
 }
 
 /// A poll and its waker for each worker.
-fn polls(count: usize) -> std::io::Result<(Vec<Poll>, Vec<Waker>)> {
-    let polls = (0..count).map(|_| Poll::new()).collect::<std::io::Result<Vec<_>>>()?;
+fn polls(count: usize) -> io::Result<(Vec<Poll>, Vec<Waker>)> {
+    let polls = (0..count).map(|_| Poll::new()).collect::<io::Result<Vec<_>>>()?;
     let wakers = polls
         .iter()
         .map(|poll| Waker::new(poll.registry(), Token::Mailbox.into()))
@@ -248,7 +249,7 @@ fn polls(count: usize) -> std::io::Result<(Vec<Poll>, Vec<Waker>)> {
     Ok((polls, wakers))
 }
 
-fn start_workers(polls: Vec<Poll>, shared: &Arc<Shared>) -> std::io::Result<Vec<thread::JoinHandle<()>>> {
+fn start_workers(polls: Vec<Poll>, shared: &Arc<Shared>) -> io::Result<Vec<thread::JoinHandle<()>>> {
     polls
         .into_iter()
         .enumerate()
@@ -259,7 +260,7 @@ fn start_workers(polls: Vec<Poll>, shared: &Arc<Shared>) -> std::io::Result<Vec<
         .collect()
 }
 
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<thread::JoinHandle<()>> {
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<thread::JoinHandle<()>> {
     thread::Builder::new().name(name.to_owned()).spawn(work)
 }
 

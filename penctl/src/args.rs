@@ -172,5 +172,4 @@ pub fn check(command: &str) -> Result<(), CommandError> {
 }
 
 #[cfg(test)]
-#[path = "args_tests.rs"]
 mod tests;

@@ -35,7 +35,7 @@ mod prometheus;
 mod stream;
 mod tmux;
 mod wait;
-pub mod web;
+mod web;
 
 pub use address::{Address, DeadPort, Family, FullBacklog, private_address};
 pub use backend::Backend;
@@ -54,3 +54,4 @@ pub use prometheus::{Prometheus, complaints_of_promtool};
 pub use stream::{End, Received, Stream};
 pub use tmux::Tmux;
 pub use wait::{LIMIT, settled, wait_for, wait_until, within};
+pub use web::WebServer;

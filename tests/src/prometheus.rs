@@ -8,9 +8,9 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::address::{Address, private_address};
+use crate::http::page;
 use crate::program::find;
 use crate::wait::wait_until;
-use crate::web;
 
 /// What `promtool check metrics` has against a text: nothing, if it is as it should be.
 #[track_caller]
@@ -57,14 +57,14 @@ impl Prometheus {
             .spawn()
             .expect("prometheus can be run");
         let prometheus = Self { child, address, _directory: directory };
-        wait_until("prometheus is ready", || web::get(&prometheus.address, "/-/ready").is_ok());
+        wait_until("prometheus is ready", || page(&prometheus.address, "/-/ready").is_ok());
         prometheus
     }
 
     /// The series that an expression has at the moment: labels and value.
     pub fn query(&self, expression: &str) -> Vec<(Value, String)> {
         let path = format!("/api/v1/query?query={}", encoded(expression));
-        let answer = web::get(&self.address, &path).unwrap_or_default();
+        let answer = page(&self.address, &path).unwrap_or_default();
         let answer: Value = serde_json::from_str(&answer).unwrap_or_default();
         let Some(series) = answer["data"]["result"].as_array() else { return Vec::new() };
         let value = |one: &Value| one["value"][1].as_str().unwrap_or_default().to_owned();

@@ -1,8 +1,7 @@
-//! Debian's web servers, each with its own configuration, directory and address; and a small http client.
+//! Debian's web servers, each with its own configuration, directory and address.
 
 use std::fmt;
 use std::fs;
-use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -13,6 +12,7 @@ use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use crate::address::{Address, private_address};
+use crate::http::page;
 use crate::network::is_root;
 use crate::program::find;
 use crate::stream::Stream;
@@ -92,7 +92,7 @@ impl WebServer {
         command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let master = command.spawn().expect("the web server can be run");
         let server = Self { master, address, directory };
-        wait_until("the web server answers", || get(&server.address, "/name").is_ok());
+        wait_until("the web server answers", || page(&server.address, "/name").is_ok());
         server
     }
 
@@ -133,40 +133,4 @@ fn write(directory: &str, name: &str, text: &str) -> PathBuf {
     let path = Path::new(directory).join(name);
     fs::write(&path, text).expect("the directory is ours");
     path
-}
-
-/// Gets a small page in a connection of its own: the body.
-pub fn get(address: &Address, path: &str) -> io::Result<String> {
-    get_through(&Stream::connect(address)?, path)
-}
-
-/// Gets a small page through `stream`, which the server then closes: the body.
-pub fn get_through(stream: &Stream, path: &str) -> io::Result<String> {
-    request(stream, &format!("GET {path}"), "")?;
-    let mut body = String::new();
-    let length = answer(stream)?;
-    { stream }.take(length).read_to_string(&mut body)?;
-    if body.len() as u64 == length { Ok(body) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
-}
-
-/// Sends the head of a request: `GET /path`, and more header lines.
-pub fn request(stream: &Stream, request: &str, headers: &str) -> io::Result<()> {
-    let head = format!("{request} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
-    { stream }.write_all(head.as_bytes())
-}
-
-/// Reads the head of an answer of status 2xx: the length of the body.
-pub fn answer(stream: &Stream) -> io::Result<u64> {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        { stream }.read_exact(&mut byte)?;
-        head.push(byte[0]);
-    }
-    let head = String::from_utf8_lossy(&head).to_ascii_lowercase();
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-    if !head.starts_with("http/1.1 2") {
-        return Err(io::Error::other(head));
-    }
-    Ok(length.and_then(|length| length.parse().ok()).unwrap_or(0))
 }

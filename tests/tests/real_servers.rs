@@ -9,8 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pen_tests::web::{WebServer, answer, get, get_through, request};
-use pen_tests::{Content, Pen, Stream, in_parallel, wait_until};
+use pen_tests::http::{Answer, page, page_through, request};
+use pen_tests::{Content, Pen, Stream, WebServer, in_parallel, wait_until};
 
 const GIBIBYTE: u64 = 1 << 30;
 
@@ -18,6 +18,12 @@ const GIBIBYTE: u64 = 1 << 30;
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Reads the head of an answer that tells success: the length of its body.
+#[track_caller]
+fn length_of_answer(client: &Stream) -> u64 {
+    Answer::read_head(client).and_then(Answer::or_error).unwrap().length()
 }
 
 fn download_a_gibibyte(server: &WebServer) {
@@ -29,7 +35,7 @@ fn download_a_gibibyte(server: &WebServer) {
     let pen = Pen::builder().servers([server]).start();
     let client = pen.connect();
     request(&client, "GET /big", "").unwrap();
-    assert_eq!(answer(&client).unwrap(), GIBIBYTE);
+    assert_eq!(length_of_answer(&client), GIBIBYTE);
     let (length, _) = content.expect_from(&client);
     assert_eq!(length, GIBIBYTE);
     drop(client);
@@ -45,7 +51,8 @@ fn upload_a_gibibyte(server: &WebServer) {
     let client = pen.connect();
     request(&client, "PUT /upload/big", &format!("Content-Length: {GIBIBYTE}\r\n")).unwrap();
     content.write_to(&client, GIBIBYTE).unwrap();
-    answer(&client).expect("the server says that it has stored the file");
+    let answer = Answer::read_head(&client).and_then(Answer::or_error);
+    answer.expect("the server says that it has stored the file");
     assert_content(&server.site().join("upload/big"), content);
     pen.stop();
 }
@@ -103,7 +110,7 @@ fn ten_thousand_through(options: &[&str], commands: &[&str]) {
     in_parallel(COUNT, 32, |number| {
         let source = std::net::Ipv4Addr::new(127, 0, 2, (number % 250) as u8 + 1).into();
         let page =
-            Stream::connect_from(source, pen.address()).and_then(|stream| get_through(&stream, "/name"));
+            Stream::connect_from(source, pen.address()).and_then(|stream| page_through(&stream, "/name"));
         match page.as_deref() {
             Ok("nginx") => _ = by_nginx.fetch_add(1, Ordering::Relaxed),
             Ok("apache") => {}
@@ -158,7 +165,7 @@ fn a_server_killed_during_load_costs_only_the_connections_that_were_on_it() {
     let killed = Mutex::new(None);
     let load = |number: usize| {
         let begun = Instant::now();
-        if let Err(error) = get(pen.address(), "/name") {
+        if let Err(error) = page(pen.address(), "/name") {
             lost.lock().unwrap().push((number, begun, error));
         }
         done.fetch_add(1, Ordering::Relaxed);
@@ -176,7 +183,7 @@ fn a_server_killed_during_load_costs_only_the_connections_that_were_on_it() {
         assert!(*begun <= killed, "connection {number}, begun after the death, got {error}");
     }
     eprintln!("{} lost in {:?}", lost.len(), started.elapsed());
-    assert_eq!(get(pen.address(), "/name").unwrap(), "nginx");
+    assert_eq!(page(pen.address(), "/name").unwrap(), "nginx");
     pen.stop();
 }
 
@@ -189,12 +196,12 @@ fn a_download_cut_off_by_a_killed_server_does_not_look_complete() {
     let client = pen.connect();
     client.patience(Duration::from_mins(1));
     request(&client, "GET /part", "").unwrap();
-    let length = answer(&client).unwrap();
+    let length = length_of_answer(&client);
     nginx.kill();
     let mut arrived = 0;
     let end = client.drain_with(|part| arrived += part.len() as u64);
     // The kernel of a killed server closes in order when it has sent all that it was given, and resets otherwise;
     // either way http's length tells, and a reset must arrive as one.
     assert!(arrived < length, "{arrived} of {length}, {end:?}");
-    assert!(get(pen.address(), "/name").is_err(), "there is no server left");
+    assert!(page(pen.address(), "/name").is_err(), "there is no server left");
 }

@@ -151,5 +151,4 @@ fn explain(row: &Row, toggle: Toggle, problem: Problem) -> CommandError {
 }
 
 #[cfg(test)]
-#[path = "parse_tests.rs"]
 mod tests;

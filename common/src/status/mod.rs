@@ -3,7 +3,9 @@
 
 mod words;
 
-pub use words::{Bytes, Seconds, all_servers, census, condition, listens, modes, place, slot};
+pub use words::{
+    Bytes, Seconds, all_servers, census, condition, listens, modes, place, seen, slot, slot_or_none,
+};
 
 use std::borrow::Cow;
 
@@ -274,7 +276,7 @@ impl ServiceStatus {
         up + usize::from(self.dummy)
     }
 
-    /// How many servers it has, usable or not: an empty slot is none.
+    /// How many servers it has, usable or not: an empty slot is none, and pen itself is one in `dummy` mode.
     pub fn server_count(&self) -> usize {
         let filled = self.servers.iter().filter(|server| server.state != ServerState::Empty).count();
         filled + usize::from(self.dummy)

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{ConnectionState, ServerState, ServerStatus, ServiceStatus};
+use super::{ClientStatus, ConnectionState, ServerState, ServerStatus, ServiceStatus};
 
 /// A number of bytes: `999 B`, `1.2 kB`, `18.4 EB`. Rounded down, in powers of 1000.
 #[derive(Clone, Copy, Debug)]
@@ -142,6 +142,19 @@ pub fn place(server: &ServerStatus) -> String {
         ServerStatus { address, port, .. } if address.contains(':') => format!("[{address}]:{port}"),
         ServerStatus { address, port, .. } => format!("{address}:{port}"),
     }
+}
+
+/// When a client was last here: `3 s ago`, `2 open`.
+pub fn seen(client: &ClientStatus) -> String {
+    match client {
+        ClientStatus { open: 0, age, .. } => format!("{} ago", Seconds(*age)),
+        ClientStatus { open, .. } => format!("{open} open"),
+    }
+}
+
+/// The number of a slot, if there is one; or else `none`.
+pub fn slot_or_none(slot: Option<u32>) -> String {
+    slot.map_or_else(|| "none".to_owned(), |slot| slot.to_string())
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use common::command::{Question, ServiceName};
 use common::escape::Line;
 use common::reason;
 
-use super::{Replies, SessionId};
+use super::SessionId;
+use super::replies::Replies;
 use crate::settings::DEFAULT_SERVICE;
 use crate::shared::Shared;
 use crate::status::{answers, collect, renderings};

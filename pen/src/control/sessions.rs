@@ -6,15 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::client_addr::ClientAddr;
-use common::command::{Command, Question, ServiceName, parse};
-use common::escape::Line;
 use common::reason;
 use common::wire::{LineReader, Request, SESSION_LIMIT, SESSION_TIMEOUT};
 use mio::{Events, Poll, Token};
 
 use super::answers;
 use super::listener::ControlListener;
-use super::{Orders, Origin, Replies, SessionId};
+use super::orders::Orders;
+use super::replies::Replies;
+use super::requests::{Heard, interpret, question};
+use super::{Origin, SessionId};
 use crate::engine::time::Tick;
 use crate::net::listener::AcceptTrouble;
 use crate::net::stream::Stream;
@@ -259,53 +260,6 @@ impl Sessions {
                 Signal::Stop => self.orders.stop(),
             }
         }
-    }
-}
-
-/// What a request comes to.
-#[derive(Debug)]
-pub enum Heard {
-    /// This is to be done.
-    Command(Command),
-    /// This is to be said.
-    Answer(String),
-    /// The session is to be closed without a word.
-    Nothing,
-}
-
-/// The question that a command is, if it is one, and the service that it is about.
-fn question(command: &Command) -> Option<(Question, Option<ServiceName>)> {
-    match command {
-        Command::Ask(question) => Some((*question, None)),
-        Command::Service(name, Some(command)) => match **command {
-            Command::Ask(question) => Some((question, Some(name.clone()))),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-/// What comes of a request of somebody who may command, or may not.
-pub fn interpret(request: Request, may_command: bool) -> Heard {
-    let line = match request {
-        Request::Http => return Heard::Nothing,
-        _ if !may_command => {
-            return Heard::Answer(
-                "error: you may not control this pen: 'acl N permit ADDRESS' and 'control_acl N' say who may"
-                    .to_owned(),
-            );
-        }
-        Request::TooLong => {
-            let most = common::wire::MAX_LINE;
-            return Heard::Answer(format!("error: the command is too long: {most} bytes are the most"));
-        }
-        Request::NotText => return Heard::Answer("error: the command is not UTF-8 text".to_owned()),
-        Request::Line(line) => line,
-    };
-    match parse(&line) {
-        Ok(Some(command)) => Heard::Command(command),
-        Ok(None) => Heard::Answer(String::new()),
-        Err(error) => Heard::Answer(Line(error).to_string()),
     }
 }
 

@@ -1,4 +1,7 @@
 //! The thread that alone changes what pen is set to do: it takes orders one after the other, changes a draft, and publishes it.
+//! `names` is its part in looking names up again.
+
+mod names;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,15 +13,16 @@ use common::escape::Line;
 use common::reason;
 
 use super::configuration::Start;
-use super::rounds::{News, Rounds};
-use super::{Order, OrderQueue, Origin, Replies, SessionId, answers};
+use super::orders::{Order, OrderQueue};
+use super::replies::Replies;
+use super::rounds::Rounds;
+use super::{Origin, SessionId, answers};
 use crate::engine::time::Tick;
 use crate::net::idlers::Idlers;
 use crate::net::worker::Message;
 use crate::publish::Publisher;
 use crate::settings::apply::{Action, Outcome, apply};
 use crate::settings::draft::{Draft, Environment, Stage};
-use crate::settings::names::{self, Answers};
 use crate::settings::{ServiceIndex, file};
 use crate::shared::Shared;
 use crate::status::renderings;
@@ -183,48 +187,6 @@ impl Steward {
             }
         }
         self.rounds.ask();
-    }
-
-    fn next_round(&self) -> Option<Tick> {
-        self.rounds.due(self.shared.settings.load().process.resolve)
-    }
-
-    /// Has all names looked up beside the steward, because the name servers may take long.
-    fn begin_round_if_due(&mut self) {
-        let now = self.shared.now();
-        if self.next_round().is_none_or(|due| due > now) {
-            return;
-        }
-        self.rounds.begin(now);
-        let names = names::names(&self.shared.settings.load());
-        let Some(results) = self.orders.results().filter(|_| !names.is_empty()) else {
-            self.rounds.end(&Answers::new());
-            return;
-        };
-        let environment = Arc::clone(&self.environment);
-        let round = thread::Builder::new()
-            .name("names".to_owned())
-            .spawn(move || results.resolved(names::look_up(names, &*environment.resolver)));
-        if let Err(error) = round {
-            log::error!("cannot start a thread to look names up: {}", reason(&error));
-            self.rounds.end(&Answers::new());
-        }
-    }
-
-    /// The names were looked up.
-    fn take_in(&mut self, answers: &Answers) {
-        for news in self.rounds.end(answers) {
-            match news {
-                News::Failed(_) => log::warn!("{news}"),
-                News::Recovered(_) => log::info!("{news}"),
-            }
-        }
-        let mut draft = self.draft();
-        let moves = names::take_in(&mut draft, answers);
-        match self.publisher.publish(draft) {
-            Ok(()) => moves.iter().for_each(|step| log::info!("{step}")),
-            Err(error) => log::error!("{error}; servers whose addresses have changed stay where they were"),
-        }
     }
 
     /// USR1: the status file, or the log. Beside the steward, because it may take long.

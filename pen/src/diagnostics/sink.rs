@@ -1,13 +1,13 @@
 //! Where messages end up: stderr, or syslog's socket in the form of RFC 3164. (The syslog crate neither connects again
 //! after a restart of syslogd nor knows the local time once there are threads.)
 
-use common::reason;
 use std::fmt::Arguments;
 use std::io::{self, Write};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use common::reason;
 use log::Level;
 
 use super::Message;

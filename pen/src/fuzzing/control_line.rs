@@ -3,7 +3,7 @@
 use common::wire::{LineReader, MAX_LINE, Request};
 
 use super::expect_one_plain_line;
-use crate::control::sessions::{Heard, interpret};
+use crate::control::requests::{Heard, interpret};
 
 /// Any bytes as a session. The first two say how long the pieces are in which the others arrive, by turns.
 pub fn control_line(bytes: &[u8]) {

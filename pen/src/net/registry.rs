@@ -3,13 +3,14 @@
 //! Changes are planned first, which opens what is new, and then carried out as a whole or not at all. What stays is never
 //! reopened. What goes refuses new clients, and is closed a moment later, when those that had begun to connect are in.
 
-use common::reason;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
+
+use common::reason;
 
 use super::listener::{ListenSocket, ListenerId, TcpOptions};
 use super::worker::Message;

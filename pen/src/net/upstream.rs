@@ -1,10 +1,10 @@
 //! Finding a server for a connection: choose, dial, and on failure choose the next (SPEC 3, rules 2 to 7).
 
-use common::reason;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use common::reason;
 use mio::net::{TcpStream, UnixStream};
 use nix::errno::Errno;
 use nix::sys::socket::{setsockopt, sockopt};

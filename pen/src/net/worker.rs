@@ -1,10 +1,10 @@
 //! A data-plane thread: its poll, its connections, its listeners. It shares nothing on the way of a byte.
 
-use common::reason;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use common::reason;
 use mio::event::Event;
 use mio::{Events, Poll, Registry};
 use slab::Slab;

@@ -9,8 +9,7 @@ use super::*;
 use crate::net::worker::Message;
 use crate::settings::DEFAULT_SERVICE;
 use crate::settings::draft::{Environment, Stage};
-use crate::settings::testing::initial_settings;
-use crate::settings::testing::{environment, run};
+use crate::settings::testing::{environment, initial_settings, run};
 use crate::shared::testing::shared;
 
 /// A publisher for two workers that only exist as mailboxes.

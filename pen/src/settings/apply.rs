@@ -3,9 +3,9 @@
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use common::addr::{ListenAddr, ListenPlace, Port};
+use common::addr::{ListenAddr, ListenPlace};
 use common::command::{
-    self, AclUser, Command, LogDestination, Number, ServiceName, Setting, Switch, Threads, Toggle,
+    self, AclNumber, AclUser, Command, LogDestination, Number, ServiceName, Setting, Switch, Threads, Toggle,
 };
 
 use super::draft::{Draft, Stage};
@@ -61,20 +61,7 @@ pub fn apply(command: Command, draft: &mut Draft) -> Result<Outcome, String> {
             draft.clear_acl(number);
             Outcome::Done
         }
-        Command::AclUse(user, number) => {
-            if let Some(number) = number {
-                match user {
-                    AclUser::Client => draft.service_mut().client_acl = number.number(),
-                    AclUser::Control => draft.process_mut().control_acl = number.number(),
-                    AclUser::Web => draft.process_mut().web_acl = number.number(),
-                }
-            }
-            Outcome::Answer(match user {
-                AclUser::Client => draft.service().client_acl.to_string(),
-                AclUser::Control => draft.settings().process.control_acl.to_string(),
-                AclUser::Web => draft.settings().process.web_acl.to_string(),
-            })
-        }
+        Command::AclUse(user, number) => Outcome::Answer(use_acl(draft, user, number)),
         Command::Server(slot, changes) => {
             servers::change(draft, slot, changes)?;
             Outcome::Done
@@ -221,6 +208,21 @@ fn answers_when_set(number: Number) -> bool {
     }
 }
 
+fn use_acl(draft: &mut Draft, user: AclUser, number: Option<AclNumber>) -> String {
+    if let Some(number) = number {
+        match user {
+            AclUser::Client => draft.service_mut().client_acl = number.number(),
+            AclUser::Control => draft.process_mut().control_acl = number.number(),
+            AclUser::Web => draft.process_mut().web_acl = number.number(),
+        }
+    }
+    match user {
+        AclUser::Client => draft.service().client_acl.to_string(),
+        AclUser::Control => draft.settings().process.control_acl.to_string(),
+        AclUser::Web => draft.settings().process.web_acl.to_string(),
+    }
+}
+
 /// Sets where the service listens.
 pub fn listen(draft: &mut Draft, addresses: &[ListenAddr]) -> Result<(), String> {
     let resolver = &*draft.environment.resolver;
@@ -332,14 +334,6 @@ fn mode(draft: &Draft) -> String {
         word("prio", modes.prio),
     ]
     .join(" ")
-}
-
-/// The port that servers without one have: the first one that the service listens on.
-pub fn listening_port(draft: &Draft) -> Option<Port> {
-    draft.service().listen.iter().find_map(|on| match &on.bound {
-        Place::Inet(address) if address.port() != 0 => Some(Port::Number(address.port())),
-        _ => None,
-    })
 }
 
 #[cfg(test)]

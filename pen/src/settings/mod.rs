@@ -7,32 +7,34 @@ pub mod apply;
 pub mod draft;
 pub mod file;
 pub mod names;
+mod places;
 pub mod resolve;
 pub mod servers;
 pub mod services;
+mod state;
 #[cfg(test)]
 pub mod testing;
 pub mod write;
 
-use std::fmt::{self, Display, Formatter};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::fmt::{self, Display};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::addr::{ListenAddr, ListenPlace};
+use common::addr::Port;
 use common::command::{FastClose, ServiceName, Threads};
-use parking_lot::Mutex;
 
 use crate::engine::acl::Acl;
-use crate::engine::clients::{ClientNumbers, ClientTable};
-use crate::engine::gauge::Gauge;
-use crate::engine::select::{Modes, Turn};
+use crate::engine::clients::ClientNumbers;
+use crate::engine::select::Modes;
 use crate::engine::servers::Server;
 use crate::engine::time::Tick;
 use crate::request_log::RequestLog;
-use resolve::Resolver;
 use services::Services;
+
+pub use places::{ListenOn, Place};
+pub use state::ServiceState;
 
 /// Access lists are numbered 0 to 9.
 pub const ACL_COUNT: usize = 10;
@@ -119,62 +121,6 @@ pub struct Service {
     pub state: Arc<ServiceState>,
 }
 
-/// A listening address.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListenOn {
-    /// What was asked for, looked up; port 0 takes a free one.
-    pub asked: Place,
-    /// The same; once it is open, with the port that it got instead of a 0.
-    pub bound: Place,
-    /// As the user wrote it; once it is open, with the port that it got instead of a 0.
-    pub text: String,
-    /// As the user wrote it.
-    pub given: String,
-}
-
-impl ListenOn {
-    /// Looks the names up. The error names the word at fault.
-    pub fn resolve(address: &ListenAddr, resolver: &dyn Resolver) -> Result<ListenOn, String> {
-        let place = match address.place() {
-            ListenPlace::Unix(path) => Place::Unix(path.clone()),
-            ListenPlace::Inet { host: Some(host), port } => Place::Inet(resolver.resolve(host, port)?),
-            ListenPlace::Inet { host: None, port } => {
-                Place::Inet((Ipv4Addr::UNSPECIFIED, resolver.port(port)?).into())
-            }
-        };
-        let given = address.as_str().to_owned();
-        Ok(ListenOn { asked: place.clone(), bound: place, text: given.clone(), given })
-    }
-
-    /// Notes where it really listens.
-    pub fn bind_to(&mut self, bound: &Place) {
-        if let (Place::Inet(asked), Place::Inet(got)) = (&self.asked, bound)
-            && asked.port() == 0
-        {
-            self.text = with_port(&self.text, got.port());
-        }
-        self.bound = bound.clone();
-    }
-}
-
-/// A listening address as given, but with the port that it got where it asked for any.
-fn with_port(text: &str, port: u16) -> String {
-    match text.rsplit_once(':') {
-        Some((host, "0")) => format!("{host}:{port}"),
-        None if text == "0" => port.to_string(),
-        _ => text.to_owned(),
-    }
-}
-
-/// Where to listen.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Place {
-    /// TCP.
-    Inet(SocketAddr),
-    /// A Unix socket.
-    Unix(PathBuf),
-}
-
 /// Where request-log records go.
 #[derive(Clone, Debug)]
 pub struct LogTarget {
@@ -198,52 +144,6 @@ pub struct Limits {
     pub pending_max: u32,
     pub timeout: u32,
     pub tracking: u32,
-}
-
-/// What is counted of a service while it runs, whatever its settings are meanwhile.
-#[derive(Debug)]
-pub struct ServiceState {
-    /// The clients that it remembers.
-    pub clients: Mutex<ClientTable>,
-    /// Whose turn it is in round robin.
-    pub turn: Turn,
-    /// Open connections.
-    pub connections: Gauge,
-    /// Connects to servers in progress.
-    pub pending: Gauge,
-    /// Idle connections to its servers that are open.
-    pub idlers: Gauge,
-    /// What became of the connections that were accepted.
-    pub counters: ServiceCounters,
-}
-
-/// Counters of a service.
-#[derive(Debug, Default)]
-pub struct ServiceCounters {
-    /// Connections accepted.
-    pub accepted: Counter,
-    /// Connections closed because `client_acl` refuses their client.
-    pub refused: Counter,
-    /// Connections closed because no server could take them.
-    pub unserved: Counter,
-    /// Connections closed because pen itself lacked descriptors, ports or memory.
-    pub shortages: Counter,
-}
-
-/// A counter that any thread may raise and read.
-#[derive(Debug, Default)]
-pub struct Counter(std::sync::atomic::AtomicU64);
-
-impl Counter {
-    /// Counts one.
-    pub fn count(&self) {
-        self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    }
-
-    /// How many were counted.
-    pub fn total(&self) -> u64 {
-        self.0.load(std::sync::atomic::Ordering::Relaxed)
-    }
 }
 
 impl Settings {
@@ -296,18 +196,8 @@ impl Settings {
 }
 
 impl Service {
-    /// A service with SPEC 2's defaults that listens nowhere and has no servers.
+    /// A service with the defaults, which listens nowhere and has no servers.
     pub fn new(name: &str, numbers: &Arc<ClientNumbers>) -> Service {
-        let limits = Limits::default();
-        let state = Arc::new(ServiceState {
-            // Grown to `clients_max` when that is published.
-            clients: Mutex::new(ClientTable::new(1, Arc::clone(numbers))),
-            turn: Turn::new(),
-            connections: Gauge::default(),
-            pending: Gauge::default(),
-            idlers: Gauge::default(),
-            counters: ServiceCounters::default(),
-        });
         Service {
             name: name.into(),
             draining: false,
@@ -324,13 +214,11 @@ impl Service {
             source: None,
             fast_close: FastClose::Off,
             tcp_nodelay: true,
-            limits,
-            state,
+            limits: Limits::default(),
+            state: Arc::new(ServiceState::new(numbers)),
         }
     }
-}
 
-impl Service {
     /// ` of NAME`, for messages; nothing for the command line's service.
     pub fn of(&self) -> impl Display {
         let name = (&*self.name != ServiceName::DEFAULT).then(|| Arc::clone(&self.name));
@@ -343,18 +231,17 @@ impl Service {
         has_settings || self.state.connections.used() > 0
     }
 
+    /// The port that servers without one have: the first one that the service listens on.
+    pub fn listening_port(&self) -> Option<Port> {
+        self.listen.iter().find_map(|on| match &on.bound {
+            Place::Inet(address) if address.port() != 0 => Some(Port::Number(address.port())),
+            _ => None,
+        })
+    }
+
     /// The open request log, if records are wanted.
     pub fn request_log(&self) -> Option<&RequestLog> {
         self.log.as_ref()?.log.as_ref()
-    }
-}
-
-impl Display for Place {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            Place::Inet(address) => address.fmt(f),
-            Place::Unix(path) => path.display().fmt(f),
-        }
     }
 }
 
@@ -384,18 +271,5 @@ impl Limits {
     /// When a connection in use at `since` is closed as idle; `None`: never.
     pub fn idle_deadline(&self, since: Tick) -> Option<Tick> {
         (self.idle_timeout > 0).then(|| since.plus_seconds(self.idle_timeout))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::with_port;
-
-    #[test]
-    fn a_port_that_was_left_to_the_system_is_told() {
-        assert_eq!(with_port("0", 4711), "4711");
-        assert_eq!(with_port("[::1]:0", 4711), "[::1]:4711");
-        assert_eq!(with_port("localhost:8080", 8080), "localhost:8080");
-        assert_eq!(with_port("http", 80), "http");
     }
 }

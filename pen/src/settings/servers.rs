@@ -6,7 +6,6 @@ use std::sync::Arc;
 use common::addr::{self, Host, Port, ServerSpec};
 use common::command::{Fallback, ServerChanges, ServerHost, ServerName, Slot};
 
-use super::apply::listening_port;
 use super::draft::{Draft, Effect};
 use crate::engine::servers::{Server, ServerAddr};
 
@@ -138,8 +137,13 @@ fn new_home(
     current: Option<&Server>,
     changes: &ServerChanges,
 ) -> Result<Option<Home>, String> {
-    let port =
-        || changes.port.clone().or_else(|| current.and_then(port_of)).or_else(|| listening_port(draft));
+    let port = || {
+        changes
+            .port
+            .clone()
+            .or_else(|| current.and_then(port_of))
+            .or_else(|| draft.service().listening_port())
+    };
     match (&changes.address, current) {
         (Some(ServerHost::Nobody), _) => Ok(None),
         // A port beside it means nothing, but 0.34 wrote one.
@@ -168,7 +172,7 @@ fn resolve(draft: &Draft, address: &addr::ServerAddr, current: Option<&Server>) 
     match address {
         addr::ServerAddr::Unix(path) => Ok(unix(path)),
         addr::ServerAddr::Inet { host, port } => {
-            inet(draft, host, port.clone().or_else(|| listening_port(draft)), current)
+            inet(draft, host, port.clone().or_else(|| draft.service().listening_port()), current)
         }
     }
 }

@@ -5,8 +5,8 @@ use std::fmt::{self, Display, Formatter};
 
 use common::escape::Line;
 use common::status::{
-    Bytes, ClientStatus, Seconds, ServerStatus, ServiceStatus, Snapshot, all_servers, census, condition,
-    listens, modes, place,
+    Bytes, Seconds, ServerStatus, ServiceStatus, Snapshot, all_servers, census, condition, listens, modes,
+    place, seen, slot_or_none,
 };
 
 use super::columns::Columns;
@@ -117,18 +117,11 @@ fn write_clients(f: &mut Formatter<'_>, service: &ServiceStatus) -> fmt::Result 
         .numbers("client", clients().map(|client| client.index))
         .words("address", clients().map(|client| Line(&client.address)))
         .words("seen", clients().map(seen))
-        .words("last server", clients().map(|client| or_none(client.last_server)))
+        .words("last server", clients().map(|client| slot_or_none(client.last_server)))
         .numbers("connects", clients().map(|client| client.connects))
         .numbers("sent", clients().map(|client| Bytes(client.sent)))
         .numbers("received", clients().map(|client| Bytes(client.received)));
     write!(f, "{columns}")
-}
-
-fn seen(client: &ClientStatus) -> String {
-    match client {
-        ClientStatus { open: 0, age, .. } => format!("{} ago", Seconds(*age)),
-        ClientStatus { open, .. } => format!("{open} open"),
-    }
 }
 
 fn write_connections(f: &mut Formatter<'_>, service: &ServiceStatus) -> fmt::Result {
@@ -140,16 +133,12 @@ fn write_connections(f: &mut Formatter<'_>, service: &ServiceStatus) -> fmt::Res
     let columns = Columns::default()
         .numbers("connection", connections().map(|connection| connection.number))
         .words("client", connections().map(|connection| Line(&connection.client_address)))
-        .words("server", connections().map(|connection| or_none(connection.server)))
+        .words("server", connections().map(|connection| slot_or_none(connection.server)))
         .words("age", connections().map(|connection| Seconds(connection.age)))
         .numbers("pending down", connections().map(|connection| connection.pending_down))
         .numbers("up", connections().map(|connection| connection.pending_up))
         .words("state", connections().map(|connection| connection.state));
     write!(f, "{columns}")
-}
-
-fn or_none(number: Option<u32>) -> String {
-    number.map_or_else(|| "none".to_owned(), |number| number.to_string())
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ mod table;
 
 pub use json::render as json;
 pub use status::{NoStatus, Status, fetch};
-pub use table::{bytes, or_none, render as table, seen};
+pub use table::{bytes, render as table};
 
 use common::command::{self, Command, CommandError, Question, ServiceName};
 

@@ -4,8 +4,8 @@ use std::fmt::Display;
 
 use common::escape::Line;
 use common::status::{
-    Bytes, ClientStatus, ConnectionStatus, Seconds, ServerState, ServiceStatus, Snapshot, all_servers, modes,
-    place,
+    Bytes, ClientStatus, ConnectionStatus, Seconds, ServiceStatus, Snapshot, all_servers, modes, place, seen,
+    slot_or_none,
 };
 
 use super::grid::Grid;
@@ -57,7 +57,7 @@ fn services(snapshot: &Snapshot) -> Grid {
         .unless_void()
         .words("listens on", services().map(|service| service.listen.join(" ")))
         .words("modes", services().map(modes))
-        .numbers("usable", services().map(|service| of(service.usable_servers(), filled(service))))
+        .numbers("usable", services().map(|service| of(service.usable_servers(), service.server_count())))
         .numbers("open", services().map(|service| of(service.connections, service.limits.conn_max)))
         .numbers("clients", services().map(|service| service.clients.len()))
         .numbers("accepted", services().map(|service| service.accepted))
@@ -72,12 +72,6 @@ fn services(snapshot: &Snapshot) -> Grid {
 /// `1 of 2`
 fn of(part: impl Display, whole: impl Display) -> String {
     format!("{part} of {whole}")
-}
-
-/// How many servers there are; pen itself is one, in `dummy` mode.
-fn filled(service: &ServiceStatus) -> usize {
-    let servers = service.servers.iter().filter(|server| server.state != ServerState::Empty).count();
-    servers + usize::from(service.dummy)
 }
 
 fn servers(service: &ServiceStatus) -> Grid {
@@ -113,7 +107,7 @@ fn clients(clients: &[&ClientStatus]) -> Grid {
         .numbers("client", clients().map(|client| client.index))
         .words("address", clients().map(|client| &client.address))
         .words("seen", clients().map(|client| seen(client)))
-        .words("last server", clients().map(|client| or_none(client.last_server)))
+        .words("last server", clients().map(|client| slot_or_none(client.last_server)))
         .numbers("connects", clients().map(|client| client.connects))
         .numbers("sent", clients().map(|client| Bytes(client.sent)))
         .numbers("received", clients().map(|client| Bytes(client.received)))
@@ -124,24 +118,11 @@ fn connections(connections: &[ConnectionStatus]) -> Grid {
     Grid::default()
         .numbers("conn", connections().map(|connection| connection.number))
         .words("client", connections().map(|connection| &connection.client_address))
-        .words("server", connections().map(|connection| or_none(connection.server)))
+        .words("server", connections().map(|connection| slot_or_none(connection.server)))
         .words("state", connections().map(|connection| connection.state))
         .words("age", connections().map(|connection| Seconds(connection.age)))
         .numbers("waiting down", connections().map(|connection| bytes(connection.pending_down)))
         .numbers("waiting up", connections().map(|connection| bytes(connection.pending_up)))
-}
-
-/// When a client was last here: `3 s ago`, `2 open`.
-pub fn seen(client: &ClientStatus) -> String {
-    match client {
-        ClientStatus { open: 0, age, .. } => format!("{} ago", Seconds(*age)),
-        ClientStatus { open, .. } => format!("{open} open"),
-    }
-}
-
-/// A slot, if there is one.
-pub fn or_none(slot: Option<u32>) -> String {
-    slot.map_or_else(|| "none".to_owned(), |slot| slot.to_string())
 }
 
 /// A length in memory.
@@ -151,7 +132,7 @@ pub fn bytes(length: usize) -> Bytes {
 
 #[cfg(test)]
 mod tests {
-    use common::status::{ConnectionState, FallbackStatus, ServerStatus};
+    use common::status::{ConnectionState, FallbackStatus, ServerState, ServerStatus};
 
     use super::*;
 

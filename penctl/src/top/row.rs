@@ -3,11 +3,13 @@
 use std::cmp::Ordering;
 
 use common::escape::Line;
-use common::status::{Bytes, ClientStatus, ConnectionStatus, Seconds, ServerState, ServerStatus, place};
+use common::status::{
+    Bytes, ClientStatus, ConnectionStatus, Seconds, ServerState, ServerStatus, place, seen, slot_or_none,
+};
 use ratatui::layout::Alignment;
 
 use super::meter::{Meter, Rate};
-use crate::report::{bytes, or_none, seen};
+use crate::report::bytes;
 
 /// A row of a list.
 pub trait Row: Sized + 'static {
@@ -143,7 +145,12 @@ impl Row for ClientStatus {
         number("client", 3, |row| row.index.to_string(), |a, b| a.index.cmp(&b.index)),
         words("address", 0, |row| row.address.clone(), |a, b| a.address.cmp(&b.address)),
         words("seen", 0, seen, |a, b| a.age.cmp(&b.age).then(b.open.cmp(&a.open))),
-        words("last server", 2, |row| or_none(row.last_server), |a, b| a.last_server.cmp(&b.last_server)),
+        words(
+            "last server",
+            2,
+            |row| slot_or_none(row.last_server),
+            |a, b| a.last_server.cmp(&b.last_server),
+        ),
         number("open", 1, |row| row.open.to_string(), |a, b| a.open.cmp(&b.open)),
         number("connects", 0, |row| row.connects.to_string(), |a, b| a.connects.cmp(&b.connects)),
         number("sent", 0, |row| Bytes(row.sent).to_string(), |a, b| a.sent.cmp(&b.sent)),
@@ -163,7 +170,7 @@ impl Row for ConnectionStatus {
     const COLUMNS: &'static [Column<ConnectionStatus>] = &[
         number("connection", 0, |row| row.number.to_string(), |a, b| a.number.cmp(&b.number)),
         words("client", 0, |row| row.client_address.clone(), |a, b| a.client_address.cmp(&b.client_address)),
-        words("server", 0, |row| or_none(row.server), |a, b| a.server.cmp(&b.server)),
+        words("server", 0, |row| slot_or_none(row.server), |a, b| a.server.cmp(&b.server)),
         Column {
             tone: |row| if row.state.connecting { Tone::Faint } else { Tone::Plain },
             ..words("state", 0, |row| row.state.to_string(), |a, b| a.state.number().cmp(&b.state.number()))

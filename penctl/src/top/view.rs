@@ -267,5 +267,4 @@ fn length(columns: usize) -> u16 {
 }
 
 #[cfg(test)]
-#[path = "view_tests.rs"]
 mod tests;

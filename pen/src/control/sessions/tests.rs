@@ -3,15 +3,15 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::AtomicBool;
 use std::thread;
 
+use common::command::Command;
 use mio::Waker;
 use socket2::Socket;
 
 use super::*;
-use crate::control::{Order, OrderQueue, orders};
+use crate::control::orders::{Order, OrderQueue, orders};
 use crate::net::testing::{Kind, await_event, pair};
 use crate::settings::draft::{Draft, Stage};
-use crate::settings::testing::initial_settings;
-use crate::settings::testing::{Names, environment, run};
+use crate::settings::testing::{Names, environment, initial_settings, run};
 use crate::settings::{ListenOn, Settings};
 use crate::shared::testing::shared;
 
@@ -113,40 +113,6 @@ fn settings(lines: &[&str]) -> Settings {
     draft.finish().unwrap().0
 }
 
-const REFUSED: &str =
-    "error: you may not control this pen: 'acl N permit ADDRESS' and 'control_acl N' say who may";
-
-#[test]
-fn requests_are_commands_or_answered_at_once_or_not_at_all() {
-    let line = |text: &str| Request::Line(text.to_owned());
-    let heard = |request, may| match interpret(request, may) {
-        Heard::Command(command) => format!("{command:?}"),
-        Heard::Answer(answer) => format!("answer {answer}"),
-        Heard::Nothing => "nothing".to_owned(),
-    };
-    let table = [
-        (line("mode"), true, "Mode"),
-        (line("  # a comment"), true, "answer "),
-        (line(""), true, "answer "),
-        (line("frobnicate now"), true, "answer do_cmd: ignoring command starting with 'frobnicate'"),
-        (
-            line("debug 10"),
-            true,
-            "answer error: bad debug '10': a number from 0 to 9 is expected; usage: debug [N]",
-        ),
-        (Request::TooLong, true, "answer error: the command is too long: 4095 bytes are the most"),
-        (Request::NotText, true, "answer error: the command is not UTF-8 text"),
-        (Request::Http, true, "nothing"),
-        (Request::Http, false, "nothing"),
-    ];
-    for (request, may, expected) in table {
-        assert_eq!(heard(request.clone(), may), expected, "{request:?}");
-    }
-    for request in [line("mode"), line(""), line("frobnicate"), Request::TooLong, Request::NotText] {
-        assert_eq!(heard(request, false), format!("answer {REFUSED}"));
-    }
-}
-
 #[test]
 fn a_command_goes_to_the_steward_and_its_answer_to_the_peer() {
     let mut rig = Rig::new(initial_settings());
@@ -246,7 +212,9 @@ fn who_may_not_command_is_told_so() {
     let (number, peer) = rig.come_from(Kind::Tcp, ip("192.0.2.1"), seconds(0));
     rig.say(number, &peer, "exit\n", seconds(0));
     assert!(rig.order().is_none());
-    assert_eq!(read_to_end(&peer), format!("{REFUSED}\n"));
+    let refused =
+        "error: you may not control this pen: 'acl N permit ADDRESS' and 'control_acl N' say who may\n";
+    assert_eq!(read_to_end(&peer), refused);
 }
 
 #[test]

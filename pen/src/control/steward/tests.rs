@@ -9,9 +9,8 @@ use mio::{Poll, Token, Waker};
 
 use super::*;
 use crate::cli::Invocation;
-use crate::control::{Orders, orders};
-use crate::settings::testing::environment;
-use crate::settings::testing::initial_settings;
+use crate::control::orders::{Orders, orders};
+use crate::settings::testing::{environment, initial_settings};
 use crate::settings::{DEFAULT_SERVICE, Service};
 use crate::shared::testing::shared;
 

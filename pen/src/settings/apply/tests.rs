@@ -1,10 +1,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use common::addr::Port;
+
 use super::*;
 use crate::settings::DEFAULT_SERVICE;
-use crate::settings::testing::initial_settings;
-use crate::settings::testing::{draft, environment, next, run, say};
+use crate::settings::testing::{draft, environment, initial_settings, next, run, say};
 
 fn answer(text: &str) -> Outcome {
     Outcome::Answer(text.to_owned())
@@ -356,9 +357,9 @@ fn where_nothing_can_listen_is_an_error_that_changes_nothing() {
 #[test]
 fn servers_without_a_port_take_the_first_fixed_one_that_pen_listens_on() {
     let mut draft = draft(Stage::Start);
-    assert_eq!(listening_port(&draft), None);
+    assert_eq!(draft.service().listening_port(), None);
     run(&mut draft, &["listen /run/pen 127.0.0.1:0 8080 8081"]);
-    assert_eq!(listening_port(&draft), Some(Port::Number(8080)));
+    assert_eq!(draft.service().listening_port(), Some(Port::Number(8080)));
 }
 
 #[test]

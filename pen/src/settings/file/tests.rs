@@ -5,10 +5,8 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 use super::*;
-use crate::settings::draft::Draft;
-use crate::settings::draft::Stage;
-use crate::settings::testing::initial_settings;
-use crate::settings::testing::{draft, environment, next, run};
+use crate::settings::draft::{Draft, Stage};
+use crate::settings::testing::{draft, environment, initial_settings, next, run};
 
 /// A directory with these files in it.
 fn directory(files: &[(&str, &str)]) -> TempDir {

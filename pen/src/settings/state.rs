@@ -1,0 +1,72 @@
+//! What is counted of a service while it runs, whatever its settings are meanwhile: it outlives the settings that it was
+//! counted under.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+use crate::engine::clients::{ClientNumbers, ClientTable};
+use crate::engine::gauge::Gauge;
+use crate::engine::select::Turn;
+
+/// What is counted of a service while it runs, whatever its settings are meanwhile.
+#[derive(Debug)]
+pub struct ServiceState {
+    /// The clients that it remembers.
+    pub clients: Mutex<ClientTable>,
+    /// Whose turn it is in round robin.
+    pub turn: Turn,
+    /// Open connections.
+    pub connections: Gauge,
+    /// Connects to servers in progress.
+    pub pending: Gauge,
+    /// Idle connections to its servers that are open.
+    pub idlers: Gauge,
+    /// What became of the connections that were accepted.
+    pub counters: ServiceCounters,
+}
+
+impl ServiceState {
+    /// Of a service that has not served anybody yet; `numbers` is for all clients of the process.
+    pub fn new(numbers: &Arc<ClientNumbers>) -> ServiceState {
+        ServiceState {
+            // Grown to `clients_max` when that is published.
+            clients: Mutex::new(ClientTable::new(1, Arc::clone(numbers))),
+            turn: Turn::new(),
+            connections: Gauge::default(),
+            pending: Gauge::default(),
+            idlers: Gauge::default(),
+            counters: ServiceCounters::default(),
+        }
+    }
+}
+
+/// Counters of a service.
+#[derive(Debug, Default)]
+pub struct ServiceCounters {
+    /// Connections accepted.
+    pub accepted: Counter,
+    /// Connections closed because `client_acl` refuses their client.
+    pub refused: Counter,
+    /// Connections closed because no server could take them.
+    pub unserved: Counter,
+    /// Connections closed because pen itself lacked descriptors, ports or memory.
+    pub shortages: Counter,
+}
+
+/// A counter that any thread may raise and read.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Counts one.
+    pub fn count(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many were counted.
+    pub fn total(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
