@@ -234,6 +234,13 @@ impl Registry {
                 (sockets, bound, None)
             }
             Place::Unix(path) => {
+                // A file stands for one socket only.
+                if self.entries.iter().any(|entry| entry.state == State::Open && entry.bound == wanted.place)
+                {
+                    return Err(io::Error::other(
+                        "a service of this pen listens there until it listens elsewhere",
+                    ));
+                }
                 let socket = ListenSocket::unix(path, wanted.options.backlog)?;
                 (vec![socket], wanted.place.clone(), Some(SocketFile::new(path)))
             }
