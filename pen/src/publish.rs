@@ -79,6 +79,7 @@ impl Publisher {
         if self.opens_logs {
             settings.services.values_mut().try_for_each(open_log)?;
         }
+        plan.begin().map_err(|error| error.to_string())?;
         diagnostics::set_level(settings.process.debug);
         fatal::set_abort_on_error(settings.process.abort_on_error);
         for service in settings.services.values() {

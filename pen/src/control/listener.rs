@@ -55,7 +55,9 @@ impl ControlListener {
 fn open_tcp(address: SocketAddr) -> io::Result<ListenSocket> {
     let inherited = Inherited { keepalive: false, nodelay: true };
     let options = TcpOptions { backlog: BACKLOG, only_v6: false, inherited };
-    ListenSocket::tcp(ListenSocket::probe(address, options)?, options)
+    let socket = ListenSocket::tcp(ListenSocket::probe(address, options)?, options)?;
+    socket.set_options(options)?;
+    Ok(socket)
 }
 
 /// Nobody but pen's user may use the socket, from the first moment on.

@@ -137,8 +137,18 @@ impl Sessions {
                 self.accept(now);
             }
         }
-        // The steward's last words.
-        self.deliver_replies(self.shared.now());
+        self.end(self.shared.now());
+    }
+
+    /// Delivers the steward's last words. Whose command it did not take any more is told so: silence would be taken for success.
+    fn end(&mut self, now: Tick) {
+        self.deliver_replies(now);
+        for mut session in self.open.drain(..) {
+            if matches!(session.phase, Phase::Waiting) {
+                session.answer(Arc::new("error: pen is stopping".to_owned()), now);
+            }
+            session.close();
+        }
     }
 
     fn patience(&self) -> Option<Duration> {

@@ -71,15 +71,12 @@ pub struct Accepted {
 }
 
 impl ListenSocket {
-    /// One of a TCP listener's group of sockets.
+    /// One of a TCP listener's group of sockets. It has its address; clients come to it from the first `set_options` on.
     pub fn tcp(address: SocketAddr, options: TcpOptions) -> io::Result<ListenSocket> {
         let socket = bind_tcp(address, options.only_v6, true)?;
         let listener = TcpListener::from_std(socket.into());
         let name = listener.local_addr()?.to_string();
-        let socket = ListenSocket { kind: Kind::Tcp(listener), name };
-        // This also begins to listen.
-        socket.set_options(options)?;
-        Ok(socket)
+        Ok(ListenSocket { kind: Kind::Tcp(listener), name })
     }
 
     /// Whether a TCP address can be had, for us alone; tells the address, with the port that was free for a 0.
@@ -139,7 +136,8 @@ impl ListenSocket {
         let _ = SourceFd(&self.fd()).deregister(registry);
     }
 
-    /// Sets what can be set while it listens: the length of the queue, and what accepted connections inherit.
+    /// Sets what can be set while it listens: the length of the queue, and what accepted connections inherit. A TCP socket that
+    /// does not listen yet begins to.
     pub fn set_options(&self, options: TcpOptions) -> io::Result<()> {
         let backlog = options.backlog.try_into().unwrap_or(i32::MAX);
         match &self.kind {

@@ -54,7 +54,7 @@ pub struct Registry {
     shared: Arc<Shared>,
     entries: Vec<Entry>,
     /// Sockets that the workers were told to let go of, and may still be emptying.
-    gone: Vec<(ServiceIndex, Weak<ListenSocket>)>,
+    gone: Vec<Gone>,
     next_id: u32,
 }
 
@@ -78,6 +78,21 @@ struct Entry {
     state: State,
     /// The file of a Unix socket, taken away with the entry.
     file: Option<SocketFile>,
+}
+
+/// A socket of an entry that is closed.
+#[derive(Debug)]
+struct Gone {
+    service: ServiceIndex,
+    bound: Place,
+    socket: Weak<ListenSocket>,
+}
+
+impl Gone {
+    /// Whether somebody may still come out of its queue.
+    fn is_open(&self) -> bool {
+        self.socket.strong_count() > 0
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,7 +128,8 @@ impl Registry {
         Registry { shared, entries: Vec::new(), gone: Vec::new(), next_id: 0 }
     }
 
-    /// Opens what is wanted and not yet there. Nothing changes for the listeners that are.
+    /// Opens what is wanted and not yet there. Nothing changes for the listeners that are, nor for their clients before the plan
+    /// begins.
     pub fn plan(&mut self, wanted: &[Wanted]) -> Result<Plan, ListenError> {
         let mut plan = Plan { opened: Vec::new(), kept: Vec::new() };
         let mut missing = Vec::new();
@@ -133,7 +149,7 @@ impl Registry {
         Ok(plan)
     }
 
-    /// Does what was planned: the new ones accept, those that are not wanted any more say farewell.
+    /// Does what was planned and has begun: the new ones accept, those that are not wanted any more say farewell.
     pub fn carry_out(&mut self, plan: Plan) {
         for entry in &mut self.entries {
             match plan.kept.iter().find(|(id, _)| *id == entry.id) {
@@ -171,12 +187,13 @@ impl Registry {
             self.entries.extract_if(.., |entry| matches!(entry.state, State::Leaving(until) if until <= now))
         {
             let sockets = entry.sockets.iter().map(Arc::downgrade);
-            self.gone.extend(sockets.map(|socket| (entry.service, socket)));
+            let gone = |socket| Gone { service: entry.service, bound: entry.bound.clone(), socket };
+            self.gone.extend(sockets.map(gone));
             for mailbox in &self.shared.mailboxes {
                 mailbox.send(Message::Unlisten(entry.id));
             }
         }
-        self.gone.retain(|(_, socket)| socket.strong_count() > 0);
+        self.gone.retain(Gone::is_open);
         self.entries
             .iter()
             .filter_map(|entry| if let State::Leaving(until) = entry.state { Some(until) } else { None })
@@ -194,14 +211,13 @@ impl Registry {
 
     /// Whether somebody may still come out of a listener's queue.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.gone.iter().all(|(_, socket)| socket.strong_count() == 0)
+        self.entries.is_empty() && !self.gone.iter().any(Gone::is_open)
     }
 
     /// The same of one service's listeners.
     pub fn is_done_with(&self, service: ServiceIndex) -> bool {
-        let mut gone = self.gone.iter().filter(|(of, _)| *of == service);
-        self.entries.iter().all(|entry| entry.service != service)
-            && gone.all(|(_, socket)| socket.strong_count() == 0)
+        let mut gone = self.gone.iter().filter(|gone| gone.service == service);
+        self.entries.iter().all(|entry| entry.service != service) && !gone.any(Gone::is_open)
     }
 
     fn open(&mut self, wanted: &Wanted, plan: &Plan) -> io::Result<Entry> {
@@ -219,6 +235,13 @@ impl Registry {
                 (sockets, bound, None)
             }
             Place::Unix(path) => {
+                // A file stands for one socket only.
+                if self.entries.iter().any(|entry| entry.state == State::Open && entry.bound == wanted.place)
+                {
+                    return Err(io::Error::other(
+                        "a service of this pen listens there until it listens elsewhere",
+                    ));
+                }
                 let socket = ListenSocket::unix(path, wanted.options.backlog)?;
                 (vec![socket], wanted.place.clone(), Some(SocketFile::new(path)))
             }
@@ -244,7 +267,9 @@ impl Registry {
         options: TcpOptions,
         beside: &[Entry],
     ) -> io::Result<Vec<ListenSocket>> {
-        if !self.entries.iter().chain(beside).any(|entry| entry.overlaps(address)) {
+        let ours = self.entries.iter().chain(beside).map(|entry| &entry.bound);
+        let emptied = self.gone.iter().filter(|gone| gone.is_open()).map(|gone| &gone.bound);
+        if !ours.chain(emptied).any(|bound| overlap(bound, address)) {
             address = ListenSocket::probe(address, options)?;
         }
         self.shared.mailboxes.iter().map(|_| ListenSocket::tcp(address, options)).collect()
@@ -252,6 +277,16 @@ impl Registry {
 }
 
 impl Plan {
+    /// Lets clients come to what was opened: the last step that can fail. Not before all others have succeeded, because an address
+    /// may be shared with a listener in force, whose clients would be lost with a plan that is dropped.
+    pub fn begin(&self) -> Result<(), ListenError> {
+        for entry in &self.opened {
+            let begun = entry.sockets.iter().try_for_each(|socket| socket.set_options(entry.options));
+            begun.map_err(|error| ListenError::new(entry.bound.clone(), error))?;
+        }
+        Ok(())
+    }
+
     /// Where a listener that was asked for as `asked` is going to listen, if it was opened by this plan.
     pub fn bound(&self, service: ServiceIndex, asked: &Place) -> Option<&Place> {
         self.opened
@@ -267,13 +302,6 @@ impl Entry {
             && self.service == wanted.service
             && self.options.only_v6 == wanted.options.only_v6
             && (self.asked == wanted.place || self.bound == wanted.place)
-    }
-
-    fn overlaps(&self, address: SocketAddr) -> bool {
-        let Place::Inet(ours) = self.bound else { return false };
-        let same_port = ours.port() == address.port();
-        same_port
-            && (ours.ip() == address.ip() || ours.ip().is_unspecified() || address.ip().is_unspecified())
     }
 
     fn leave(&mut self, until: Tick) {
@@ -310,6 +338,13 @@ impl Drop for SocketFile {
             let _ = std::fs::remove_file(&self.path);
         }
     }
+}
+
+/// Whether a socket of ours is in the way of another one at this address.
+fn overlap(ours: &Place, address: SocketAddr) -> bool {
+    let Place::Inet(ours) = ours else { return false };
+    let same_port = ours.port() == address.port();
+    same_port && (ours.ip() == address.ip() || ours.ip().is_unspecified() || address.ip().is_unspecified())
 }
 
 /// The reason in words that help.

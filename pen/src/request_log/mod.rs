@@ -7,7 +7,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,7 @@ use common::reason;
 use parking_lot::{Condvar, Mutex};
 
 use self::file::FileSink;
+use crate::engine::gauge::Gauge;
 
 /// So many records may wait for a slow disk.
 const QUEUE: usize = 8192;
@@ -39,7 +40,7 @@ pub enum Destination {
 /// A handle to the log, to be cloned for each worker. When the last one is dropped, what is queued is still written.
 #[derive(Clone, Debug)]
 pub struct RequestLog {
-    queue: SyncSender<Message>,
+    queue: Sender<Message>,
     shared: Arc<Shared>,
 }
 
@@ -52,6 +53,8 @@ enum Message {
 #[derive(Debug, Default)]
 struct Shared {
     queued: AtomicU64,
+    /// Of these, the ones in the queue.
+    waiting: Gauge,
     lost: AtomicU64,
     reopen: AtomicBool,
     /// How many of the queued records are written or lost.
@@ -70,7 +73,8 @@ impl RequestLog {
     }
 
     fn start(sink: FileSink) -> io::Result<RequestLog> {
-        let (sender, receiver) = sync_channel(QUEUE);
+        // Without memory for those that may never come: every service may have a log.
+        let (sender, receiver) = channel();
         let shared = Arc::new(Shared::default());
         let writer = Writer::new(sink, Arc::clone(&shared));
         thread::Builder::new().name("request log".to_owned()).spawn(move || writer.run(&receiver))?;
@@ -81,7 +85,8 @@ impl RequestLog {
     pub fn record(&self, record: Record) {
         // Counted before it can be written, so that a drain never sees more done than queued.
         self.shared.queued.fetch_add(1, Ordering::SeqCst);
-        if self.queue.try_send(Message::Record(record)).is_err() {
+        let room = self.shared.waiting.take(1, QUEUE);
+        if !room || self.queue.send(Message::Record(record)).is_err() {
             self.shared.lose(1);
             self.shared.finish(1);
         }
@@ -94,9 +99,11 @@ impl RequestLog {
 
     /// Opens the file anew, soon, by its name: for log rotation. If that fails, the old file stays in use.
     pub fn reopen(&self) {
-        self.shared.reopen.store(true, Ordering::SeqCst);
-        // A full queue wakes the writer as well.
-        let _ = self.queue.try_send(Message::Wake);
+        // However often it is told, before it does it there is one message.
+        if !self.shared.reopen.swap(true, Ordering::SeqCst) {
+            // Without a writer pen is ending.
+            let _ = self.queue.send(Message::Wake);
+        }
     }
 
     /// Waits until every record so far is written or lost, but not longer than `limit`; says whether that came true.
@@ -170,6 +177,7 @@ impl Writer {
             self.reopen();
         }
         if let Message::Record(record) = message {
+            self.shared.waiting.give_back(1);
             self.sink.append(record);
         }
     }

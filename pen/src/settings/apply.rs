@@ -144,9 +144,9 @@ fn set_switch(draft: &mut Draft, switch: Switch, on: bool) {
 }
 
 fn set_number(draft: &mut Draft, number: Number, value: u32) {
-    let live = draft.stage == Stage::Live;
+    let runs = draft.subject_runs();
     // A running table is never cut down: its entries are in use.
-    let grown = |current: u32| if live { current.max(value) } else { value };
+    let grown = |current: u32| if runs { current.max(value) } else { value };
     match number {
         Number::Debug => draft.process_mut().debug = value,
         Number::Resolve => draft.process_mut().resolve = value,

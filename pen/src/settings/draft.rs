@@ -43,6 +43,8 @@ pub struct Draft {
     changed: bool,
     /// The service that commands speak of.
     subject: ServiceIndex,
+    /// The services that this draft adds.
+    added: Vec<ServiceIndex>,
     /// When this is.
     pub stage: Stage,
     /// What else there is to know.
@@ -80,6 +82,7 @@ impl Draft {
             settings,
             changed: false,
             subject: DEFAULT_SERVICE,
+            added: Vec::new(),
             stage,
             environment,
             effects: Vec::new(),
@@ -149,7 +152,14 @@ impl Draft {
         let service = Service::new(name.as_str(), &self.environment.client_numbers);
         self.changed = true;
         let added = self.settings.services.add(service);
-        added.ok_or_else(|| format!("too many services: {SERVICES_MOST} are the most"))
+        let index = added.ok_or_else(|| format!("too many services: {SERVICES_MOST} are the most"))?;
+        self.added.push(index);
+        Ok(index)
+    }
+
+    /// Whether the service that commands speak of is running, with tables that are in use.
+    pub fn subject_runs(&self) -> bool {
+        self.stage == Stage::Live && !self.added.contains(&self.subject)
     }
 
     /// Removes a service: it listens nowhere any more, and is forgotten when its last connection has ended.

@@ -27,6 +27,17 @@ pub struct Renderings(Mutex<Desk>);
 struct Desk {
     orders: Vec<Order>,
     at_work: bool,
+    file: File,
+}
+
+/// What becomes of the status file. One thread at a time writes it, because its disk may hang.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum File {
+    #[default]
+    Resting,
+    InTheMaking,
+    /// Somebody has asked for a newer one meanwhile.
+    Outdated,
 }
 
 struct Order {
@@ -42,13 +53,19 @@ pub type Delivery = Box<dyn FnOnce(Arc<String>) + Send>;
 /// # Errors
 /// Those of starting a thread.
 pub fn order(shared: &Arc<Shared>, format: StatusFormat, deliver: Delivery) -> io::Result<()> {
-    if format == StatusFormat::Html && shared.settings.load().process.web_stats.is_some() {
-        // Its file goes to a disk, which may hang: nobody else is to wait for that.
-        let shared = Arc::clone(shared);
-        let work = move || deliver(Arc::new(now(&shared, format)));
-        return thread::Builder::new().name("status file".to_owned()).spawn(work).map(drop);
-    }
     let mut desk = shared.renderings.0.lock();
+    if format == StatusFormat::Html && shared.settings.load().process.web_stats.is_some() {
+        if desk.file == File::Resting {
+            let shared = Arc::clone(shared);
+            thread::Builder::new()
+                .name("status file".to_owned())
+                .spawn(move || write_files(deliver, &shared))?;
+            desk.file = File::InTheMaking;
+            return Ok(());
+        }
+        // Whoever is here meanwhile gets the page, and does not wait for the disk.
+        desk.file = File::Outdated;
+    }
     if !desk.at_work {
         let shared = Arc::clone(shared);
         thread::Builder::new().name("status".to_owned()).spawn(move || work(&shared))?;
@@ -56,6 +73,20 @@ pub fn order(shared: &Arc<Shared>, format: StatusFormat, deliver: Delivery) -> i
     desk.at_work = true;
     desk.orders.push(Order { format, deliver });
     Ok(())
+}
+
+/// Writes the status file, hands the page over, and writes it again for those who came meanwhile.
+fn write_files(deliver: Delivery, shared: &Shared) {
+    deliver(Arc::new(now(shared, StatusFormat::Html)));
+    while is_outdated(&mut shared.renderings.0.lock().file) {
+        now(shared, StatusFormat::Html);
+    }
+}
+
+fn is_outdated(file: &mut File) -> bool {
+    let outdated = *file == File::Outdated;
+    *file = if outdated { File::InTheMaking } else { File::Resting };
+    outdated
 }
 
 /// Serves until nobody waits.
@@ -75,22 +106,28 @@ fn work(shared: &Shared) {
 
 fn serve(orders: Vec<Order>, shared: &Shared) {
     let snapshot = snapshot(orders.iter().map(|order| order.format), shared);
-    behind_the_workers(|| deliver(orders, &snapshot, shared));
+    behind_the_workers(|| deliver(orders, &snapshot));
 }
 
-fn deliver(mut orders: Vec<Order>, snapshot: &Snapshot, shared: &Shared) {
+fn deliver(mut orders: Vec<Order>, snapshot: &Snapshot) {
     while let Some(&Order { format, .. }) = orders.first() {
-        let rendering = Arc::new(render(snapshot, format, shared));
+        let rendering = Arc::new(render(snapshot, format));
         for order in orders.extract_if(.., |order| order.format == format) {
             (order.deliver)(Arc::clone(&rendering));
         }
     }
 }
 
-/// Has the calling thread render the status.
+/// Has the calling thread render the status, and write the page to its file.
 pub fn now(shared: &Shared, format: StatusFormat) -> String {
     let snapshot = snapshot([format].into_iter(), shared);
-    behind_the_workers(|| render(&snapshot, format, shared))
+    behind_the_workers(|| {
+        let rendering = render(&snapshot, format);
+        if format == StatusFormat::Html {
+            write_file(&rendering, shared);
+        }
+        rendering
+    })
 }
 
 /// What these formats show.
@@ -99,13 +136,9 @@ fn snapshot(mut formats: impl Iterator<Item = StatusFormat>, shared: &Shared) ->
     collect::snapshot(shared, if numbers_suffice { Most::NONE } else { Most::ALL })
 }
 
-fn render(snapshot: &Snapshot, format: StatusFormat, shared: &Shared) -> String {
+fn render(snapshot: &Snapshot, format: StatusFormat) -> String {
     match format {
-        StatusFormat::Html => {
-            let page = html::render(snapshot);
-            write_file(&page, shared);
-            page
-        }
+        StatusFormat::Html => html::render(snapshot),
         StatusFormat::Json => json::render(snapshot),
         StatusFormat::Prometheus => prometheus::render(snapshot),
         StatusFormat::Text => text::render(snapshot),
@@ -189,5 +222,32 @@ mod tests {
         let (shared, _) = testing::shared(settings, 0);
         let page = ordered(&shared, StatusFormat::Html).recv().unwrap();
         assert_eq!(std::fs::read_to_string(&file).unwrap(), *page);
+    }
+
+    #[test]
+    fn who_asks_while_the_file_is_written_does_not_wait_for_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("index.html");
+        let mut settings = Settings::initial(&Arc::new(client_numbers()));
+        settings.process.web_stats = Some(file.clone());
+        let (shared, _) = testing::shared(settings, 0);
+        let (arrived, first) = channel();
+        let (release, held) = channel::<()>();
+        let hold = move |_| {
+            arrived.send(()).unwrap();
+            held.recv().unwrap();
+        };
+        order(&shared, StatusFormat::Html, Box::new(hold)).unwrap();
+        first.recv().unwrap();
+        std::fs::remove_file(&file).unwrap();
+        for _ in 0..3 {
+            ordered(&shared, StatusFormat::Html).recv().unwrap();
+        }
+        assert!(!file.exists(), "a second thread has written it");
+        release.send(()).unwrap();
+        while shared.renderings.0.lock().file != File::Resting {
+            thread::yield_now();
+        }
+        assert!(file.exists(), "they have asked for a newer one");
     }
 }

@@ -241,6 +241,23 @@ fn the_steward_may_take_its_time() {
 }
 
 #[test]
+fn a_pen_that_ends_leaves_no_command_without_an_answer_and_no_answer_half_said() {
+    let mut rig = Rig::new(initial_settings());
+    let (answered, one) = rig.come(seconds(0));
+    let (waiting, other) = rig.come(seconds(0));
+    let (slow, third) = rig.come_from(Kind::Tcp, ip("127.0.0.1"), seconds(0));
+    for (number, peer) in [(answered, &one), (waiting, &other), (slow, &third)] {
+        rig.say(number, peer, "blacklist 60\n", seconds(0));
+    }
+    rig.reply(slow, &"x".repeat(64 << 20), seconds(0));
+    rig.replies.send(SessionId(answered), "60".to_owned());
+    rig.sessions.end(seconds(1));
+    assert_eq!(read_to_end(&one), "60\n");
+    assert_eq!(read_to_end(&other), "error: pen is stopping\n");
+    assert!((&third).read_to_end(&mut Vec::new()).is_err(), "the part looks like the whole");
+}
+
+#[test]
 fn a_peer_that_takes_nothing_of_its_answer_has_ten_seconds() {
     let mut rig = Rig::new(initial_settings());
     let (number, peer) = rig.come(seconds(0));

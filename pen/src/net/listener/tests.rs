@@ -6,6 +6,7 @@ fn listening() -> Listening {
     let inherited = Inherited { keepalive: false, nodelay: false };
     let options = TcpOptions { backlog: 50, only_v6: false, inherited };
     let socket = ListenSocket::tcp("127.0.0.1:0".parse().unwrap(), options).unwrap();
+    socket.set_options(options).unwrap();
     Listening::new(ID, ServiceIndex(0), Arc::new(socket))
 }
 

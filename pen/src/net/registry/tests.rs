@@ -37,6 +37,7 @@ impl Rig {
 
     fn listen_on(&mut self, wanted: &[Wanted]) -> Result<(), String> {
         let plan = self.registry.plan(wanted).map_err(|error| error.to_string())?;
+        plan.begin().map_err(|error| error.to_string())?;
         self.registry.carry_out(plan);
         Ok(())
     }
@@ -126,6 +127,8 @@ fn a_plan_opens_what_is_new_and_the_workers_hear_of_it_when_it_is_carried_out() 
     let Some(Place::Inet(address)) = plan.bound(DEFAULT_SERVICE, &place("127.0.0.1:0")).cloned() else {
         panic!("the plan knows no address");
     };
+    assert_eq!(refusal(address), ErrorKind::ConnectionRefused);
+    plan.begin().unwrap();
     rig.registry.carry_out(plan);
     assert_eq!(rig.bound("127.0.0.1:0"), Some(address));
     let told = rig.told();
@@ -165,6 +168,36 @@ fn a_port_that_was_found_can_be_asked_for_by_its_number() {
     assert!(rig.told().iter().all(Vec::is_empty));
     assert_eq!(rig.registry.entries.len(), 1);
     let _client = TcpStream::connect(address).unwrap();
+}
+
+#[test]
+fn a_plan_that_comes_to_nothing_takes_no_client_from_the_listener_in_force() {
+    let mut rig = Rig::new();
+    rig.listen(&["127.0.0.1:0"]).unwrap();
+    let (address, sockets) = (rig.bound("127.0.0.1:0").unwrap(), rig.sockets());
+    let elsewhere = Wanted { service: ServiceIndex(1), ..wanted(&address.to_string()) };
+    let plan = rig.registry.plan(&[elsewhere]).unwrap();
+    let clients: Vec<_> = (0..20).map(|_| TcpStream::connect(address).unwrap()).collect();
+    drop(plan);
+    for _ in clients {
+        accept(&sockets);
+    }
+}
+
+#[test]
+fn an_address_can_be_had_again_while_its_old_queue_is_still_being_emptied() {
+    let mut rig = Rig::new();
+    rig.listen(&["127.0.0.1:0"]).unwrap();
+    let address = rig.bound("127.0.0.1:0").unwrap();
+    // The workers hold the sockets as long as there is somebody in their queues.
+    let emptied = rig.sockets();
+    rig.registry.leave_all(Duration::ZERO);
+    assert!(rig.registry.entries.is_empty());
+    rig.let_go();
+    rig.listen(&[&address.to_string()]).unwrap();
+    let _client = TcpStream::connect(address).unwrap();
+    accept(&rig.sockets());
+    drop(emptied);
 }
 
 #[test]

@@ -167,3 +167,19 @@ fn there_are_at_most_a_thousand_services() {
     }
     assert_eq!(draft.add_service(&name("more")), Err("too many services: 1000 are the most".to_owned()));
 }
+
+#[test]
+fn the_tables_of_a_running_service_only_grow_and_those_of_a_new_one_are_as_its_file_says() {
+    let lines = ["service web", "conn_max 10", "clients_max 20", "service default", "conn_max 10"];
+    let mut first = draft(Stage::Live);
+    first.within_file(|draft| run(draft, &lines));
+    let limits = |draft: &Draft, name| {
+        let index = draft.settings().services.find(name).unwrap();
+        let limits = &draft.settings().service(index).limits;
+        (limits.conn_max, limits.clients_max)
+    };
+    assert_eq!((limits(&first, "web"), limits(&first, "default")), ((10, 20), (500, 2048)));
+    let mut second = next(first);
+    run(&mut second, &["service web conn_max 5", "service web clients_max 30"]);
+    assert_eq!(limits(&second, "web"), (10, 30));
+}

@@ -111,3 +111,15 @@ fn two_services_cannot_listen_on_the_same_unix_socket() {
     assert!(rig.listen_on(&[wanted(path.to_str().unwrap()), other]).is_err());
     let _client = UnixStream::connect(&path).unwrap();
 }
+
+#[test]
+fn a_unix_socket_of_another_service_is_not_taken_for_another_process() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("pen");
+    let mut rig = Rig::new();
+    serve_unix(&mut rig, &path);
+    let path = path.to_str().unwrap();
+    let error = rig.listen_on(&[Wanted { service: ServiceIndex(1), ..wanted(path) }]).unwrap_err();
+    let reason = "a service of this pen listens there until it listens elsewhere";
+    assert_eq!(error, format!("cannot listen on {path}: {reason}"));
+}
