@@ -19,6 +19,9 @@ use crate::os::priority::behind_the_workers;
 use crate::os::safe_file::replace_file;
 use crate::shared::Shared;
 
+/// Threads that may write the status file at once. A disk that hangs holds so many of the sessions that ask, and no more.
+const WRITERS_MOST: usize = 8;
+
 /// What is ordered and not made yet.
 #[derive(Default)]
 pub struct Renderings(Mutex<Desk>);
@@ -27,6 +30,8 @@ pub struct Renderings(Mutex<Desk>);
 struct Desk {
     orders: Vec<Order>,
     at_work: bool,
+    /// Threads that write the status file.
+    writers: usize,
 }
 
 struct Order {
@@ -42,13 +47,21 @@ pub type Delivery = Box<dyn FnOnce(Arc<String>) + Send>;
 /// # Errors
 /// Those of starting a thread.
 pub fn order(shared: &Arc<Shared>, format: StatusFormat, deliver: Delivery) -> io::Result<()> {
-    if format == StatusFormat::Html && shared.settings.load().process.web_stats.is_some() {
-        // Its file goes to a disk, which may hang: nobody else is to wait for that.
-        let shared = Arc::clone(shared);
-        let work = move || deliver(Arc::new(now(&shared, format)));
-        return thread::Builder::new().name("status file".to_owned()).spawn(work).map(drop);
-    }
     let mut desk = shared.renderings.0.lock();
+    if format == StatusFormat::Html && shared.settings.load().process.web_stats.is_some() {
+        if desk.writers < WRITERS_MOST {
+            // Its file goes to a disk, which may hang: nobody else is to wait for that.
+            let shared = Arc::clone(shared);
+            let work = move || {
+                deliver(Arc::new(now(&shared, format)));
+                shared.renderings.0.lock().writers -= 1;
+            };
+            thread::Builder::new().name("status file".to_owned()).spawn(work)?;
+            desk.writers += 1;
+            return Ok(());
+        }
+        log::error!("a status is not written to its file: {WRITERS_MOST} others still wait for the disk");
+    }
     if !desk.at_work {
         let shared = Arc::clone(shared);
         thread::Builder::new().name("status".to_owned()).spawn(move || work(&shared))?;
@@ -75,22 +88,28 @@ fn work(shared: &Shared) {
 
 fn serve(orders: Vec<Order>, shared: &Shared) {
     let snapshot = snapshot(orders.iter().map(|order| order.format), shared);
-    behind_the_workers(|| deliver(orders, &snapshot, shared));
+    behind_the_workers(|| deliver(orders, &snapshot));
 }
 
-fn deliver(mut orders: Vec<Order>, snapshot: &Snapshot, shared: &Shared) {
+fn deliver(mut orders: Vec<Order>, snapshot: &Snapshot) {
     while let Some(&Order { format, .. }) = orders.first() {
-        let rendering = Arc::new(render(snapshot, format, shared));
+        let rendering = Arc::new(render(snapshot, format));
         for order in orders.extract_if(.., |order| order.format == format) {
             (order.deliver)(Arc::clone(&rendering));
         }
     }
 }
 
-/// Has the calling thread render the status.
+/// Has the calling thread render the status, and write the page to its file.
 pub fn now(shared: &Shared, format: StatusFormat) -> String {
     let snapshot = snapshot([format].into_iter(), shared);
-    behind_the_workers(|| render(&snapshot, format, shared))
+    behind_the_workers(|| {
+        let rendering = render(&snapshot, format);
+        if format == StatusFormat::Html {
+            write_file(&rendering, shared);
+        }
+        rendering
+    })
 }
 
 /// What these formats show.
@@ -99,13 +118,9 @@ fn snapshot(mut formats: impl Iterator<Item = StatusFormat>, shared: &Shared) ->
     collect::snapshot(shared, if numbers_suffice { Most::NONE } else { Most::ALL })
 }
 
-fn render(snapshot: &Snapshot, format: StatusFormat, shared: &Shared) -> String {
+fn render(snapshot: &Snapshot, format: StatusFormat) -> String {
     match format {
-        StatusFormat::Html => {
-            let page = html::render(snapshot);
-            write_file(&page, shared);
-            page
-        }
+        StatusFormat::Html => html::render(snapshot),
         StatusFormat::Json => json::render(snapshot),
         StatusFormat::Prometheus => prometheus::render(snapshot),
         StatusFormat::Text => text::render(snapshot),
@@ -129,6 +144,9 @@ impl std::fmt::Debug for Renderings {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+    use std::io::Read;
+    use std::os::unix::fs::OpenOptionsExt;
     use std::sync::mpsc::{Receiver, channel};
 
     use super::*;
@@ -189,5 +207,30 @@ mod tests {
         let (shared, _) = testing::shared(settings, 0);
         let page = ordered(&shared, StatusFormat::Html).recv().unwrap();
         assert_eq!(std::fs::read_to_string(&file).unwrap(), *page);
+    }
+
+    #[test]
+    fn a_disk_that_hangs_holds_a_few_and_the_others_get_their_page() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("fifo");
+        nix::unistd::mkfifo(&file, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let mut slow =
+            File::options().read(true).write(true).custom_flags(libc::O_NONBLOCK).open(&file).unwrap();
+        // Nothing more fits until somebody reads.
+        nix::fcntl::fcntl(&slow, nix::fcntl::FcntlArg::F_SETPIPE_SZ(4096)).unwrap();
+        let mut settings = Settings::initial(&Arc::new(client_numbers()));
+        settings.process.web_stats = Some(file);
+        let (shared, _) = testing::shared(settings, 0);
+        let mut held: Vec<_> = (0..WRITERS_MOST).map(|_| ordered(&shared, StatusFormat::Html)).collect();
+        let page = ordered(&shared, StatusFormat::Html).recv().unwrap();
+        assert!(page.starts_with("<!DOCTYPE html>"));
+        assert!(held.iter().all(|page| page.try_recv().is_err()));
+        let mut buffer = [0; 4096];
+        while !held.is_empty() {
+            held.retain(|page| page.try_recv().is_err());
+            // Nothing is there until the next one has begun to write.
+            let _ = slow.read(&mut buffer);
+            thread::yield_now();
+        }
     }
 }
