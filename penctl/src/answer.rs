@@ -20,10 +20,16 @@ pub enum Failure {
     /// The connection broke.
     #[error("the connection broke: {0}")]
     Broken(io::Error),
+    /// The answer does not end.
+    #[error("the answer does not end: {} MiB have come", KEPT_MOST >> 20)]
+    TooLong,
     /// The answer could not be passed on.
     #[error("cannot write the answer: {0}")]
     Output(io::Error),
 }
+
+/// Most bytes of an answer that is kept as a whole: the status of a million connections has fewer.
+const KEPT_MOST: u64 = 1 << 30;
 
 /// How an answer begins that goes to the errors.
 pub const ERROR: &str = "error: ";
@@ -53,10 +59,21 @@ pub fn ask(
 
 /// Sends `command` and appends the answer to `answer`, which after a failure holds what came before it.
 pub fn receive(pen: &mut (impl Read + Write), command: &str, answer: &mut Vec<u8>) -> Result<(), Failure> {
+    receive_at_most(KEPT_MOST, pen, command, answer)
+}
+
+fn receive_at_most(
+    most: u64,
+    pen: &mut (impl Read + Write),
+    command: &str,
+    answer: &mut Vec<u8>,
+) -> Result<(), Failure> {
     let sent = send(pen, command);
-    let received = copy(pen, answer);
+    let mut limited = Read::take(&mut *pen, most);
+    let received = copy(&mut limited, answer);
     match sent {
         Err(error) if answer.is_empty() => Err(broken(error)),
+        _ if limited.limit() == 0 => Err(Failure::TooLong),
         _ => received,
     }
 }
@@ -290,5 +307,28 @@ mod tests {
         let ask = |kind| ask(&mut pen([Ok("5\n")]), "mode", &mut Failing(kind), &mut Vec::new());
         assert!(matches!(ask(ErrorKind::BrokenPipe), Ok(Verdict::Done)));
         assert!(matches!(ask(ErrorKind::StorageFull), Err(Failure::Output(_))));
+    }
+
+    #[test]
+    fn an_answer_without_an_end_is_not_kept() {
+        struct Endless;
+        impl Read for Endless {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                buffer.fill(b'x');
+                Ok(buffer.len())
+            }
+        }
+        impl Write for Endless {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let mut answer = Vec::new();
+        let failure = receive_at_most(100_000, &mut Endless, "status", &mut answer).unwrap_err();
+        assert_eq!(failure.to_string(), "the answer does not end: 1024 MiB have come");
+        assert_eq!(answer.len(), 100_000);
     }
 }

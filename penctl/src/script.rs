@@ -12,6 +12,9 @@ use crate::connect::Unreachable;
 /// What ends an interactive session, besides the end of its input.
 const QUIT: &str = "quit";
 
+/// Most bytes of a line, with the blanks around the command.
+const LINE_MOST: usize = 64 * 1024;
+
 /// How it went, in the order in which the worst is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
@@ -54,13 +57,19 @@ pub fn run(
             output.flush()?;
         }
         line.clear();
-        if input.read_until(b'\n', &mut line)? == 0 {
+        let length = read_line(&mut input, &mut line)?;
+        if length == 0 {
             if prompt.is_some() {
                 writeln!(output)?;
             }
             break;
         }
-        let command = match read(&line, &subject) {
+        let read = if length > LINE_MOST {
+            Err(args::CommandError::TooLong(length).into())
+        } else {
+            read(&line, &subject)
+        };
+        let command = match read {
             Ok(Line::Nothing) => continue,
             Ok(Line::Quit) => break,
             Ok(Line::Command(command)) => command,
@@ -78,7 +87,8 @@ pub fn run(
         match verdict {
             Ok(Verdict::Done) => write_answer(output, &text)?,
             Ok(Verdict::Refused) => {
-                write!(errors, "line {number}: {}", String::from_utf8_lossy(&text))?;
+                let text = String::from_utf8_lossy(&text);
+                writeln!(errors, "line {number}: {}", text.strip_suffix('\n').unwrap_or(&text))?;
                 outcome = outcome.max(Outcome::Refused);
             }
             Err(Problem::Failed(Failure::Output(error))) => return Err(error),
@@ -90,6 +100,26 @@ pub fn run(
         }
     }
     Ok(outcome)
+}
+
+/// Reads a line with its end, and tells its length. Of a longer one than [`LINE_MOST`] only a part is kept: it may be the whole
+/// of a file that has no lines.
+fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<usize> {
+    let mut length = 0;
+    loop {
+        let part = match input.fill_buf() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            part => part?,
+        };
+        let end = part.iter().position(|&byte| byte == b'\n');
+        let used = end.map_or(part.len(), |end| end + 1);
+        line.extend_from_slice(&part[..used.min(LINE_MOST.saturating_sub(length))]);
+        input.consume(used);
+        length = length.saturating_add(used);
+        if end.is_some() || used == 0 {
+            return Ok(length);
+        }
+    }
 }
 
 /// Answers and errors may go to the same place, and then stand in the order of the commands.
@@ -245,6 +275,30 @@ mod tests {
             errors,
             "line 2: error: bad 5\nline 4: the command has 4096 bytes: 4095 are the most\nline 5: not UTF-8 text\n"
         );
+    }
+
+    #[test]
+    fn a_line_of_any_length_is_read_in_little_memory() {
+        let lines = io::Read::take(io::repeat(0), 3_000_000);
+        let mut input = io::BufReader::new(io::Read::chain(lines, &b"\nmode"[..]));
+        let mut line = Vec::new();
+        assert_eq!(read_line(&mut input, &mut line).unwrap(), 3_000_001);
+        assert_eq!(line.len(), LINE_MOST);
+        line.clear();
+        assert_eq!(read_line(&mut input, &mut line).unwrap(), 4);
+        assert_eq!(line, b"mode");
+        let input = [vec![b' '; 70_000], b"mode\npid\n".to_vec()].concat();
+        let (outcome, output, errors) = run_script(&input, None);
+        assert_eq!((outcome, output.as_str()), (Outcome::Refused, "pid\n"));
+        assert_eq!(errors, "line 1: the command has 70005 bytes: 4095 are the most\n");
+    }
+
+    #[test]
+    fn a_refusal_without_a_newline_gets_one() {
+        let ask = |_: &str| Answer { text: b"error: no".to_vec(), verdict: Ok(Verdict::Refused) };
+        let mut errors = Vec::new();
+        run(&b"a\nb\n"[..], None, ask, &mut Vec::new(), &mut errors).unwrap();
+        assert_eq!(String::from_utf8(errors).unwrap(), "line 1: error: no\nline 2: error: no\n");
     }
 
     #[test]

@@ -67,10 +67,10 @@ impl Response {
         Response { status, content_type: TEXT, body: body.into() }
     }
 
-    /// The head and, unless it is all that was asked for, the body.
-    pub fn bytes(&self, method: Method, then: Then, now: SystemTime) -> Vec<u8> {
+    /// The head and, unless it is all that was asked for, the body. It is taken, lest a slow peer have pen keep it twice.
+    pub fn bytes(self, method: Method, then: Then, now: SystemTime) -> Vec<u8> {
         let Response { status, content_type, body } = self;
-        let allow = if *status == Status::MethodNotAllowed { "Allow: GET, HEAD\r\n" } else { "" };
+        let allow = if status == Status::MethodNotAllowed { "Allow: GET, HEAD\r\n" } else { "" };
         let connection = match then {
             Then::KeepAlive => "keep-alive",
             Then::Close => "close",

@@ -93,11 +93,24 @@ fn float(number: u64) -> f64 {
     number as f64
 }
 
-/// What a meter belongs to: a service by its name, and of it a server by its label and place.
+/// What a meter belongs to: a service by its [`key`], and of it a server by its label and place.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Place {
     Server { service: String, label: String, place: String },
     Service(String),
+}
+
+/// What a service is told from the others by: its name. One that was removed may have left that to another one, so it goes by its
+/// place among those that did as well. `service` is one of `services`.
+pub fn key(services: &[ServiceStatus], service: &ServiceStatus) -> String {
+    let ServiceStatus { name, draining, .. } = service;
+    if !draining {
+        return name.clone();
+    }
+    let before = services.iter().take_while(|other| !std::ptr::eq(*other, service));
+    let place = before.filter(|other| other.draining && other.name == *name).count();
+    // No name has a blank.
+    format!("{name} {place}")
 }
 
 /// The meters of a pen.
@@ -122,9 +135,10 @@ impl Meters {
         let seconds = self.moment.replace(moment).and_then(|before| moment.since(before));
         let mut before = std::mem::take(&mut self.meters);
         for service in &snapshot.services {
+            let key = key(&snapshot.services, service);
             let mut sum = seconds.map(|_| Rate::default());
             for (label, server) in all_servers(service) {
-                let place = Place::Server { service: service.name.clone(), label, place: place(server) };
+                let place = Place::Server { service: key.clone(), label, place: place(server) };
                 let (mut meter, seconds) = match before.remove(&place) {
                     Some(meter) => (meter, seconds),
                     None => (Meter::default(), None),
@@ -133,20 +147,23 @@ impl Meters {
                 sum = sum.map(|sum| sum.plus(meter.rate().unwrap_or_default()));
                 self.meters.insert(place, meter);
             }
-            let place = Place::Service(service.name.clone());
-            let mut meter = before.remove(&place).unwrap_or_default();
+            let place = Place::Service(key);
+            let (mut meter, seconds) = match before.remove(&place) {
+                Some(meter) => (meter, seconds),
+                None => (Meter::default(), None),
+            };
             meter.accept(service, sum, seconds);
             self.meters.insert(place, meter);
         }
     }
 
-    /// The meter of a server, by its label in [`all_servers`].
+    /// The meter of a server of the service with this [`key`], by its label in [`all_servers`].
     pub fn server(&self, service: &str, label: &str, server: &ServerStatus) -> Option<&Meter> {
         let (service, label, place) = (service.to_owned(), label.to_owned(), place(server));
         self.meters.get(&Place::Server { service, label, place })
     }
 
-    /// The meter of a service: connections accepted, and the bytes of its servers.
+    /// The meter of the service with this [`key`]: connections accepted, and the bytes of its servers.
     pub fn service(&self, service: &str) -> Option<&Meter> {
         self.meters.get(&Place::Service(service.to_owned()))
     }
@@ -255,6 +272,27 @@ mod tests {
             meters.read(&restarted);
             assert_eq!(rate(&meters, &restarted, 0), None, "{}", restarted.time);
         }
+    }
+
+    #[test]
+    fn a_removed_service_and_the_next_one_of_its_name_have_rates_of_their_own() {
+        let two = |second, accepted| {
+            let mut snapshot = snapshot(second, &[("a", 1000)]);
+            let removed = ServiceStatus { draining: true, accepted: 5000, ..snapshot.services[0].clone() };
+            snapshot.services[0].accepted = accepted;
+            snapshot.services.insert(0, removed);
+            snapshot
+        };
+        let mut meters = Meters::default();
+        meters.read(&snapshot(0, &[("a", 1000)]));
+        meters.read(&two(1, 10));
+        let last = two(2, 17);
+        let keys = last.services.iter().map(|service| key(&last.services, service));
+        assert_eq!(keys.collect::<Vec<_>>(), ["default 0", "default"]);
+        assert!(meters.service("default 0").unwrap().rate().is_none(), "nothing to compare with");
+        meters.read(&last);
+        let accepted = |key| meters.service(key).unwrap().rate().unwrap().connects.to_bits();
+        assert_eq!([accepted("default 0"), accepted("default")], [0_f64.to_bits(), 7_f64.to_bits()]);
     }
 
     #[test]

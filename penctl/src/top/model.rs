@@ -3,7 +3,7 @@
 use common::escape::Line;
 use common::status::{ServiceStatus, Snapshot, all_servers};
 
-use super::meter::{Meters, Rate};
+use super::meter::{Meters, Rate, key};
 use super::news::Answer;
 use super::row::Server;
 use super::state::State;
@@ -20,10 +20,8 @@ impl Model {
     pub fn learn(&mut self, answer: Answer, state: &mut State) {
         match answer {
             Ok(snapshot) => {
-                let shown = self.service(state).map(|service| service.name.clone());
-                let place =
-                    snapshot.services.iter().position(|service| Some(&service.name) == shown.as_ref());
-                state.service = place.unwrap_or(0);
+                let shown = self.service(state).map(|service| (self.key(service), service.name.clone()));
+                state.service = shown.and_then(|(shown, name)| place(&snapshot, &shown, &name)).unwrap_or(0);
                 self.meters.read(&snapshot);
                 self.snapshot = Some(snapshot);
                 self.trouble = None;
@@ -54,18 +52,30 @@ impl Model {
 
     /// The rates of a service.
     pub fn rate(&self, service: &ServiceStatus) -> Option<Rate> {
-        self.meters.service(&service.name)?.rate()
+        self.meters.service(&self.key(service))?.rate()
     }
 
     /// The servers of a service with their rates.
     pub fn servers(&self, service: &ServiceStatus) -> Vec<Server> {
+        let key = self.key(service);
         let row = |(label, server): (String, &_)| Server {
-            meter: self.meters.server(&service.name, &label, server).cloned().unwrap_or_default(),
+            meter: self.meters.server(&key, &label, server).cloned().unwrap_or_default(),
             status: server.clone(),
             label,
         };
         all_servers(service).map(row).collect()
     }
+
+    fn key(&self, service: &ServiceStatus) -> String {
+        key(self.snapshot.as_ref().map_or(&[], |snapshot| &snapshot.services), service)
+    }
+}
+
+/// Where the service with this key is now, or else one of its name: it may have been removed.
+fn place(snapshot: &Snapshot, shown: &str, name: &str) -> Option<usize> {
+    let services = &snapshot.services;
+    let same = services.iter().position(|service| key(services, service) == shown);
+    same.or_else(|| services.iter().position(|service| service.name == name))
 }
 
 #[cfg(test)]
@@ -87,6 +97,25 @@ mod tests {
         assert_eq!(model.service(&state).unwrap().name, "web");
         model.learn(Ok(snapshot(&["default"])), &mut state);
         assert_eq!(model.service(&state).unwrap().name, "default");
+    }
+
+    #[test]
+    fn a_service_stays_on_the_screen_beside_a_removed_one_of_its_name() {
+        let (mut model, mut state) = (Model::default(), State::default());
+        let both = || {
+            let mut snapshot = snapshot(&["default", "web", "web"]);
+            snapshot.services[1].draining = true;
+            snapshot
+        };
+        model.learn(Ok(both()), &mut state);
+        state.service = 2;
+        model.learn(Ok(both()), &mut state);
+        assert_eq!(state.service, 2);
+        state.service = 1;
+        model.learn(Ok(both()), &mut state);
+        assert_eq!(state.service, 1);
+        model.learn(Ok(snapshot(&["default", "web"])), &mut state);
+        assert!(!model.service(&state).unwrap().draining);
     }
 
     #[test]

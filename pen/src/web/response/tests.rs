@@ -3,7 +3,7 @@ use std::time::UNIX_EPOCH;
 use super::*;
 
 fn text(response: &Response, method: Method, then: Then) -> String {
-    String::from_utf8(response.bytes(method, then, UNIX_EPOCH)).unwrap()
+    String::from_utf8(response.clone().bytes(method, then, UNIX_EPOCH)).unwrap()
 }
 
 #[test]
