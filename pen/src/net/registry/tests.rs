@@ -304,9 +304,10 @@ fn an_address_can_be_left_and_taken_again_at_once() {
 fn overlapping_addresses_can_be_listened_on_together() {
     for wildcard_first in [true, false] {
         let mut rig = Rig::new();
-        rig.listen(&["127.0.0.1:0"]).unwrap();
-        let exact = rig.bound("127.0.0.1:0").unwrap().to_string();
-        let wildcard = format!("0.0.0.0:{}", rig.bound("127.0.0.1:0").unwrap().port());
+        // A port that nobody uses at any address.
+        rig.listen(&["0.0.0.0:0"]).unwrap();
+        let wildcard = rig.bound("0.0.0.0:0").unwrap().to_string();
+        let exact = format!("127.0.0.1:{}", rig.bound("0.0.0.0:0").unwrap().port());
         rig.close_all();
         let places = if wildcard_first { [&*wildcard, &*exact] } else { [&*exact, &*wildcard] };
         rig.listen(&places).unwrap();
