@@ -65,6 +65,11 @@ impl Publisher {
                 settings.services.forget(*index);
             }
             self.shared.publish(Arc::new(settings));
+            for (_, service) in &drained {
+                // Here, and not in the worker that happens to be the last to know the service.
+                let clients = service.state.clients.lock().take();
+                drop(clients);
+            }
         }
         !awaited.is_empty()
     }

@@ -18,6 +18,8 @@ use super::time::Tick;
 const FORGET_AT_ONCE: usize = 4;
 /// How many one `known` clears away.
 const FORGET_TO_COUNT: usize = 64;
+/// Numbers that a table gives back under one lock: clients of other tables wait no longer than that.
+const GIVE_BACK_AT_ONCE: usize = 128;
 const NIL: u32 = u32::MAX;
 
 /// What a client has done so far. Its connections count here without asking the table.
@@ -141,6 +143,12 @@ impl ClientTable {
     /// Raises the capacity; a lower one is ignored.
     pub fn grow(&mut self, capacity: usize) {
         self.indices.grow(capacity);
+    }
+
+    /// What the table holds, which is empty then: dropping that takes long if it is much.
+    pub fn take(&mut self) -> ClientTable {
+        let numbers = Arc::clone(&self.numbers);
+        std::mem::replace(self, ClientTable::new(1, numbers))
     }
 
     /// How many clients it can hold.
@@ -328,11 +336,11 @@ impl ClientTable {
 impl Drop for ClientTable {
     /// The numbers are others' again.
     fn drop(&mut self) {
-        let mut numbers = self.numbers.lock();
-        self.places
-            .iter()
-            .filter_map(|place| place.entry.as_ref())
-            .for_each(|entry| numbers.give_back(entry.number));
+        for places in self.places.chunks(GIVE_BACK_AT_ONCE) {
+            let mut numbers = self.numbers.lock();
+            let entries = places.iter().filter_map(|place| place.entry.as_ref());
+            entries.for_each(|entry| numbers.give_back(entry.number));
+        }
     }
 }
 

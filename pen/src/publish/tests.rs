@@ -175,3 +175,19 @@ fn a_log_that_cannot_be_opened_changes_nothing() {
     assert!(Arc::ptr_eq(&rig.shared.settings.load_full(), &before));
     assert!(rig.messages().is_empty());
 }
+
+#[test]
+fn the_clients_of_a_service_that_has_ended_are_gone_whoever_still_knows_it() {
+    let mut rig = Rig::new();
+    rig.publish(&["service web", "listen 127.0.0.1:0"]).unwrap();
+    // A worker that sleeps holds the settings of before.
+    let before = rig.shared.settings.load_full();
+    let web = before.service(before.services.find("web").unwrap());
+    web.state.clients.lock().open(ClientAddr::Unix, rig.shared.now(), None);
+    rig.publish(&["no service web"]).unwrap();
+    rig.publisher.listeners.leave_all(Duration::ZERO);
+    drop(rig.messages());
+    assert!(!rig.publisher.forget_drained());
+    assert!(rig.shared.settings.load().services.find("web").is_none());
+    assert_eq!(web.state.clients.lock().len(), 0);
+}
