@@ -44,7 +44,7 @@ pub use child::{Ended, run_patiently, run_to_the_end, run_with_input};
 pub use content::Content;
 pub use control::{Control, ServerRow};
 pub use daemon::Daemon;
-pub use load::{Load, answering_512_bytes, in_parallel};
+pub use load::{Load, alone, answering_512_bytes, in_parallel};
 pub use names::{Names, with_own_names};
 pub use network::{in_own_network, is_root, run};
 pub use pair::{Accepted, Manual, Pair};

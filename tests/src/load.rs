@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use crate::address::Address;
@@ -10,6 +11,12 @@ use crate::stream::Stream;
 
 const REQUEST: [u8; 64] = [b'q'; 64];
 const ANSWER: [u8; 512] = [b'r'; 512];
+
+/// For the tests of a suite that are heavy: one at a time.
+pub fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A server that answers every 64 bytes with 512.
 pub fn answering_512_bytes() -> Backend {

@@ -90,6 +90,12 @@ impl PenBuilder {
         self
     }
 
+    /// Appends two servers at ports where nobody listens.
+    #[must_use]
+    pub fn two_dead_servers(self) -> Self {
+        self.servers(["127.0.0.1:1", "127.0.0.2:1"])
+    }
+
     /// Appends one server.
     #[must_use]
     pub fn server(self, server: impl Display) -> Self {

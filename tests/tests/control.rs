@@ -3,9 +3,7 @@
 use std::fs;
 use std::process::Output;
 
-use pen_tests::{
-    Address, Backend, End, Family, Manual, Pen, PenBuilder, Stream, private_address, program, wait_until,
-};
+use pen_tests::{Address, Backend, End, Family, Manual, Pen, Stream, private_address, program, wait_until};
 
 /// Commands in order, and their exact answers in a pen that listens at `LISTEN`, and has two servers at port 1.
 const DIALOGUE: &[(&str, &str)] = &[
@@ -168,10 +166,6 @@ const OURS: &[(&str, &str)] = &[
     ("no web_stats", ""),
 ];
 
-fn two_dead_servers() -> PenBuilder {
-    Pen::builder().servers(["127.0.0.1:1", "127.0.0.2:1"]).option("-t 5")
-}
-
 /// Asks a whole dialogue with `ask`, and collects what is answered otherwise.
 #[track_caller]
 fn expect_dialogue(pen: &Pen, dialogue: &[&[(&str, &str)]], ask: impl Fn(&str) -> String) {
@@ -214,32 +208,32 @@ fn printed_by_ours(output: &Output) -> String {
 
 #[test]
 fn every_command_is_answered_exactly_on_the_wire() {
-    let pen = two_dead_servers().start();
+    let pen = Pen::builder().two_dead_servers().option("-t 5").start();
     expect_dialogue(&pen, &[DIALOGUE, OURS], |command| pen.ask(command));
 }
 
 #[test]
 fn every_command_is_answered_exactly_through_our_penctl() {
-    let pen = two_dead_servers().start();
+    let pen = Pen::builder().two_dead_servers().option("-t 5").start();
     expect_dialogue(&pen, &[DIALOGUE, OURS], |command| printed_by_ours(&pen.penctl(command)));
 }
 
 #[test]
 fn every_command_is_answered_exactly_through_the_old_penctl() {
-    let pen = two_dead_servers().start();
+    let pen = Pen::builder().two_dead_servers().option("-t 5").start();
     expect_dialogue(&pen, &[DIALOGUE, OURS], |command| printed(&pen.old_penctl(command)));
 }
 
 #[test]
 fn our_penctl_drives_the_old_pen() {
-    let pen = two_dead_servers().program(program::old_pen()).start();
+    let pen = Pen::builder().two_dead_servers().option("-t 5").program(program::old_pen()).start();
     expect_dialogue(&pen, &[DIALOGUE], |command| printed_by_ours(&pen.penctl(command)));
 }
 
 #[test]
 fn penctl_works_over_tcp_with_either_program_on_the_other_end() {
     let control = Address::Ip(private_address());
-    let pen = two_dead_servers().control_at(control).start();
+    let pen = Pen::builder().two_dead_servers().option("-t 5").control_at(control).start();
     assert_eq!(printed_by_ours(&pen.penctl("blacklist")), "30\n");
     assert_eq!(printed(&pen.old_penctl("blacklist")), "30\n");
 }
@@ -312,7 +306,7 @@ fn recent_tells_what_each_client_sent_and_got() {
 
 #[test]
 fn a_server_in_a_far_slot_leaves_empty_slots_between() {
-    let pen = two_dead_servers().start();
+    let pen = Pen::builder().two_dead_servers().option("-t 5").start();
     pen.tell("server 4 address 127.0.0.5 port 5");
     let servers = pen.servers();
     let slots: Vec<_> = servers.iter().map(|row| (row.slot, row.addr.as_str(), row.port)).collect();
@@ -324,7 +318,7 @@ fn a_server_in_a_far_slot_leaves_empty_slots_between() {
 
 #[test]
 fn help_names_every_command_and_explains_one() {
-    let pen = two_dead_servers().start();
+    let pen = Pen::builder().two_dead_servers().option("-t 5").start();
     let help = pen.ask("help");
     for command in ["servers", "blacklist", "tcp_fastclose", "listen", "no "] {
         assert!(help.contains(command), "{command} in {help}");
@@ -335,7 +329,7 @@ fn help_names_every_command_and_explains_one() {
 
 #[test]
 fn exit_ends_a_pen_that_allows_it() {
-    let pen = two_dead_servers().option("-X").start();
+    let pen = Pen::builder().two_dead_servers().option("-t 5").option("-X").start();
     let _ = pen.try_ask("exit");
     assert_eq!(pen.wait().code, Some(0));
 }
@@ -381,7 +375,7 @@ fn pen_listens_on_several_addresses_of_several_kinds() {
 
 #[test]
 fn status_is_html_by_default_and_text_on_demand() {
-    let pen = two_dead_servers().start();
+    let pen = Pen::builder().two_dead_servers().option("-t 5").start();
     let page = pen.ask("status");
     assert!(page.contains("<title>Pen status page") && page.contains("2 servers"), "{page}");
     assert!(printed(&pen.old_penctl("status")).contains("2 servers"), "the old penctl gets it too");

@@ -7,17 +7,13 @@ use std::thread;
 use std::time::Duration;
 
 use pen_tests::{
-    Address, Backend, Control, End, Pen, PenBuilder, Stream, in_own_network, is_root, private_address,
-    program, wait_until,
+    Address, Backend, Control, End, Pen, Stream, in_own_network, is_root, private_address, program,
+    wait_until,
 };
-
-fn two_dead_servers() -> PenBuilder {
-    Pen::builder().servers(["127.0.0.1:1", "127.0.0.2:1"])
-}
 
 #[test]
 fn penctl_tells_by_its_exit_status_what_happened() {
-    let pen = two_dead_servers().start();
+    let pen = Pen::builder().two_dead_servers().start();
     let refused = pen.penctl("blacklist soon");
     assert_eq!(refused.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&refused.stderr).starts_with("error: "), "{refused:?}");
@@ -30,13 +26,13 @@ fn penctl_tells_by_its_exit_status_what_happened() {
 
 #[test]
 fn comments_and_empty_lines_answer_nothing() {
-    let pen = two_dead_servers().start();
+    let pen = Pen::builder().two_dead_servers().start();
     assert_eq!((pen.ask("# blacklist"), pen.ask("")), (String::new(), String::new()));
 }
 
 #[test]
 fn a_line_may_end_with_carriage_return_and_newline_and_arrive_in_pieces() {
-    let pen = two_dead_servers().start();
+    let pen = Pen::builder().two_dead_servers().start();
     let session = Stream::connect(pen.control_address()).unwrap();
     for byte in b"blacklist\r\n" {
         session.send([*byte]);
@@ -46,7 +42,7 @@ fn a_line_may_end_with_carriage_return_and_newline_and_arrive_in_pieces() {
 
 #[test]
 fn only_the_first_line_is_looked_at() {
-    let pen = two_dead_servers().start();
+    let pen = Pen::builder().two_dead_servers().start();
     let session = Stream::connect(pen.control_address()).unwrap();
     session.send("blacklist\nblacklist 99\n");
     assert_eq!(session.drain().text(), "30\n");
@@ -55,7 +51,7 @@ fn only_the_first_line_is_looked_at() {
 
 #[test]
 fn a_line_of_4095_bytes_is_obeyed_and_a_much_longer_one_is_not() {
-    let pen = two_dead_servers().start();
+    let pen = Pen::builder().two_dead_servers().start();
     let with_spaces = |count: usize| format!("blacklist{}77\n", " ".repeat(count - "blacklist77\n".len()));
     assert_eq!(pen.ask(with_spaces(4095).trim_end()), "77\n");
     pen.ask("blacklist 30");
@@ -68,7 +64,7 @@ fn a_line_of_4095_bytes_is_obeyed_and_a_much_longer_one_is_not() {
 
 #[test]
 fn what_looks_like_http_is_closed_unanswered() {
-    let pen = two_dead_servers().start();
+    let pen = Pen::builder().two_dead_servers().start();
     for head in
         ["GET / HTTP/1.1", "POST / HTTP/1.1", "HEAD / HTTP/1.0", "OPTIONS * HTTP/1.1", "PUT /x HTTP/1.1"]
     {
@@ -96,7 +92,7 @@ fn silent_and_slow_sessions_delay_nobody() {
 
 #[test]
 fn two_hundred_silent_sessions_leave_the_control_port_usable_and_are_thrown_out() {
-    let pen = two_dead_servers().start();
+    let pen = Pen::builder().two_dead_servers().start();
     let before = pen.process().descriptors_at_rest();
     let silent: Vec<_> = (0..200).map(|_| Stream::connect(pen.control_address()).unwrap()).collect();
     for _ in 0..20 {
@@ -111,7 +107,7 @@ fn two_hundred_silent_sessions_leave_the_control_port_usable_and_are_thrown_out(
 
 #[test]
 fn a_session_that_never_reads_its_answer_delays_nobody() {
-    let pen = two_dead_servers().start();
+    let pen = Pen::builder().two_dead_servers().start();
     let never_reads: Vec<_> = (0..40)
         .map(|_| {
             let session = Stream::connect(pen.control_address()).unwrap();
@@ -129,7 +125,10 @@ fn a_session_that_never_reads_its_answer_delays_nobody() {
 fn the_control_port_is_closed_to_the_network_until_a_list_opens_it() {
     in_own_network(|| {
         pen_tests::run("ip", &["addr", "add", "10.1.1.1/24", "dev", "lo"]);
-        let _pen = two_dead_servers().control_at("0.0.0.0:8888".parse::<SocketAddr>().unwrap()).start();
+        let _pen = Pen::builder()
+            .two_dead_servers()
+            .control_at("0.0.0.0:8888".parse::<SocketAddr>().unwrap())
+            .start();
         let far: Address = "10.1.1.1:8888".parse::<SocketAddr>().unwrap().into();
         let from = |source: &str, command: &str| {
             let session = Stream::connect_from(source.parse().unwrap(), &far).unwrap();
@@ -148,7 +147,7 @@ fn the_control_port_is_closed_to_the_network_until_a_list_opens_it() {
 
 #[test]
 fn over_tcp_include_is_refused() {
-    let pen = two_dead_servers().control_at(private_address()).start();
+    let pen = Pen::builder().two_dead_servers().control_at(private_address()).start();
     let file = pen.directory().join("commands");
     fs::write(&file, "blacklist 99\n").unwrap();
     assert!(pen.ask(&format!("include {}", file.display())).starts_with("error: "));
@@ -165,7 +164,7 @@ fn control_over_tcp_works_as_an_unprivileged_user() {
 
 #[test]
 fn sessions_at_the_same_time_are_all_answered() {
-    let pen = two_dead_servers().start();
+    let pen = Pen::builder().two_dead_servers().start();
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| (0..100).for_each(|_| assert_eq!(pen.ask("blacklist"), "30\n")));
@@ -175,7 +174,7 @@ fn sessions_at_the_same_time_are_all_answered() {
 
 #[test]
 fn a_peer_that_vanishes_in_the_middle_of_a_command_costs_nothing() {
-    let pen = two_dead_servers().start();
+    let pen = Pen::builder().two_dead_servers().start();
     let before = pen.process().descriptors_at_rest();
     for _ in 0..100 {
         Stream::connect(pen.control_address()).unwrap().send("blackl");

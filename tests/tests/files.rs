@@ -4,15 +4,11 @@ use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::sys::signal::Signal;
-use pen_tests::{Backend, Pen, PenBuilder, wait_until};
-
-fn two_dead_servers() -> PenBuilder {
-    Pen::builder().servers(["127.0.0.1:1", "127.0.0.2:1"])
-}
+use pen_tests::{Backend, Pen, wait_until};
 
 #[test]
 fn include_runs_a_file_of_commands_whole_or_not_at_all() {
-    let pen = two_dead_servers().start();
+    let pen = Pen::builder().two_dead_servers().start();
     let file = pen.directory().join("commands");
     let include = format!("include {}", file.display());
     fs::write(&file, "# comment\nblacklist 41\ntimeout 42\n").unwrap();
@@ -26,7 +22,7 @@ fn include_runs_a_file_of_commands_whole_or_not_at_all() {
 
 #[test]
 fn hup_rereads_the_file() {
-    let pen = two_dead_servers().config("blacklist 11\nacl 1 permit 127.0.0.1\n").start();
+    let pen = Pen::builder().two_dead_servers().config("blacklist 11\nacl 1 permit 127.0.0.1\n").start();
     assert_eq!(pen.ask("blacklist"), "11\n");
     fs::write(pen.directory().join("pen.cfg"), "blacklist 12\nserver 0 address 127.0.0.9 port 9\n").unwrap();
     pen.signal(Signal::SIGHUP);
@@ -37,7 +33,7 @@ fn hup_rereads_the_file() {
 
 #[test]
 fn a_file_with_an_error_changes_nothing_at_hup_and_the_error_is_told() {
-    let pen = two_dead_servers().config("blacklist 11\n").start();
+    let pen = Pen::builder().two_dead_servers().config("blacklist 11\n").start();
     fs::write(pen.directory().join("pen.cfg"), "blacklist 12\nroundrobin\nnonsense\n").unwrap();
     pen.signal(Signal::SIGHUP);
     wait_until("the error is told", || pen.stderr().contains("pen.cfg:3"));
@@ -47,7 +43,7 @@ fn a_file_with_an_error_changes_nothing_at_hup_and_the_error_is_told() {
 
 #[test]
 fn an_error_of_an_included_file_shows_the_way_there_and_that_nothing_was_changed() {
-    let pen = two_dead_servers().config("blacklist 11\n").start();
+    let pen = Pen::builder().two_dead_servers().config("blacklist 11\n").start();
     let path = |name: &str| pen.directory().join(name).display().to_string();
     fs::write(path("deep.cfg"), "# three\n\nblacklist x\n").unwrap();
     fs::write(path("extra.cfg"), "roundrobin\ninclude deep.cfg\n").unwrap();
@@ -85,7 +81,7 @@ fn hup_reads_access_lists_anew() {
 
 #[test]
 fn usr1_tells_the_status_on_stderr() {
-    let pen = two_dead_servers().start();
+    let pen = Pen::builder().two_dead_servers().start();
     pen.signal(Signal::SIGUSR1);
     wait_until("the status is told", || {
         let said = pen.stderr();
@@ -95,7 +91,7 @@ fn usr1_tells_the_status_on_stderr() {
 
 #[test]
 fn usr1_writes_the_status_file() {
-    let pen = two_dead_servers().option("-w status.html").start();
+    let pen = Pen::builder().two_dead_servers().option("-w status.html").start();
     pen.signal(Signal::SIGUSR1);
     let file = pen.directory().join("status.html");
     wait_until("the page is written", || {
@@ -107,7 +103,7 @@ fn usr1_writes_the_status_file() {
 
 #[test]
 fn int_ends_pen_like_term() {
-    let pen = two_dead_servers().start();
+    let pen = Pen::builder().two_dead_servers().start();
     pen.signal(Signal::SIGINT);
     assert_eq!(pen.wait().code, Some(0));
 }

@@ -3,20 +3,14 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Barrier, Mutex, MutexGuard, PoisonError};
+use std::sync::{Barrier, Mutex};
 use std::thread;
 
 use nix::sys::signal::Signal;
 use pen_tests::{
-    Address, Backend, Load, Pen, Stream, answering_512_bytes, in_own_network, in_parallel, private_address,
-    run, wait_until,
+    Address, Backend, Load, Pen, Stream, alone, answering_512_bytes, in_own_network, in_parallel,
+    private_address, run, wait_until,
 };
-
-/// The tests of this suite are heavy: one at a time.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 #[test]
 fn a_listener_moved_to_and_fro_a_hundred_times_under_load_resets_nobody() {

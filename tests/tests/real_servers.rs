@@ -4,21 +4,15 @@
 use std::fs::{self, File};
 use std::io::{BufWriter, Read, Write};
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use pen_tests::http::{Answer, page, page_through, request};
-use pen_tests::{Content, Pen, Stream, WebServer, in_parallel, wait_until};
+use pen_tests::{Content, Pen, Stream, WebServer, alone, in_parallel, wait_until};
 
 const GIBIBYTE: u64 = 1 << 30;
-
-/// The tests of this suite are heavy: one at a time.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Reads the head of an answer that tells success: the length of its body.
 #[track_caller]

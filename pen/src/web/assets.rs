@@ -11,7 +11,7 @@ pub struct Asset {
     pub content: &'static str,
 }
 
-static ASSETS: [Asset; 10] = [
+static ASSETS: [Asset; 11] = [
     Asset {
         path: "/",
         content_type: "text/html; charset=utf-8",
@@ -30,6 +30,7 @@ static ASSETS: [Asset; 10] = [
     script("/lists.js", include_str!("assets/lists.js")),
     script("/services.js", include_str!("assets/services.js")),
     script("/view.js", include_str!("assets/view.js")),
+    script("/words.js", include_str!("assets/words.js")),
 ];
 
 const fn style(path: &'static str, content: &'static str) -> Asset {

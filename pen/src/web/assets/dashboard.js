@@ -1,9 +1,10 @@
 // Asks pen for its status about once a second and shows it. Says so when pen does not answer.
 
-import { Rates, Track, byteRate, count, rate, seconds, things } from "./history.js";
+import { Rates, Track } from "./history.js";
 import { ClientList, ConnectionList, SHOWN } from "./lists.js";
-import { ServiceView, census, nameOf, stateText, verdict } from "./services.js";
+import { ServiceView } from "./services.js";
 import { Chart, element, mark, show, write } from "./view.js";
+import { byteRate, capital, census, count, nameOf, rate, seconds, stateText, things, verdict } from "./words.js";
 
 const SOURCE = `status.json?clients=${SHOWN}&connections=${SHOWN}`;
 const EVERY = 1000;
@@ -137,10 +138,6 @@ class Dashboard {
     const tell = ({ name, server }) => `${services.length > 1 ? `${name}, ` : ""}server ${nameOf(server)}: ${stateText(server)}`;
     announce(changed.length > TOLD_SINGLY ? `${changed.length} servers are in another state: ${page.verdict.textContent}` : changed.map(tell).join("; "));
   }
-}
-
-function capital(text) {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function announce(text) {

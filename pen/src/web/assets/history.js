@@ -1,4 +1,4 @@
-// What the numbers were in the last two minutes, how fast they rise, and how quantities are written. Knows no page.
+// What the numbers were in the last two minutes, and how fast they rise. Knows no page.
 
 /** Seconds that charts show at most, and at least. */
 const SPAN = 120;
@@ -90,48 +90,4 @@ export class Rates {
       return [name, seconds > 0.05 && risen >= 0 ? risen / seconds : null];
     }));
   }
-}
-
-/** A whole number with separators. */
-export function count(value) {
-  return value.toLocaleString("en");
-}
-
-/** A rate of things: `0`, `0.4`, `12`, `1,234`. */
-export function rate(value) {
-  if (value === null) return "–";
-  if (value === 0) return "0";
-  if (value < 0.1) return "<0.1";
-  return value < 9.95 ? value.toFixed(1) : count(Math.round(value));
-}
-
-/** Bytes, in powers of 1000: `999 B`, `1.2 kB`. */
-export function bytes(value) {
-  const prefixes = ["", "k", "M", "G", "T", "P", "E"];
-  let step = 0;
-  while (value >= 999.5 && step < prefixes.length - 1) {
-    value /= 1000;
-    step += 1;
-  }
-  const digits = step === 0 || value >= 99.95 ? Math.round(value) : value.toFixed(1);
-  return `${digits} ${prefixes[step]}B`;
-}
-
-/** A rate of bytes: `1.2 kB/s`. */
-export function byteRate(value) {
-  return value === null ? "–" : `${bytes(value)}/s`;
-}
-
-/** Seconds in their two largest units: `45 s`, `3 d 4 h`. */
-export function seconds(value) {
-  const [minutes, hours, days] = [60, 3600, 86400].map((unit) => Math.floor(value / unit));
-  if (days > 0) return `${count(days)} d ${hours % 24} h`;
-  if (hours > 0) return `${hours} h ${minutes % 60} min`;
-  if (minutes > 0) return `${minutes} min ${value % 60} s`;
-  return `${value} s`;
-}
-
-/** `1 server`, `3 servers`. */
-export function things(number, one, many = `${one}s`) {
-  return `${count(number)} ${number === 1 ? one : many}`;
 }

@@ -1,8 +1,7 @@
 // The clients and connections of all services, those that matter most.
 
-import { bytes, count, seconds } from "./history.js";
 import { Table, element, row, show, write } from "./view.js";
-import { nameOf } from "./services.js";
+import { bytes, count, nameOf, seconds, stageText } from "./words.js";
 
 /** So many are shown. */
 export const SHOWN = 20;
@@ -97,7 +96,7 @@ export class ConnectionList {
       connection.client_address,
       service.name,
       serverName(service, connection.server),
-      stateOf(connection),
+      stageText(connection),
       bytes(connection.pending_down + connection.pending_up),
       seconds(connection.age),
     ]);
@@ -109,9 +108,4 @@ function serverName(service, slot) {
   if (slot === null) return "none";
   const server = service.servers.find((one) => one.slot === slot);
   return server && server.state !== "empty" ? nameOf(server) : `slot ${slot}`;
-}
-
-function stateOf({ connecting, client_closed: client, server_closed: server }) {
-  const words = [connecting ? "connecting" : "connected", client ? "client closed" : "", server ? "server closed" : ""];
-  return words.filter(Boolean).join(", ");
 }

@@ -1,7 +1,8 @@
 // A service on the page: how it is, its limits, its servers with their charts.
 
-import { Rates, Track, byteRate, count, rate, things } from "./history.js";
+import { Rates, Track } from "./history.js";
 import { Chart, Meter, State, Table, element, mark, row, show, write } from "./view.js";
+import { byteRate, count, nameOf, place, rate, stateText, things, verdict } from "./words.js";
 
 const COLUMNS = [
   { key: "slot", title: "Server", class: "name", natural: "ascending" },
@@ -14,40 +15,6 @@ const COLUMNS = [
 
 /** So many servers are easier to find with a filter. */
 const FILTER_FROM = 12;
-
-/** Where a server is. */
-export function place(server) {
-  if (server.state === "empty") return "nobody";
-  if (server.port === 0) return server.address;
-  return server.address.includes(":") ? `[${server.address}]:${server.port}` : `${server.address}:${server.port}`;
-}
-
-/** What people call a server. */
-export function nameOf(server) {
-  return server.name ?? server.host ?? place(server);
-}
-
-/** A state in words. */
-export function stateText(server) {
-  return server.state === "blacklisted" ? `blacklisted ${server.blacklisted_seconds}s` : server.state;
-}
-
-/** The servers that are meant to serve, and those that could. */
-export function census(servers) {
-  const filled = servers.filter((server) => server.state !== "empty");
-  return { filled: filled.length, up: filled.filter((server) => server.state === "up").length };
-}
-
-/** How a service is, in a word for its colour and a sentence. */
-export function verdict(service) {
-  if (service.draining) return { word: "draining", text: "removed, its last connections are awaited" };
-  if (service.dummy) return { word: "up", text: "pen answers by itself (dummy)" };
-  const { filled, up } = census(service.servers);
-  if (filled === 0) return { word: "empty", text: "no servers yet" };
-  if (up === filled) return { word: "up", text: up === 1 ? "its server is up" : `all ${count(up)} servers are up` };
-  const up_of = `${count(up)} of ${things(filled, "server")} up`;
-  return up === 0 ? { word: "none", text: `no usable server, ${up_of}` } : { word: "some", text: up_of };
-}
 
 /** A server's row, or that of the emergency or abuse server. */
 class ServerRow {

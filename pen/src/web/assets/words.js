@@ -1,0 +1,90 @@
+// Quantities and states in words. Knows no page.
+
+/** A whole number with separators. */
+export function count(value) {
+  return value.toLocaleString("en");
+}
+
+/** A rate of things: `0`, `0.4`, `12`, `1,234`. */
+export function rate(value) {
+  if (value === null) return "–";
+  if (value === 0) return "0";
+  if (value < 0.1) return "<0.1";
+  return value < 9.95 ? value.toFixed(1) : count(Math.round(value));
+}
+
+/** Bytes, in powers of 1000: `999 B`, `1.2 kB`. */
+export function bytes(value) {
+  const prefixes = ["", "k", "M", "G", "T", "P", "E"];
+  let step = 0;
+  while (value >= 999.5 && step < prefixes.length - 1) {
+    value /= 1000;
+    step += 1;
+  }
+  const digits = step === 0 || value >= 99.95 ? Math.round(value) : value.toFixed(1);
+  return `${digits} ${prefixes[step]}B`;
+}
+
+/** A rate of bytes: `1.2 kB/s`. */
+export function byteRate(value) {
+  return value === null ? "–" : `${bytes(value)}/s`;
+}
+
+/** Seconds in their two largest units: `45 s`, `3 d 4 h`. */
+export function seconds(value) {
+  const [minutes, hours, days] = [60, 3600, 86400].map((unit) => Math.floor(value / unit));
+  if (days > 0) return `${count(days)} d ${hours % 24} h`;
+  if (hours > 0) return `${hours} h ${minutes % 60} min`;
+  if (minutes > 0) return `${minutes} min ${value % 60} s`;
+  return `${value} s`;
+}
+
+/** `1 server`, `3 servers`. */
+export function things(number, one, many = `${one}s`) {
+  return `${count(number)} ${number === 1 ? one : many}`;
+}
+
+/** Where a server is. */
+export function place(server) {
+  if (server.state === "empty") return "nobody";
+  if (server.port === 0) return server.address;
+  return server.address.includes(":") ? `[${server.address}]:${server.port}` : `${server.address}:${server.port}`;
+}
+
+/** What people call a server. */
+export function nameOf(server) {
+  return server.name ?? server.host ?? place(server);
+}
+
+/** A state in words. */
+export function stateText(server) {
+  return server.state === "blacklisted" ? `blacklisted ${server.blacklisted_seconds}s` : server.state;
+}
+
+/** The servers that are meant to serve, and those that could. */
+export function census(servers) {
+  const filled = servers.filter((server) => server.state !== "empty");
+  return { filled: filled.length, up: filled.filter((server) => server.state === "up").length };
+}
+
+/** How a service is, in a word for its colour and a sentence. */
+export function verdict(service) {
+  if (service.draining) return { word: "draining", text: "removed, its last connections are awaited" };
+  if (service.dummy) return { word: "up", text: "pen answers by itself (dummy)" };
+  const { filled, up } = census(service.servers);
+  if (filled === 0) return { word: "empty", text: "no servers yet" };
+  if (up === filled) return { word: "up", text: up === 1 ? "its server is up" : `all ${count(up)} servers are up` };
+  const upOf = `${count(up)} of ${things(filled, "server")} up`;
+  return up === 0 ? { word: "none", text: `no usable server, ${upOf}` } : { word: "some", text: upOf };
+}
+
+/** A connection's stage, and the sides that are closed. */
+export function stageText({ connecting, client_closed: client, server_closed: server }) {
+  const words = [connecting ? "connecting" : "connected", client ? "client closed" : "", server ? "server closed" : ""];
+  return words.filter(Boolean).join(", ");
+}
+
+/** A text as the beginning of a sentence. */
+export function capital(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
