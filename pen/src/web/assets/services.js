@@ -32,6 +32,20 @@ export function stateText(server) {
   return server.state === "blacklisted" ? `blacklisted ${server.blacklisted_seconds}s` : server.state;
 }
 
+/**
+ * The services with what tells each from the others: its name, or, since one that was removed may have left that to another one, its
+ * place among those that did.
+ */
+export function keyed(services) {
+  const removed = new Map();
+  return services.map((service) => {
+    const { name, draining } = service;
+    if (!draining) return [`service-${name}`, service];
+    removed.set(name, (removed.get(name) ?? 0) + 1);
+    return [`removed-${removed.get(name)}-${name}`, service];
+  });
+}
+
 /** The servers that are meant to serve, and those that could. */
 export function census(servers) {
   const filled = servers.filter((server) => server.state !== "empty");
@@ -162,6 +176,12 @@ export class ServiceView {
       element("div", { class: "title" }, this.heading, this.verdict.node, this.listeners),
       this.facts, this.filterBox, this.nobody, this.box,
       element("details", {}, element("summary", { text: `Settings of ${name}` }), this.settings));
+  }
+
+  /** Takes it from the page. */
+  end() {
+    this.watcher.disconnect();
+    this.node.remove();
   }
 
   update(service, time) {
