@@ -110,6 +110,55 @@ fn hostile_names_are_text() {
 }
 
 #[test]
+fn a_removed_service_and_the_next_one_of_its_name_are_two() {
+    let backend = Backend::silent();
+    let [first, second] = [pen_tests::private_address(), pen_tests::private_address()];
+    let pen = Pen::builder().command("web 0").start();
+    let serve = |listen| {
+        pen.tell("service mail");
+        let told = pen.ask(&format!("service mail listen {listen}"));
+        assert!(!told.starts_with("error"), "{told}");
+        let port = backend.address().port();
+        pen.tell(&format!("service mail server 0 address 127.0.0.1 port {port}"));
+    };
+    serve(first);
+    let client = Stream::connect(&Address::from(first)).unwrap();
+    pen_tests::wait_until("the client is served", || backend.current() == 1);
+    pen.tell("no service mail");
+    serve(second);
+    let browser = Browser::start();
+    // Only charts that can be seen are drawn.
+    browser.resize(1280, 3000);
+    open(&browser, &pen);
+    browser.wait_until(
+        "[...document.querySelectorAll('#services h2')].map(h => h.id).join() === 'service-default,removed-1-mail,service-mail'",
+    );
+    browser.wait_until(
+        "[...document.querySelectorAll('#services .load .line')].every(l => (l.getAttribute('d') ?? '').split('L').length > 3)",
+    );
+    let links = "return [...document.querySelectorAll('#contents a')].map(a => a.hash).join()";
+    assert_eq!(browser.text(links), "#service-default,#removed-1-mail,#service-mail");
+    drop(client);
+    browser.wait_until("document.querySelectorAll('#services h2').length === 2");
+    assert_no_complaints(&browser);
+    pen.stop();
+}
+
+#[test]
+fn a_clock_that_is_set_back_makes_charts_begin_anew() {
+    let pen = Pen::builder().command("web 0").start();
+    let browser = Browser::start();
+    open(&browser, &pen);
+    browser.run("import('./history.js').then(history => { window.pensHistory = history; })");
+    browser.wait_until("window.pensHistory");
+    let track = "const t = new pensHistory.Track(['a']); for (let i = 0; i < 50; i += 1) t.add(9000 + i, { a: 1 }); \
+                 for (let i = 0; i < 1000; i += 1) t.add(1000 + i, { a: 2 });";
+    assert_eq!(browser.run(&format!("{track} return t.times.length")), 121);
+    assert_eq!(browser.run(&format!("{track} return t.series.a.length + t.least('a')")), 123);
+    pen.stop();
+}
+
+#[test]
 fn the_policy_holds_and_its_violations_would_be_seen() {
     let pen = Pen::builder().command("web 0").start();
     let browser = Browser::start();

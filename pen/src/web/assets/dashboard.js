@@ -2,7 +2,7 @@
 
 import { Rates, Track } from "./history.js";
 import { ClientList, ConnectionList, SHOWN } from "./lists.js";
-import { ServiceView } from "./services.js";
+import { ServiceView, keyed } from "./services.js";
 import { Chart, element, mark, show, write } from "./view.js";
 import { byteRate, capital, census, count, nameOf, rate, seconds, stateText, things, verdict } from "./words.js";
 
@@ -93,34 +93,39 @@ class Dashboard {
   }
 
   #updateServices({ services }, time) {
-    const names = services.map(({ name }) => name);
-    for (const [name, view] of this.services) {
-      if (names.includes(name)) continue;
-      view.node.remove();
-      this.services.delete(name);
+    const all = new Map(keyed(services));
+    for (const [key, view] of this.services) {
+      if (all.has(key)) continue;
+      view.end();
+      this.services.delete(key);
     }
-    for (const service of services) {
-      if (!this.services.has(service.name)) {
-        const view = new ServiceView(service.name, `service-${service.name}`);
-        this.services.set(service.name, view);
+    for (const [key, service] of all) {
+      if (!this.services.has(key)) {
+        const view = new ServiceView(service.name, key);
+        this.services.set(key, view);
         page.services.append(view.node);
       }
-      this.services.get(service.name).update(service, time);
+      this.services.get(key).update(service, time);
     }
     this.#contents(services);
+  }
+
+  /** Takes all services from the page. */
+  end() {
+    for (const view of this.services.values()) view.end();
   }
 
   /** Links to the services, where there are several. */
   #contents(services) {
     show(page.contents, services.length > 1);
-    const links = JSON.stringify(services.map((service) => [service.name, verdict(service)]));
+    const links = JSON.stringify(keyed(services).map(([key, service]) => [key, verdict(service)]));
     if (links === this.links) return;
     const focused = document.activeElement?.getAttribute("href");
     this.links = links;
-    page.contents.replaceChildren(element("ul", {}, ...services.map((service) => {
+    page.contents.replaceChildren(element("ul", {}, ...keyed(services).map(([key, service]) => {
       const { word, text } = verdict(service);
       const shape = element("span", { class: `state ${word}` }, element("span", { class: "shape", "aria-hidden": "true" }));
-      const link = element("a", { href: `#service-${service.name}` }, shape, element("span", { text: service.name }), element("span", { class: "quiet", text: `: ${text}` }));
+      const link = element("a", { href: `#${key}` }, shape, element("span", { text: service.name }), element("span", { class: "quiet", text: `: ${text}` }));
       return element("li", {}, link);
     })));
     if (focused) [...page.contents.querySelectorAll("a")].find((link) => link.getAttribute("href") === focused)?.focus();
@@ -129,7 +134,7 @@ class Dashboard {
   /** Says aloud which servers are in another state than before, and nothing else. */
   #tellChanges({ services }) {
     const states = new Map();
-    for (const { name, servers } of services) for (const server of servers) states.set(`${name} ${server.slot}`, { name, server });
+    for (const [key, { name, servers }] of keyed(services)) for (const server of servers) states.set(`${key} ${server.slot}`, { name, server });
     const before = this.states;
     this.states = states;
     if (!before) return;
@@ -148,7 +153,7 @@ function announce(text) {
 class Poll {
   constructor() {
     this.dashboard = new Dashboard();
-    this.pid = null;
+    this.life = null;
     this.failures = 0;
     this.paused = false;
     this.answered = null;
@@ -207,13 +212,15 @@ class Poll {
     if (this.failures > 0) announce("pen answers again");
     this.failures = 0;
     this.answered = { at: performance.now(), clock: new Date() };
-    if (this.pid !== null && this.pid !== snapshot.pid) {
+    // In a container each has the same process id.
+    const life = `${snapshot.pid} ${snapshot.started}`;
+    if (this.life !== null && this.life !== life) {
       // Another pen, with counters of its own.
-      page.services.replaceChildren();
+      this.dashboard.end();
       this.dashboard = new Dashboard();
       announce("pen was started anew");
     }
-    this.pid = snapshot.pid;
+    this.life = life;
     this.dashboard.update(snapshot);
   }
 

@@ -13,8 +13,12 @@ export class Track {
     this.series = Object.fromEntries(names.map((name) => [name, []]));
   }
 
-  /** Adds a moment; `values` by name, null where nothing is known. */
+  /** Adds a moment; `values` by name, null where nothing is known. After a clock that was set back all begins anew. */
   add(time, values) {
+    if (time < this.times.at(-1)) {
+      this.times = [];
+      for (const name of Object.keys(this.series)) this.series[name] = [];
+    }
     this.times.push(time);
     for (const [name, series] of Object.entries(this.series)) series.push(values[name] ?? null);
     while (this.times[0] < time - SPAN) {

@@ -16,6 +16,20 @@ const COLUMNS = [
 /** So many servers are easier to find with a filter. */
 const FILTER_FROM = 12;
 
+/**
+ * The services with what tells each from the others: its name, or, since one that was removed may have left that to another one, its
+ * place among those that did.
+ */
+export function keyed(services) {
+  const removed = new Map();
+  return services.map((service) => {
+    const { name, draining } = service;
+    if (!draining) return [`service-${name}`, service];
+    removed.set(name, (removed.get(name) ?? 0) + 1);
+    return [`removed-${removed.get(name)}-${name}`, service];
+  });
+}
+
 /** A server's row, or that of the emergency or abuse server. */
 class ServerRow {
   constructor(role, watcher) {
@@ -129,6 +143,12 @@ export class ServiceView {
       element("div", { class: "title" }, this.heading, this.verdict.node, this.listeners),
       this.facts, this.filterBox, this.nobody, this.box,
       element("details", {}, element("summary", { text: `Settings of ${name}` }), this.settings));
+  }
+
+  /** Takes it from the page. */
+  end() {
+    this.watcher.disconnect();
+    this.node.remove();
   }
 
   update(service, time) {
