@@ -334,11 +334,16 @@ fn announce(shared: &Shared, environment: &Environment) {
     for service in settings.services.values().filter(|service| service.is_in_use()) {
         let listen: Vec<&str> = service.listen.iter().map(|on| on.text.as_str()).collect();
         let servers = match service.servers.iter().flatten().count() {
+            0 if service.listen.is_empty() => continue,
             1 => "1 server".to_owned(),
             count => format!("{count} servers"),
         };
         let (version, listen, of) = (env!("CARGO_PKG_VERSION"), listen.join(" "), service.of());
-        log::info!("pen {version} balances {listen} to {servers}{of}");
+        if listen.is_empty() {
+            log::warn!("pen {version} does not listen for {servers}{of} yet: 'listen ADDR' is missing");
+        } else {
+            log::info!("pen {version} balances {listen} to {servers}{of}");
+        }
     }
     let lacks_servers = |service: &Arc<Service>| {
         !service.listen.is_empty() && service.servers.iter().flatten().count() == 0 && !service.dummy

@@ -28,13 +28,16 @@ const RUNNING: [(&str, &str); 13] = [
     ("log /nonexistent/x", "cannot open the request log /nonexistent/x: No such file or directory"),
     ("write", "no file to write to: pen was started without -F, so 'write FILE' has to name one"),
     ("write /nonexistent/x", "cannot write /nonexistent/x: No such file or directory"),
-    ("no server 7", "there is no server 7: the slots are 0 to 0"),
+    ("no server 7", "there is no server 7: the slots are 0 to 0; usage: no server N"),
     ("server 3 port 5", "slot 3 is empty: 'server 3 address ADDRESS' fills it"),
-    ("service web servers", "there is no service 'web': 'service web' adds it, there are default"),
-    ("no service web", "there is no service 'web': 'service web' adds it, there are default"),
+    (
+        "service web servers",
+        "there is no service 'web': there are default, 'service web' adds it; usage: service NAME [COMMAND]",
+    ),
+    ("no service web", "there is no service 'web': there are default; usage: no service NAME"),
     ("no service default", "the service 'default' is always there: empty its slots with 'no server N'"),
     ("web 192.0.2.1:80", "web: cannot listen on 192.0.2.1:80: this machine does not have that address"),
-    ("threads 3", "threads can only be set at start: write it into the -F file and restart pen"),
+    ("threads 3", "threads can only be set at start: restart pen with it in the -F file"),
 ];
 
 /// The rows of a table: an input and what is said of it.

@@ -70,22 +70,24 @@ fn mandoc_has_no_complaint_not_even_of_style() {
     }
 }
 
+/// A page as mandoc shows it on a wide terminal.
+fn shown(name: &str) -> String {
+    let path = root().join("man").join(name);
+    let mandoc = Command::new("mandoc").args(["-T", "utf8", "-O", "width=200"]).arg(path).output();
+    // Bold and underlined characters are typed over each other.
+    let page = text(mandoc.expect("mandoc is installed: scripts/test installs it"));
+    page.replace("_\u{8}", "").chars().fold(String::new(), |mut plain, character| {
+        if character == '\u{8}' {
+            _ = plain.pop();
+        } else {
+            plain.push(character);
+        }
+        plain
+    })
+}
+
 #[test]
 fn mandoc_shows_every_command_and_option() {
-    let shown = |name| {
-        let path = root().join("man").join(name);
-        let mandoc = Command::new("mandoc").args(["-T", "utf8", "-O", "width=200"]).arg(path).output();
-        // Bold and underlined characters are typed over each other.
-        let page = text(mandoc.expect("mandoc is installed: scripts/test installs it"));
-        page.replace("_\u{8}", "").chars().fold(String::new(), |mut plain, character| {
-            if character == '\u{8}' {
-                _ = plain.pop();
-            } else {
-                plain.push(character);
-            }
-            plain
-        })
-    };
     let (pen, language) = (shown("pen.1"), shown("pen.conf.5"));
     assert!(pen.contains("     -b SEC, --blacklist SEC\n"), "{pen}");
     for head in [
@@ -97,6 +99,18 @@ fn mandoc_shows_every_command_and_option() {
     ] {
         assert!(language.contains(&format!("     {head}\n")), "{head} in {language}");
     }
+}
+
+#[test]
+fn long_options_have_two_dashes_in_the_manuals() {
+    for name in PAGES {
+        let page = shown(name);
+        for long in ["json", "table", "generate", "check", "config"] {
+            let single = [" -", "[-", "|-"].map(|before| format!("{before}{long}"));
+            assert!(!single.iter().any(|single| page.contains(single)), "{name}: -{long}");
+        }
+    }
+    assert!(shown("penctl.1").contains("[--json | --table]"));
 }
 
 #[test]

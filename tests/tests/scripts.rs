@@ -47,6 +47,33 @@ fn the_page_is_replaced_when_pen_answers_and_stays_when_it_does_not() {
 }
 
 #[test]
+fn the_page_is_made_with_the_penctl_beside_the_script_when_cron_does_not_find_one() {
+    let directory = TempDir::new().expect("a directory can be made");
+    let script = directory.path().join("status-page");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/status-page");
+    fs::copy(source, &script).expect("the script can be copied");
+    std::os::unix::fs::symlink(program::penctl(), directory.path().join("penctl"))
+        .expect("a link can be made");
+    let page = directory.path().join("index.html");
+    let backend = Backend::named("a");
+    let pen = Pen::builder().server(&backend).start();
+
+    let mut cron = Command::new(&script);
+    cron.arg(pen.control_address().to_string())
+        .arg(&page)
+        .env("PATH", "/usr/bin:/bin")
+        .env_remove("PENCTL_BIN");
+    let made = run_to_the_end(cron);
+    assert_eq!((made.code, made.stderr.as_str()), (Some(0), ""));
+    assert!(fs::read_to_string(&page).expect("the page is there").contains("Pen status page"));
+    // An older penctl of the system would do, too, but for its exit status.
+    pen.stop();
+    let mut cron = Command::new(&script);
+    cron.arg("127.0.0.1:1").arg(&page).env("PATH", "/usr/bin:/bin").env_remove("PENCTL_BIN");
+    assert_eq!(run_to_the_end(cron).code, Some(3));
+}
+
+#[test]
 fn a_page_needs_an_address_and_a_file() {
     let directory = TempDir::new().expect("a directory can be made");
     let missing = directory.path().join("missing/index.html");

@@ -84,6 +84,16 @@ fn a_file_alone_may_define_services_without_the_default_one() {
 }
 
 #[test]
+fn servers_of_a_service_that_listens_nowhere_are_told_at_start() {
+    let web = Backend::named("web");
+    let config = server_line(0, web.address()) + &service("web", private_address(), &[&web]);
+    let pen = Pen::builder().config(&config).without_address().start();
+    let told = "does not listen for 1 server yet: 'listen ADDR' is missing";
+    assert!(pen.stderr().contains(told), "{}", pen.stderr());
+    pen.stop();
+}
+
+#[test]
 fn clients_and_servers_of_a_service_are_its_own() {
     let [a, b] = ["a", "b"].map(Backend::holding);
     let at = private_address();

@@ -42,7 +42,7 @@ fn answer(question: Question, service: Option<&ServiceName>, shared: &Shared) ->
     let settings = shared.settings.load();
     let index = match service {
         None => DEFAULT_SERVICE,
-        Some(name) => settings.services.find(name.as_str()).ok_or_else(|| settings.no_service(name))?,
+        Some(name) => settings.services.find(name.as_str()).ok_or_else(|| settings.cannot_speak_of(name))?,
     };
     let service = settings.service(index);
     Ok(match question {

@@ -311,9 +311,7 @@ fn set_threads(draft: &mut Draft, threads: Option<Threads>) -> Result<String, St
     let current = draft.settings().process.threads;
     if let Some(threads) = threads.filter(|threads| *threads != current) {
         if draft.stage == Stage::Live {
-            return Err(
-                "threads can only be set at start: write it into the -F file and restart pen".to_owned()
-            );
+            return Err("threads can only be set at start: restart pen with it in the -F file".to_owned());
         }
         draft.process_mut().threads = threads;
     }

@@ -140,7 +140,7 @@ impl Draft {
         speak: impl FnOnce(&mut Draft) -> Result<T, String>,
     ) -> Result<T, String> {
         let index =
-            self.settings.services.find(name.as_str()).ok_or_else(|| self.settings.no_service(name))?;
+            self.settings.services.find(name.as_str()).ok_or_else(|| self.settings.cannot_speak_of(name))?;
         let subject = std::mem::replace(&mut self.subject, index);
         let spoken = speak(self);
         self.subject = subject;
@@ -164,8 +164,9 @@ impl Draft {
 
     /// Removes a service: it listens nowhere any more, and is forgotten when its last connection has ended.
     pub fn remove_service(&mut self, name: &ServiceName) -> Result<(), String> {
-        let index =
-            self.settings.services.find(name.as_str()).ok_or_else(|| self.settings.no_service(name))?;
+        let Some(index) = self.settings.services.find(name.as_str()) else {
+            return Err(format!("{}; usage: no service NAME", self.settings.no_service(name)));
+        };
         if index == DEFAULT_SERVICE {
             return Err(format!("the service '{name}' is always there: empty its slots with 'no server N'"));
         }

@@ -177,11 +177,16 @@ impl Settings {
         self.services.values().map(|service| service.limits.idle_timeout)
     }
 
-    /// Why no command can speak of this service.
+    /// Why no command can speak of this service, with the usage of the one that could.
+    pub fn cannot_speak_of(&self, name: &ServiceName) -> String {
+        format!("{}, 'service {name}' adds it; usage: service NAME [COMMAND]", self.no_service(name))
+    }
+
+    /// That there is no service of this name, and which there are.
     pub fn no_service(&self, name: &ServiceName) -> String {
         let known = self.services.values().filter(|service| !service.draining);
         let known: Vec<&str> = known.map(|service| &*service.name).collect();
-        format!("there is no service '{name}': 'service {name}' adds it, there are {}", known.join(", "))
+        format!("there is no service '{name}': there are {}", known.join(", "))
     }
 
     /// Whether commands may speak of this service.

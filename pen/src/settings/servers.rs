@@ -59,8 +59,10 @@ pub fn remove(draft: &mut Draft, slot: Slot) -> Result<(), String> {
             Ok(())
         }
         None => Err(match servers.len() {
-            0 => format!("there is no server {slot}: no slot has ever been filled"),
-            count => format!("there is no server {slot}: the slots are 0 to {}", count - 1),
+            0 => format!("there is no server {slot}: no slot has ever been filled; usage: no server N"),
+            count => {
+                format!("there is no server {slot}: the slots are 0 to {}; usage: no server N", count - 1)
+            }
         }),
     }
 }

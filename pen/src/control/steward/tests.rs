@@ -83,7 +83,7 @@ fn orders_are_obeyed_one_after_the_other() {
         "700",
         "700",
         "",
-        "error: there is no server 4: the slots are 0 to 1",
+        "error: there is no server 4: the slots are 0 to 1; usage: no server N",
         "no hash no roundrobin no stubborn no weight no prio",
         "Exit is not enabled; restart with -X flag",
     ];

@@ -244,7 +244,7 @@ fn threads_are_for_the_start() {
     let mut live = next(start);
     assert_eq!(say(&mut live, "threads"), Ok(answer("3")));
     assert_eq!(say(&mut live, "threads 3"), Ok(answer("3")));
-    let refused = "threads can only be set at start: write it into the -F file and restart pen".to_owned();
+    let refused = "threads can only be set at start: restart pen with it in the -F file".to_owned();
     assert_eq!(say(&mut live, "threads 4"), Err(refused.clone()));
     assert_eq!(say(&mut live, "threads auto"), Err(refused));
     assert!(live.finish().is_none());

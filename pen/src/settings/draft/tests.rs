@@ -130,7 +130,7 @@ fn one_command_may_speak_of_another_service_and_an_unknown_one_is_only_added_by_
     let mut draft = draft(Stage::Live);
     assert_eq!(
         say(&mut draft, "service web timeout 9"),
-        Err("there is no service 'web': 'service web' adds it, there are default".to_owned())
+        Err("there is no service 'web': there are default, 'service web' adds it; usage: service NAME [COMMAND]".to_owned())
     );
     run(&mut draft, &["service web listen 127.0.0.1:1", "service web timeout 9", "timeout 8"]);
     assert_eq!(draft.service().limits.timeout, 8);

@@ -59,7 +59,7 @@ fn errors_name_file_and_line() {
             "\n\ntimeout 0",
             "main:3: bad timeout '0': a number from 1 to 31536000 is expected; usage: timeout [T]",
         ),
-        ("no server 4", "main:1: there is no server 4: no slot has ever been filled"),
+        ("no server 4", "main:1: there is no server 4: no slot has ever been filled; usage: no server N"),
         ("write", "main:1: 'write' is for the control port only"),
         ("close 1", "main:1: 'close' is for the control port only"),
     ];

@@ -102,7 +102,7 @@ fn errors_say_which_word_is_at_fault_and_what_would_be_right() {
         ("server 2 port 1", "server 2 is the Unix socket /run/web.sock, which has no port"),
         ("server 5 max 1", "slot 5 is empty: 'server 5 address ADDRESS' fills it"),
         ("server 5 blacklist 0", "slot 5 is empty: 'server 5 address ADDRESS' fills it"),
-        ("no server 3", "there is no server 3: the slots are 0 to 2"),
+        ("no server 3", "there is no server 3: the slots are 0 to 2; usage: no server N"),
         ("abuse nonesuch", "unknown host 'nonesuch': not in the table"),
         ("emergency www1:nowhere", "bad port '0': a server's port is from 1 to 65535"),
     ];
@@ -116,7 +116,10 @@ fn errors_say_which_word_is_at_fault_and_what_would_be_right() {
 #[test]
 fn without_slots_there_is_no_server_to_remove() {
     let error = say(&mut draft(Stage::Live), "no server 0");
-    assert_eq!(error, Err("there is no server 0: no slot has ever been filled".to_owned()));
+    assert_eq!(
+        error,
+        Err("there is no server 0: no slot has ever been filled; usage: no server N".to_owned())
+    );
 }
 
 #[test]
