@@ -75,7 +75,7 @@ impl Response {
             Then::KeepAlive => "keep-alive",
             Then::Close => "close",
         };
-        let mut bytes = format!(
+        let head = format!(
             "HTTP/1.1 {}\r\nDate: {}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n{allow}\
              Cache-Control: no-store\r\nContent-Security-Policy: {POLICY}\r\nX-Content-Type-Options: nosniff\r\n\
              Referrer-Policy: no-referrer\r\nCross-Origin-Resource-Policy: same-origin\r\n\
@@ -83,12 +83,13 @@ impl Response {
             status.line(),
             httpdate::fmt_http_date(now),
             body.len(),
-        )
-        .into_bytes();
-        if method != Method::Head {
-            bytes.extend_from_slice(body.as_bytes());
+        );
+        if method == Method::Head {
+            return head.into_bytes();
         }
-        bytes
+        let mut text = body.into_owned();
+        text.insert_str(0, &head);
+        text.into_bytes()
     }
 }
 
