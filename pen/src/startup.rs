@@ -22,6 +22,7 @@ use crate::control::replies::Replies;
 use crate::control::sessions::{REPLIES, Sessions};
 use crate::control::steward::Steward;
 use crate::engine::clients::client_numbers;
+use crate::net::registry::ListenError;
 use crate::net::token::Token;
 use crate::net::worker::Worker;
 use crate::os::daemon::Ready;
@@ -116,6 +117,9 @@ pub fn prepare(mut invocation: Invocation) -> Result<Prepared, Failure> {
     if draft.settings().services.values().all(|service| service.listen.is_empty()) {
         let error = "no listening address: '[host:]port' as argument or 'listen' in the -F file is expected";
         return Err(Failure::Usage(error.to_owned()));
+    }
+    if let Some(place) = draft.settings().shared_place() {
+        return Err(Failure::RunTime(ListenError::taken(place.clone()).to_string()));
     }
     Ok(Prepared { invocation, draft, services, environment, control, user, give_up: resolver.give_up })
 }

@@ -277,3 +277,29 @@ fn a_service_that_the_descriptors_do_not_suffice_for_is_told_of() {
     wait_until("pen warns", || pen.stderr().contains("conn_max 520 cannot be reached"));
     pen.stop();
 }
+
+#[test]
+fn two_services_on_one_address_are_found_by_the_check() {
+    let server = Backend::named("a");
+    let (at, file) = (private_address(), tempfile::NamedTempFile::new().unwrap());
+    fs::write(&file, service("web", at, &[&server]) + &service("mail", at, &[&server])).unwrap();
+    let ended = Pen::run(["--check".as_ref(), "-F".as_ref(), file.path()]);
+    assert_eq!(
+        (ended.code, ended.stderr),
+        (Some(1), format!("pen: cannot listen on {at}: another service listens there\n"))
+    );
+}
+
+#[test]
+fn a_default_service_that_is_not_in_use_has_no_servers_for_programs_either() {
+    let web = Backend::named("web");
+    let pen = Pen::builder().config(&service("web", private_address(), &[&web])).without_address().start();
+    for (question, answer) in [("servers", "[]\n"), ("connections", "[]\n"), ("recent", "[]\n")] {
+        let output = pen.penctl(&format!("--json {question}"));
+        assert_eq!(
+            (output.status.code(), String::from_utf8_lossy(&output.stdout).as_ref()),
+            (Some(0), answer)
+        );
+    }
+    pen.stop();
+}

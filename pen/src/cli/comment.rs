@@ -11,8 +11,9 @@ use common::escape::Line;
 use super::Invocation;
 
 impl Invocation {
-    /// The command line that starts such a pen with the file `config`, on one line, as a shell reads it. `listens`: the file
-    /// does not say where the first service listens, the argument does.
+    /// The command line that starts such a pen with the file `config`, on one line, as a shell reads it. `config` is the name
+    /// that a running pen has for the file: inside its root directory, while a start reads it from outside. `listens`: the
+    /// file does not say where the first service listens, the argument does.
     pub fn command_line_beside(&self, config: &Path, listens: bool) -> String {
         let mut words: Vec<&OsStr> = vec![OsStr::new("pen")];
         let mut flag = |is_given: bool, option| words.extend(is_given.then_some(OsStr::new(option)));
@@ -20,12 +21,13 @@ impl Invocation {
         flag(self.enable_exit, "-X");
         let user = self.user.as_ref().map(OsString::from);
         let control = self.control.as_ref().map(OsString::from);
+        let outside = self.chroot.as_ref().map(|root| root.join(config.strip_prefix("/").unwrap_or(config)));
         for (option, value) in [
             ("-u", user.as_deref()),
             ("-j", self.chroot.as_deref().map(Path::as_os_str)),
             ("-p", self.pidfile.as_deref().map(Path::as_os_str)),
             ("-C", control.as_deref()),
-            ("-F", Some(config.as_os_str())),
+            ("-F", Some(outside.as_deref().unwrap_or(config).as_os_str())),
         ] {
             if let Some(value) = value {
                 words.extend([OsStr::new(option), value]);
@@ -88,7 +90,7 @@ mod tests {
             ..Invocation::default()
         };
         let config = Path::new("/etc/pen.cfg");
-        let options = r"pen -f -X -u nobody -j /jail -p 'it'\''s' -C '/run/pen control' -F /etc/pen.cfg";
+        let options = r"pen -f -X -u nobody -j /jail -p 'it'\''s' -C '/run/pen control' -F /jail/etc/pen.cfg";
         assert_eq!(invocation.command_line_beside(config, true), format!("{options} '[::1]:0'"));
         assert_eq!(invocation.command_line_beside(config, false), options);
         let odd = Invocation { listen: Some("-host:80".to_owned()), ..Invocation::default() };

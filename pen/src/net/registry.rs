@@ -46,6 +46,11 @@ impl ListenError {
     pub fn new(place: Place, error: io::Error) -> ListenError {
         ListenError { place, error }
     }
+
+    /// Two services want the place.
+    pub fn taken(place: Place) -> ListenError {
+        ListenError::new(place, taken())
+    }
 }
 
 /// The listeners of the process.
@@ -226,7 +231,7 @@ impl Registry {
             .chain(&plan.opened)
             .any(|entry| entry.service != wanted.service && entry.bound == wanted.place)
         {
-            return Err(io::Error::other("another service listens there"));
+            return Err(taken());
         }
         let (sockets, bound, file) = match &wanted.place {
             Place::Inet(address) => {
@@ -345,6 +350,10 @@ fn overlap(ours: &Place, address: SocketAddr) -> bool {
     let Place::Inet(ours) = ours else { return false };
     let same_port = ours.port() == address.port();
     same_port && (ours.ip() == address.ip() || ours.ip().is_unspecified() || address.ip().is_unspecified())
+}
+
+fn taken() -> io::Error {
+    io::Error::other("another service listens there")
 }
 
 /// The reason in words that help.

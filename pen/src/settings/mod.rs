@@ -16,6 +16,7 @@ mod state;
 pub mod testing;
 pub mod write;
 
+use std::collections::HashMap;
 use std::fmt::{self, Display};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -165,6 +166,18 @@ impl Settings {
             acls: std::array::from_fn(|_| Arc::new(Acl::new(Vec::new()))),
             services: Services::new(Service::new("default", numbers)),
         }
+    }
+
+    /// A place that two services want to listen on; only one of them can.
+    pub fn shared_place(&self) -> Option<&Place> {
+        let mut taken: HashMap<&Place, ServiceIndex> = HashMap::new();
+        let wanted = self.services.iter().flat_map(|(index, service)| {
+            service.listen.iter().filter(|on| !on.asked.is_any_port()).map(move |on| (index, &on.asked))
+        });
+        wanted
+            .into_iter()
+            .find(|(index, place)| *taken.entry(place).or_insert(*index) != *index)
+            .map(|(_, place)| place)
     }
 
     /// How many connections all services together may have.

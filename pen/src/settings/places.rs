@@ -64,6 +64,13 @@ pub enum Place {
     Unix(PathBuf),
 }
 
+impl Place {
+    /// Whether the port is left to the system.
+    pub fn is_any_port(&self) -> bool {
+        matches!(self, Place::Inet(address) if address.port() == 0)
+    }
+}
+
 impl Display for Place {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,9 +1,10 @@
 //! Parts of the status as JSON, member by member as pen told them, also those that this penctl does not know.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use common::escape::Json;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{NoService, Part, Status, Subject, is_recent};
 
@@ -38,12 +39,19 @@ fn part(status: &Value, subject: &Subject) -> Result<Value, NoService> {
     }
 }
 
+/// A service that is there and not in use.
+static NOTHING: LazyLock<Value> =
+    LazyLock::new(|| json!({ "servers": [], "clients": [], "open_connections": [] }));
+
 fn service<'a>(status: &'a Value, subject: &Subject) -> Result<&'a Value, NoService> {
     let there = || status["services"].as_array().into_iter().flatten().filter(|one| one["draining"] != true);
-    there().find(|one| one["name"] == subject.service()).ok_or_else(|| NoService {
-        name: subject.service().to_owned(),
-        there: there().filter_map(|one| one["name"].as_str().map(str::to_owned)).collect(),
-    })
+    there()
+        .find(|one| one["name"] == subject.service())
+        .or(subject.is_always_there().then_some(&*NOTHING))
+        .ok_or_else(|| NoService {
+            name: subject.service().to_owned(),
+            there: there().filter_map(|one| one["name"].as_str().map(str::to_owned)).collect(),
+        })
 }
 
 #[cfg(test)]

@@ -86,6 +86,11 @@ impl Subject {
         }
     }
 
+    /// Whether the service is always there: pen tells nothing of the command line's where it is not in use.
+    pub fn is_always_there(&self) -> bool {
+        self.service() == ServiceName::DEFAULT
+    }
+
     /// The name of the service.
     pub fn service(&self) -> &str {
         self.service.as_ref().map_or(ServiceName::DEFAULT, ServiceName::as_str)

@@ -1,6 +1,7 @@
 //! Parts of the status as tables, for people.
 
 use std::fmt::Display;
+use std::sync::LazyLock;
 
 use common::escape::Line;
 use common::status::{
@@ -26,12 +27,19 @@ pub fn render(snapshot: &Snapshot, subject: &Subject, width: Option<usize>) -> R
     })
 }
 
+/// A service that is there and not in use.
+static NOTHING: LazyLock<ServiceStatus> = LazyLock::new(ServiceStatus::default);
+
 fn service<'a>(snapshot: &'a Snapshot, subject: &Subject) -> Result<&'a ServiceStatus, NoService> {
     let mut there = snapshot.services.iter().filter(|service| !service.draining);
-    there.clone().find(|service| service.name == subject.service()).ok_or_else(|| NoService {
-        name: subject.service().to_owned(),
-        there: there.by_ref().map(|service| service.name.clone()).collect(),
-    })
+    there
+        .clone()
+        .find(|service| service.name == subject.service())
+        .or(subject.is_always_there().then_some(&*NOTHING))
+        .ok_or_else(|| NoService {
+            name: subject.service().to_owned(),
+            there: there.by_ref().map(|service| service.name.clone()).collect(),
+        })
 }
 
 fn whole(snapshot: &Snapshot, width: Option<usize>) -> String {
