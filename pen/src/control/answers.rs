@@ -24,7 +24,7 @@ pub fn answer_later(
 ) {
     let later = replies.clone();
     let begun = if let Question::Status(format) = question {
-        renderings::order(shared, format, Box::new(move |rendering| later.send(session, rendering)))
+        renderings::order_whole(shared, format, Box::new(move |rendering| later.send(session, rendering)))
     } else {
         let shared = Arc::clone(shared);
         let work = move || {

@@ -1,4 +1,4 @@
-//! The renderings of the status, for whoever asks. One thread makes them, and ends when nobody waits: so however many ask,
+//! The renderings of the status, for whoever asks, on the control port or the web. One thread makes them, and ends when nobody waits: so however many ask,
 //! and however often, that takes a share of one processor at most. Who asks while it is at work waits for the next
 //! snapshot, and gets the same rendering as all others who did. An answer is never older than its question.
 //!
@@ -42,17 +42,18 @@ enum File {
 
 struct Order {
     format: StatusFormat,
+    most: Most,
     deliver: Delivery,
 }
 
 /// What happens to a rendering. It must not wait for anything: others want theirs.
 pub type Delivery = Box<dyn FnOnce(Arc<String>) + Send>;
 
-/// Has the status rendered, soon, and handed over.
+/// Has the whole status rendered, soon, for the control port, and handed over; the page also goes to its file.
 ///
 /// # Errors
 /// Those of starting a thread.
-pub fn order(shared: &Arc<Shared>, format: StatusFormat, deliver: Delivery) -> io::Result<()> {
+pub fn order_whole(shared: &Arc<Shared>, format: StatusFormat, deliver: Delivery) -> io::Result<()> {
     let mut desk = shared.renderings.0.lock();
     if format == StatusFormat::Html && shared.settings.load().process.web_stats.is_some() {
         if desk.file == File::Resting {
@@ -66,12 +67,22 @@ pub fn order(shared: &Arc<Shared>, format: StatusFormat, deliver: Delivery) -> i
         // Whoever is here meanwhile gets the page, and does not wait for the disk.
         desk.file = File::Outdated;
     }
+    drop(desk);
+    order(shared, format, whole(format), deliver)
+}
+
+/// Has the status rendered, soon, with no more clients and connections than these, and handed over.
+///
+/// # Errors
+/// Those of starting a thread.
+pub fn order(shared: &Arc<Shared>, format: StatusFormat, most: Most, deliver: Delivery) -> io::Result<()> {
+    let mut desk = shared.renderings.0.lock();
     if !desk.at_work {
         let shared = Arc::clone(shared);
         thread::Builder::new().name("status".to_owned()).spawn(move || work(&shared))?;
     }
     desk.at_work = true;
-    desk.orders.push(Order { format, deliver });
+    desk.orders.push(Order { format, most, deliver });
     Ok(())
 }
 
@@ -104,9 +115,12 @@ fn work(shared: &Shared) {
     }
 }
 
-fn serve(orders: Vec<Order>, shared: &Shared) {
-    let snapshot = snapshot(orders.iter().map(|order| order.format), shared);
-    behind_the_workers(|| deliver(orders, &snapshot));
+fn serve(mut orders: Vec<Order>, shared: &Shared) {
+    while let Some(&Order { most, .. }) = orders.first() {
+        let alike = orders.extract_if(.., |order| order.most == most).collect();
+        let snapshot = collect::snapshot(shared, most);
+        behind_the_workers(|| deliver(alike, &snapshot));
+    }
 }
 
 fn deliver(mut orders: Vec<Order>, snapshot: &Snapshot) {
@@ -120,7 +134,7 @@ fn deliver(mut orders: Vec<Order>, snapshot: &Snapshot) {
 
 /// Has the calling thread render the status, and write the page to its file.
 pub fn now(shared: &Shared, format: StatusFormat) -> String {
-    let snapshot = snapshot([format].into_iter(), shared);
+    let snapshot = collect::snapshot(shared, whole(format));
     behind_the_workers(|| {
         let rendering = render(&snapshot, format);
         if format == StatusFormat::Html {
@@ -130,10 +144,12 @@ pub fn now(shared: &Shared, format: StatusFormat) -> String {
     })
 }
 
-/// What these formats show.
-fn snapshot(mut formats: impl Iterator<Item = StatusFormat>, shared: &Shared) -> Snapshot {
-    let numbers_suffice = formats.all(|format| format == StatusFormat::Prometheus);
-    collect::snapshot(shared, if numbers_suffice { Most::NONE } else { Most::ALL })
+/// All that a format shows.
+fn whole(format: StatusFormat) -> Most {
+    match format {
+        StatusFormat::Prometheus => Most::NONE,
+        StatusFormat::Html | StatusFormat::Json | StatusFormat::Text => Most::ALL,
+    }
 }
 
 fn render(snapshot: &Snapshot, format: StatusFormat) -> String {
@@ -176,7 +192,7 @@ mod tests {
     /// Orders a rendering, and returns where it arrives.
     fn ordered(shared: &Arc<Shared>, format: StatusFormat) -> Receiver<Arc<String>> {
         let (sender, rendering) = channel();
-        order(shared, format, Box::new(move |text| sender.send(text).unwrap())).unwrap();
+        order_whole(shared, format, Box::new(move |text| sender.send(text).unwrap())).unwrap();
         rendering
     }
 
@@ -203,7 +219,7 @@ mod tests {
             sender.send(text).unwrap();
             held.recv().unwrap();
         };
-        order(&shared, StatusFormat::Json, Box::new(hold)).unwrap();
+        order_whole(&shared, StatusFormat::Json, Box::new(hold)).unwrap();
         let first = first.recv().unwrap();
         let pages = [ordered(&shared, StatusFormat::Html), ordered(&shared, StatusFormat::Html)];
         let object = ordered(&shared, StatusFormat::Json);
@@ -237,7 +253,7 @@ mod tests {
             arrived.send(()).unwrap();
             held.recv().unwrap();
         };
-        order(&shared, StatusFormat::Html, Box::new(hold)).unwrap();
+        order_whole(&shared, StatusFormat::Html, Box::new(hold)).unwrap();
         first.recv().unwrap();
         std::fs::remove_file(&file).unwrap();
         for _ in 0..3 {

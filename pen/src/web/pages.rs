@@ -1,56 +1,50 @@
 //! The bodies of answers, from the running state.
 
 use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
 
-use common::status::Snapshot;
-use parking_lot::Mutex;
+use common::command::StatusFormat;
+use common::reason;
 
-use super::response::{Response, Status};
+use super::response::{Body, Response, Status};
 use super::routes::Route;
-use crate::os::priority::behind_the_workers;
 use crate::shared::Shared;
 use crate::status::collect::{self, Most};
-use crate::status::{json, prometheus};
+use crate::status::renderings;
 
 /// Prometheus's text format.
 const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 const JSON: &str = "application/json";
 
-/// Makes the pages.
-#[derive(Debug, Default)]
-pub struct Pages {
-    /// A large status is made for one peer at a time, so that many of them take no more memory and time than one.
-    large: Mutex<()>,
+/// What a route leads to. `stopping`: pen takes no new clients any more.
+pub fn page(route: Route<'_>, stopping: bool, shared: &Arc<Shared>) -> Response {
+    match route {
+        Route::Asset(asset) => Response {
+            status: Status::Ok,
+            content_type: asset.content_type,
+            body: Body::Own(Cow::Borrowed(asset.content)),
+        },
+        Route::Status(most) => rendered(StatusFormat::Json, most, JSON, shared),
+        Route::Metrics => rendered(StatusFormat::Prometheus, Most::NONE, EXPOSITION, shared),
+        Route::Health if stopping => Response::text(Status::Unavailable, "stopping\n"),
+        Route::Health => Response::text(Status::Ok, "ok\n"),
+        Route::ServiceHealth(name) => service_health(name, stopping, shared),
+    }
 }
 
-impl Pages {
-    /// What a route leads to. `stopping`: pen takes no new clients any more.
-    pub fn page(&self, route: Route<'_>, stopping: bool, shared: &Shared) -> Response {
-        match route {
-            Route::Asset(asset) => Response {
-                status: Status::Ok,
-                content_type: asset.content_type,
-                body: Cow::Borrowed(asset.content),
-            },
-            Route::Status(most) => self.rendered(most, json::render, JSON, shared),
-            Route::Metrics => self.rendered(Most::NONE, prometheus::render, EXPOSITION, shared),
-            Route::Health if stopping => Response::text(Status::Unavailable, "stopping\n"),
-            Route::Health => Response::text(Status::Ok, "ok\n"),
-            Route::ServiceHealth(name) => service_health(name, stopping, shared),
-        }
+/// A rendering, shared with all who ask for the same meanwhile.
+fn rendered(format: StatusFormat, most: Most, content_type: &'static str, shared: &Arc<Shared>) -> Response {
+    let (sender, rendering) = channel();
+    // The peer waits for it here.
+    let deliver = Box::new(move |text| drop(sender.send(text)));
+    if let Err(error) = renderings::order(shared, format, most, deliver) {
+        let why = format!("cannot start a thread to answer: {}\n", reason(&error));
+        return Response::text(Status::Unavailable, why);
     }
-
-    fn rendered(
-        &self,
-        most: Most,
-        render: fn(&Snapshot) -> String,
-        content_type: &'static str,
-        shared: &Shared,
-    ) -> Response {
-        let _one_at_a_time = self.large.lock();
-        let snapshot = collect::snapshot(shared, most);
-        let body = behind_the_workers(|| render(&snapshot));
-        Response { status: Status::Ok, content_type, body: body.into() }
+    match rendering.recv() {
+        Ok(text) => Response { status: Status::Ok, content_type, body: Body::Shared(text) },
+        Err(_) => Response::text(Status::Unavailable, "pen is stopping\n"),
     }
 }
 

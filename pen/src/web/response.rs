@@ -1,10 +1,11 @@
 //! What goes back, as bytes.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::door::Refused;
-use super::request::{Method, Problem, Then};
+use super::request::{Problem, Then};
 use super::routes::Stray;
 
 /// Plain text.
@@ -22,7 +23,26 @@ pub struct Response {
     /// What the body is.
     pub content_type: &'static str,
     /// The whole, also where only the head is asked for.
-    pub body: Cow<'static, str>,
+    pub body: Body,
+}
+
+/// What follows the head.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// This response's own, or part of the program.
+    Own(Cow<'static, str>),
+    /// A rendering that other peers get, too: however many are slow to take it, it is there once.
+    Shared(Arc<String>),
+}
+
+impl Body {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Body::Own(text) => text,
+            Body::Shared(text) => text,
+        }
+    }
 }
 
 /// How a request went.
@@ -64,32 +84,26 @@ impl Status {
 impl Response {
     /// An answer of plain text.
     pub fn text(status: Status, body: impl Into<Cow<'static, str>>) -> Response {
-        Response { status, content_type: TEXT, body: body.into() }
+        Response { status, content_type: TEXT, body: Body::Own(body.into()) }
     }
 
-    /// The head and, unless it is all that was asked for, the body. It is taken, lest a slow peer have pen keep it twice.
-    pub fn bytes(self, method: Method, then: Then, now: SystemTime) -> Vec<u8> {
+    /// What stands before the body.
+    pub fn head(&self, then: Then, now: SystemTime) -> String {
         let Response { status, content_type, body } = self;
-        let allow = if status == Status::MethodNotAllowed { "Allow: GET, HEAD\r\n" } else { "" };
+        let allow = if *status == Status::MethodNotAllowed { "Allow: GET, HEAD\r\n" } else { "" };
         let connection = match then {
             Then::KeepAlive => "keep-alive",
             Then::Close => "close",
         };
-        let head = format!(
+        format!(
             "HTTP/1.1 {}\r\nDate: {}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n{allow}\
              Cache-Control: no-store\r\nContent-Security-Policy: {POLICY}\r\nX-Content-Type-Options: nosniff\r\n\
              Referrer-Policy: no-referrer\r\nCross-Origin-Resource-Policy: same-origin\r\n\
              Connection: {connection}\r\n\r\n",
             status.line(),
             httpdate::fmt_http_date(now),
-            body.len(),
-        );
-        if method == Method::Head {
-            return head.into_bytes();
-        }
-        let mut text = body.into_owned();
-        text.insert_str(0, &head);
-        text.into_bytes()
+            body.as_str().len(),
+        )
     }
 }
 

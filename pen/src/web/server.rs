@@ -12,7 +12,6 @@ use common::client_addr::ClientAddr;
 use common::reason;
 use socket2::{Domain, SockRef, Socket, Type};
 
-use super::pages::Pages;
 use super::peers::Peers;
 use super::session::Session;
 use crate::net::listener::AcceptTrouble;
@@ -41,8 +40,6 @@ pub struct Web {
 pub struct Context {
     /// Whose status it is.
     pub shared: Arc<Shared>,
-    /// Who makes the pages.
-    pub pages: Pages,
     /// pen takes no new clients any more.
     pub stopping: AtomicBool,
 }
@@ -70,7 +67,7 @@ pub struct Server {
 impl Web {
     /// Nothing is open, and nobody is served before [`Web::serve`].
     pub fn new(shared: Arc<Shared>) -> Web {
-        let context = Context { shared, pages: Pages::default(), stopping: AtomicBool::new(false) };
+        let context = Context { shared, stopping: AtomicBool::new(false) };
         Web { context: Arc::new(context), server: None, serves: false }
     }
 

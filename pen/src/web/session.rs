@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use common::client_addr::ClientAddr;
 
 use super::door::{self, Visitor};
+use super::pages;
 use super::peers::{Activity, Onward, Place};
 use super::request::{self, HEAD_MOST, Method, Problem, Request, Then};
 use super::response::Response;
@@ -19,6 +20,8 @@ use super::server::Context;
 const HEAD_TIME: Duration = Duration::from_secs(10);
 /// How long a peer may take nothing of its answer.
 const WRITE_TIME: Duration = Duration::from_secs(10);
+/// A body of more bytes is not copied behind its head, to go out with it.
+const SEPARATE_FROM: usize = 64 * 1024;
 /// How long, and how much, to go on reading after the last answer: closing with unread bytes would reset the connection, and the
 /// peer might lose the answer.
 const FAREWELL_TIME: Duration = Duration::from_secs(2);
@@ -68,8 +71,7 @@ impl Session {
                 }
             };
             self.place.note(Activity::Writing);
-            let bytes = response.bytes(method, then, SystemTime::now());
-            if self.write(&bytes).is_err() {
+            if self.respond(&response, method, then).is_err() {
                 return;
             }
             let onward = self.place.note(Activity::Idle);
@@ -108,9 +110,23 @@ impl Session {
         }
         let stopping = self.context.stopping.load(Ordering::Relaxed);
         match routes::route(request) {
-            Ok(route) => (self.context.pages.page(route, stopping, &self.context.shared), request.then),
+            Ok(route) => (pages::page(route, stopping, &self.context.shared), request.then),
             Err(stray) => (stray.into(), request.then),
         }
+    }
+
+    fn respond(&self, response: &Response, method: Method, then: Then) -> io::Result<()> {
+        let mut head = response.head(then, SystemTime::now());
+        let body = match method {
+            Method::Head => "",
+            Method::Get | Method::Other => response.body.as_str(),
+        };
+        if body.len() > SEPARATE_FROM {
+            self.write(head.as_bytes())?;
+            return self.write(body.as_bytes());
+        }
+        head.push_str(body);
+        self.write(head.as_bytes())
     }
 
     fn write(&self, mut bytes: &[u8]) -> io::Result<()> {
