@@ -1,6 +1,5 @@
 //! What Prometheus gets from pen, judged by its own tool and scraped by a real one.
 
-use std::io::Write;
 use std::process::Command;
 
 use pen_tests::{
@@ -72,32 +71,12 @@ fn a_removed_service_does_not_spoil_the_scrape_when_another_gets_its_name() {
     assert_eq!(metrics.matches("\npen_service_connections{service=\"mail\"} 0\n").count(), 1);
 }
 
-/// Where a Prometheus may scrape this pen, as long as the server lives.
-fn scraped(pen: &Pen) -> Backend {
-    let control = (**pen).clone();
-    Backend::serve(move |client| {
-        let mut head = String::new();
-        while !matches!(client.line().as_str(), "" | "\r") {
-            head.push('\n');
-        }
-        let body = control.try_ask("status prometheus").unwrap_or_default();
-        let answer = format!(
-            "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: {}\r\n\
-             Connection: close\r\n\r\n{body}",
-            body.len()
-        );
-        // Prometheus may have been ended meanwhile.
-        let _ = { client }.write_all(answer.as_bytes());
-        client.finish();
-    })
-}
-
 #[test]
 fn a_real_prometheus_scrapes_pen_and_sees_what_happens() {
     let server = Backend::named("a");
     let pen = motley_pen(&server);
-    let target = scraped(&pen);
-    let prometheus = Prometheus::scraping(target.address());
+    let target = pen.ask("web 127.0.0.1:0").trim_end().parse().expect("an address");
+    let prometheus = Prometheus::scraping(&Address::Ip(target));
     wait_until("the scrape succeeds", || prometheus.values("up") == ["1"]);
     wait_until("all servers are known", || prometheus.query("pen_server_up").len() == 7);
     let hostile = prometheus.query(r#"pen_server_up{slot="3"}"#);
