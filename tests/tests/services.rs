@@ -79,7 +79,8 @@ fn a_file_alone_may_define_services_without_the_default_one() {
     let pen = Pen::builder().config(&service("web", at, &[&web])).without_address().start();
     assert_eq!(get(at), "web");
     assert_eq!(names(&pen), ["web"]);
-    assert!(pen.stderr().contains(&format!("balances {at} to 1 server of web")), "{}", pen.stderr());
+    let told = format!("balances {at} to 1 server of web");
+    wait_until("pen tells", || pen.stderr().contains(&told));
     pen.stop();
 }
 
@@ -89,7 +90,7 @@ fn servers_of_a_service_that_listens_nowhere_are_told_at_start() {
     let config = server_line(0, web.address()) + &service("web", private_address(), &[&web]);
     let pen = Pen::builder().config(&config).without_address().start();
     let told = "does not listen for 1 server yet: 'listen ADDR' is missing";
-    assert!(pen.stderr().contains(told), "{}", pen.stderr());
+    wait_until("pen tells", || pen.stderr().contains(told));
     pen.stop();
 }
 
