@@ -9,6 +9,7 @@ pub mod command;
 pub mod escape;
 pub mod log_record;
 pub mod mdoc;
+pub mod options;
 mod reason;
 pub mod status;
 pub mod wire;

@@ -4,14 +4,11 @@
 
 mod cli;
 mod control;
-mod diagnostics;
 mod engine;
-mod fatal;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
 mod net;
-mod os;
 mod publish;
 mod request_log;
 mod settings;
@@ -28,10 +25,11 @@ use common::escape::Line;
 use common::reason;
 
 use cli::Request;
-use diagnostics::Destination;
-use os::daemon::{self, Side};
 use shared::Clock;
 use startup::Failure;
+use system::daemon::{self, Side};
+use system::diagnostics::{self, Destination};
+use system::fatal;
 
 #[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
 compile_error!("pen is for 64-bit Linux: it packs connections into the 64 bits of an epoll event");
@@ -56,7 +54,7 @@ fn run(invocation: cli::Invocation) -> Result<ExitCode, Failure> {
         return Ok(show("ok\n"));
     }
     if foreground {
-        diagnostics::init(Destination::Stderr);
+        diagnostics::init("pen", Destination::Stderr);
         prepared.run(clock, None)?;
     } else {
         match daemon::background()
@@ -64,7 +62,7 @@ fn run(invocation: cli::Invocation) -> Result<ExitCode, Failure> {
         {
             Side::Parent(outcome) => return Ok(ExitCode::from(outcome.exit_code())),
             Side::Child(ready) => {
-                diagnostics::init(Destination::Syslog);
+                diagnostics::init("pen", Destination::Syslog);
                 prepared.run(clock, Some(ready))?;
             }
         }

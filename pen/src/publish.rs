@@ -11,7 +11,7 @@ use crate::settings::draft::Draft;
 use crate::settings::{ListenOn, Place, Service, Settings};
 use crate::shared::Shared;
 use crate::web::Web;
-use crate::{diagnostics, fatal};
+use system::{diagnostics, fatal};
 
 /// Publishes drafts.
 #[derive(Debug)]

@@ -25,18 +25,18 @@ use crate::engine::clients::client_numbers;
 use crate::net::registry::ListenError;
 use crate::net::token::Token;
 use crate::net::worker::Worker;
-use crate::os::daemon::Ready;
-use crate::os::limits;
-use crate::os::pid_file::PidFile;
-use crate::os::privileges::{self, User};
-use crate::os::signals::Signals;
 use crate::publish::{Publisher, warn_of_unreachable};
 use crate::settings::apply::listen;
 use crate::settings::draft::{Draft, Environment, Stage};
 use crate::settings::resolve::SystemResolver;
 use crate::settings::{DEFAULT_SERVICE, ListenOn, Place, Service, Settings, file, servers};
 use crate::shared::{Clock, DESCRIPTORS_PER_CONNECTION, Shared};
-use crate::{diagnostics, fatal};
+use system::daemon::Ready;
+use system::limits;
+use system::pid_file::PidFile;
+use system::privileges::{self, User};
+use system::signals::Signals;
+use system::{diagnostics, fatal};
 
 /// Why pen does not start: one line.
 #[derive(Debug, thiserror::Error)]

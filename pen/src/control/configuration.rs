@@ -8,9 +8,9 @@ use common::escape::Line;
 use common::reason;
 
 use crate::cli::Invocation;
-use crate::os::safe_file::save_file;
 use crate::settings::{DEFAULT_SERVICE, Settings, file, write};
 use crate::status::moment::Moment;
+use system::safe_file::save_file;
 
 /// What pen was started with: what a written file is used beside.
 #[derive(Debug, Default)]

@@ -8,8 +8,8 @@ use nix::sys::stat::{Mode, umask};
 
 use crate::net::listener::{Accepted, Inherited, ListenSocket, TcpOptions};
 use crate::net::registry::{ListenError, SocketFile};
-use crate::os::privileges::User;
 use crate::settings::{ListenOn, Place};
+use system::privileges::User;
 
 /// Sessions that may wait to be accepted. Many, because they wait when there are too many.
 const BACKLOG: u32 = 4096;

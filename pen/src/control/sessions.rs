@@ -19,8 +19,8 @@ use super::{Origin, SessionId};
 use crate::engine::time::Tick;
 use crate::net::listener::AcceptTrouble;
 use crate::net::stream::Stream;
-use crate::os::signals::{Signal, Signals};
 use crate::shared::Shared;
+use system::signals::{Signal, Signals};
 
 /// The token of [`Replies`]' waker.
 pub const REPLIES: Token = Token(0);

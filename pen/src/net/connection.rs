@@ -23,9 +23,9 @@ use super::worker::Context;
 use crate::engine::clients::{ClientCounters, ClientRef, Opened};
 use crate::engine::servers::{Reservation, Server, ServerId};
 use crate::engine::time::Tick;
-use crate::os::socket;
 use crate::settings::{Service, ServiceIndex};
 use crate::shared::{PendingRoom, Room};
+use system::socket;
 
 /// A connection.
 #[derive(Debug)]

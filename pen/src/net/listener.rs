@@ -20,9 +20,9 @@ use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use super::connection::Peer;
 use super::stream::Stream;
 use crate::engine::time::Tick;
-use crate::os::privileges::User;
-use crate::os::socket;
 use crate::settings::ServiceIndex;
+use system::privileges::User;
+use system::socket;
 
 /// A listener's number in the registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

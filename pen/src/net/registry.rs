@@ -15,9 +15,9 @@ use common::reason;
 use super::listener::{ListenSocket, ListenerId, TcpOptions};
 use super::worker::Message;
 use crate::engine::time::Tick;
-use crate::os::privileges::User;
 use crate::settings::{Place, ServiceIndex};
 use crate::shared::Shared;
+use system::privileges::User;
 
 /// How long a listener that goes waits for handshakes that are under way: a round trip and some more.
 const FAREWELL: Duration = Duration::from_secs(1);

@@ -4,7 +4,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use common::client_addr::ClientAddr;
-use common::log_record::{Record, RequestLine};
+use common::log_record::{Request, RequestLine};
 
 use super::connection::Peer;
 use crate::engine::servers::{Server, ServerAddr};
@@ -64,7 +64,7 @@ impl RequestTap {
         };
         // Only a clock before 1970 fails.
         let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-        log.record(Record { client: peer.address, time, server, request: RequestLine::of(&self.line) });
+        log.record(Request { client: peer.address, time, server, request: RequestLine::of(&self.line) });
         self.line.clear();
         self.speech = Speech::Logged;
     }

@@ -11,7 +11,7 @@ use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry};
 use socket2::SockRef;
 
-use crate::os::socket;
+use system::socket;
 
 /// A connected (or connecting) socket.
 #[derive(Debug)]

@@ -2,7 +2,7 @@ use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use common::client_addr::ClientAddr;
-use common::log_record::{Record, RequestLine};
+use common::log_record::{Request, RequestLine};
 use mio::Poll;
 
 use super::*;
@@ -150,7 +150,7 @@ fn request_logs_wait_for_pens_final_rights() {
     rig.publisher.open_logs().unwrap();
     let log = rig.service().request_log().unwrap().clone();
     let request = RequestLine::of(b"GET / HTTP/1.0");
-    log.record(Record { client: ClientAddr::Unix, time: 1, server: ClientAddr::Unix, request });
+    log.record(Request { client: ClientAddr::Unix, time: 1, server: ClientAddr::Unix, request });
     assert!(log.drain(Duration::from_mins(1)));
     assert_eq!(std::fs::read_to_string(&first).unwrap(), "unix 1 unix GET / HTTP/1.0\n");
     rig.publish(&[&format!("log {}", second.display())]).unwrap();

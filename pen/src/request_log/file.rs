@@ -5,9 +5,9 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use common::log_record::Record;
+use common::log_record::Request;
 
-use crate::os::safe_file::{self, Existing};
+use system::safe_file::{self, Existing};
 
 /// So many bytes are gathered for one write.
 const BUFFER: usize = 64 * 1024;
@@ -50,7 +50,7 @@ impl FileSink {
     }
 
     /// Adds a record to what the next flush writes.
-    pub(super) fn append(&mut self, record: &Record) {
+    pub(super) fn append(&mut self, record: &Request) {
         record.write_line(&mut self.lines);
         self.pending += 1;
     }

@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::log_record::Record;
+use common::log_record::Request;
 use common::reason;
 use parking_lot::{Condvar, Mutex};
 
@@ -45,7 +45,7 @@ pub struct RequestLog {
 }
 
 enum Message {
-    Record(Record),
+    Record(Request),
     /// Look at the flags in [`Shared`].
     Wake,
 }
@@ -82,7 +82,7 @@ impl RequestLog {
     }
 
     /// Queues a record. Never waits: with a full queue the record is lost, and counted.
-    pub fn record(&self, record: Record) {
+    pub fn record(&self, record: Request) {
         // Counted before it can be written, so that a drain never sees more done than queued.
         self.shared.queued.fetch_add(1, Ordering::SeqCst);
         let room = self.shared.waiting.take(1, QUEUE);

@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use common::client_addr::ClientAddr;
-use common::log_record::RequestLine;
+use common::log_record::{Request, RequestLine};
 
 use super::*;
 
@@ -14,9 +14,9 @@ fn open(path: &Path) -> RequestLog {
     RequestLog::open(Destination::File(path.to_owned())).unwrap()
 }
 
-fn record(request: &str) -> Record {
+fn record(request: &str) -> Request {
     let addr = |text: &str| ClientAddr::from(text.parse::<IpAddr>().unwrap());
-    Record {
+    Request {
         client: addr("::1"),
         time: 5,
         server: addr("10.0.0.1"),

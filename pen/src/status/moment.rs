@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::os::local_time::LocalTime;
+use system::local_time::LocalTime;
 
 /// A moment, given in seconds since 1970, in local time: `2026-11-20 11:51:45`.
 #[derive(Clone, Copy, Debug)]

@@ -15,9 +15,9 @@ use parking_lot::Mutex;
 
 use super::collect::{self, Most};
 use super::{html, json, prometheus, text};
-use crate::os::priority::behind_the_workers;
-use crate::os::safe_file::replace_file;
 use crate::shared::Shared;
+use system::priority::behind_the_workers;
+use system::safe_file::replace_file;
 
 /// What is ordered and not made yet.
 #[derive(Default)]

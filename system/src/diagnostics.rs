@@ -1,4 +1,4 @@
-//! What pen says about itself, through the `log` macros: to stderr or syslog, and never at the data plane's cost.
+//! What a program says about itself, through the `log` macros: to stderr or syslog, and never at the data plane's cost.
 //! Before [`start_writer`] a message is written by whoever has it; after it messages are queued for one thread, and
 //! those that find the queue full are counted. The request log is not this module's business.
 
@@ -27,13 +27,13 @@ const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 
 static DIAGNOSTICS: OnceLock<Diagnostics> = OnceLock::new();
 
-/// Sends the messages of this process to `destination` from now on.
+/// Sends the messages of this process, which is known to syslog as `program`, to `destination` from now on.
 ///
 /// To be called once, early: before a chroot (which hides the time zone and syslog's socket) and before any thread
 /// exists. When syslog cannot be reached, stderr is told, and each later message tries again.
-pub fn init(destination: Destination) {
-    crate::os::local_time::read_zone();
-    let diagnostics = DIAGNOSTICS.get_or_init(|| Diagnostics::new(Sink::open(destination)));
+pub fn init(program: &'static str, destination: Destination) {
+    crate::local_time::read_zone();
+    let diagnostics = DIAGNOSTICS.get_or_init(|| Diagnostics::new(Sink::open(destination, program)));
     if log::set_logger(diagnostics).is_ok() {
         set_level(0);
         fatal::end_on_panic();
@@ -163,10 +163,10 @@ impl Output {
 }
 
 impl Log for Diagnostics {
-    /// Only pen's own messages: those of libraries are not for its operators.
+    /// Only the programs' own messages: those of libraries are not for their operators.
     fn enabled(&self, metadata: &Metadata) -> bool {
         let crate_name = metadata.target().split("::").next();
-        matches!(crate_name, Some("pen" | "common"))
+        matches!(crate_name, Some("pen" | "penlogd" | "penlog" | "common" | "system"))
     }
 
     fn log(&self, record: &Record) {

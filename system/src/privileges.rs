@@ -39,7 +39,7 @@ pub enum Error {
     #[error("cannot chroot to '{}': {}", .0, reason(.1))]
     Chroot(String, io::Error),
     /// Only root can become another user.
-    #[error("cannot become user '{user}': only root can, and pen was started by uid {by}")]
+    #[error("cannot become user '{user}': only root can, and this is uid {by}")]
     NotRoot {
         /// Whom pen was to become.
         user: String,

@@ -117,7 +117,7 @@ fn the_standard_streams_are_the_ones_that_pen_was_given() {
 /// What these need, only root can set up; CI is root.
 mod as_root {
     use super::*;
-    use crate::os::privileges::is_root;
+    use crate::privileges::is_root;
 
     #[test]
     fn a_file_of_another_user_is_left_alone() {

@@ -14,7 +14,7 @@ static ABORTS: AtomicBool = AtomicBool::new(false);
 /// Makes a panic of any thread the end of the process, with its message in the log.
 pub fn end_on_panic() {
     std::panic::set_hook(Box::new(|panic| {
-        log::error!("defect, pen ends: {panic}");
+        log::error!("defect, the program ends: {panic}");
         diagnostics::flush();
         abort_if_asked();
         process::exit(PANICKED);

@@ -76,7 +76,7 @@ fn syslog_gets_priority_name_and_pid() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("log");
     let syslogd = UnixDatagram::bind(&path).unwrap();
-    let diagnostics = away_from_the_terminal(Sink::Syslog(Syslog::new(&path)));
+    let diagnostics = away_from_the_terminal(Sink::Syslog(Syslog::new(&path, "pen")));
     diagnostics.say(Message { level: Level::Error, ..message("disk on fire") });
     let packet = receive(&syslogd);
     assert!(packet.starts_with("<27>"), "{packet}");
@@ -88,7 +88,7 @@ fn syslog_gets_priority_name_and_pid() {
 fn a_restart_of_syslogd_is_survived_and_what_was_lost_meanwhile_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("log");
-    let diagnostics = away_from_the_terminal(Sink::Syslog(Syslog::new(&path)));
+    let diagnostics = away_from_the_terminal(Sink::Syslog(Syslog::new(&path, "pen")));
     diagnostics.say(message("nobody is there yet"));
     let first = UnixDatagram::bind(&path).unwrap();
     diagnostics.say(message("one"));
@@ -109,7 +109,12 @@ fn a_restart_of_syslogd_is_survived_and_what_was_lost_meanwhile_is_told() {
 fn only_pens_own_messages_are_for_its_operators() {
     let (diagnostics, ..) = gated();
     let enabled = |target| diagnostics.enabled(&Metadata::builder().target(target).build());
-    assert!(enabled("pen") && enabled("pen::net::worker") && enabled("common::wire"));
+    assert!(
+        enabled("pen")
+            && enabled("pen::net::worker")
+            && enabled("common::wire")
+            && enabled("system::pid_file")
+    );
     assert!(!enabled("mio::poll") && !enabled("pencil") && !enabled(""));
 }
 

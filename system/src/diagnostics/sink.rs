@@ -11,9 +11,9 @@ use common::reason;
 use log::Level;
 
 use super::Message;
-use crate::os::local_time::LocalTime;
+use crate::local_time::LocalTime;
 
-/// Where the messages of pen go.
+/// Where the messages of the program go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Destination {
     /// Lines on standard error.
@@ -40,12 +40,12 @@ pub(super) enum Sink {
 }
 
 impl Sink {
-    pub(super) fn open(destination: Destination) -> Sink {
+    pub(super) fn open(destination: Destination, program: &'static str) -> Sink {
         match destination {
             Destination::Stderr => Sink::Lines(Box::new(io::stderr())),
             Destination::Syslog => {
-                let mut syslog = Syslog::new(Path::new(SYSLOG_SOCKET));
-                // Whoever starts pen is told when they would otherwise miss something: at `leave_terminal`.
+                let mut syslog = Syslog::new(Path::new(SYSLOG_SOCKET), program);
+                // Whoever starts the program is told when they would otherwise miss something: at `leave_terminal`.
                 let _ = syslog.connect();
                 Sink::Syslog(syslog)
             }
@@ -60,7 +60,8 @@ impl Sink {
             && let Err(error) = syslog.connect()
         {
             tell(format_args!(
-                "pen: cannot reach syslog at {SYSLOG_SOCKET}: {}; messages are lost until it is there",
+                "{}: cannot reach syslog at {SYSLOG_SOCKET}: {}; messages are lost until it is there",
+                syslog.program,
                 reason(&error)
             ));
         }
@@ -71,13 +72,13 @@ impl Sink {
             Sink::Lines(lines) => lines.write_all(line(message).as_bytes()),
             Sink::Syslog(syslog) if syslog.on_terminal => {
                 if message.level <= Level::Warn {
-                    tell(format_args!("pen: {}", message.text));
+                    tell(format_args!("{}: {}", syslog.program, message.text));
                 }
-                // Once pen is up, failures to reach syslog count.
-                let _ = syslog.send(packet(message).as_bytes());
+                // Once the program is up, failures to reach syslog count.
+                let _ = syslog.send(message);
                 Ok(())
             }
-            Sink::Syslog(syslog) => syslog.send(packet(message).as_bytes()),
+            Sink::Syslog(syslog) => syslog.send(message),
         }
     }
 }
@@ -94,7 +95,7 @@ fn line(message: &Message) -> String {
 }
 
 /// A message as syslogd wants it: `<30>Nov 20 11:02:05 pen[123]: text`.
-fn packet(message: &Message) -> String {
+fn packet(program: &str, message: &Message) -> String {
     let LocalTime { month, day, hour, minute, second, .. } = LocalTime::at(message.time);
     let severity = match message.level {
         Level::Error => 3,
@@ -105,19 +106,21 @@ fn packet(message: &Message) -> String {
     let priority = DAEMON * 8 + severity;
     let month = MONTHS[(month as usize - 1) % MONTHS.len()];
     let pid = std::process::id();
-    format!("<{priority}>{month} {day:2} {hour:02}:{minute:02}:{second:02} pen[{pid}]: {}", message.text)
+    let time = format_args!("{month} {day:2} {hour:02}:{minute:02}:{second:02}");
+    format!("<{priority}>{time} {program}[{pid}]: {}", message.text)
 }
 
 /// A connection to syslogd that outlives the syslogd.
 pub(super) struct Syslog {
     path: PathBuf,
+    program: &'static str,
     connected: Option<UnixDatagram>,
     on_terminal: bool,
 }
 
 impl Syslog {
-    pub(super) fn new(path: &Path) -> Syslog {
-        Syslog { path: path.to_owned(), connected: None, on_terminal: true }
+    pub(super) fn new(path: &Path, program: &'static str) -> Syslog {
+        Syslog { path: path.to_owned(), program, connected: None, on_terminal: true }
     }
 
     fn connect(&mut self) -> io::Result<&UnixDatagram> {
@@ -127,15 +130,16 @@ impl Syslog {
         Ok(self.connected.insert(socket))
     }
 
-    fn send(&mut self, packet: &[u8]) -> io::Result<()> {
+    fn send(&mut self, message: &Message) -> io::Result<()> {
+        let packet = packet(self.program, message);
         if let Some(socket) = &self.connected {
-            match socket.send(packet) {
+            match socket.send(packet.as_bytes()) {
                 Ok(_) => return Ok(()),
                 // It is there but reads nothing: a new connection would change nothing.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
                 Err(_) => self.connected = None,
             }
         }
-        self.connect()?.send(packet).map(|_| ())
+        self.connect()?.send(packet.as_bytes()).map(|_| ())
     }
 }

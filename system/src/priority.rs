@@ -10,6 +10,7 @@ const NICE: libc::c_int = 10;
 /// What takes locks is to be done before: who waits for a lock waits for its holder, however nice that one is.
 ///
 /// Where no thread can be had, it is done all the same.
+#[allow(clippy::missing_panics_doc, reason = "the work is there, or was done")]
 pub fn behind_the_workers<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     let mut waiting = Some(work);
     let done = thread::scope(|scope| {

@@ -1,0 +1,213 @@
+//! Reading records: from datagrams and from lines of a file. Whatever is not one is an error that says why.
+
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use super::{Connection, MAX_DATAGRAM, Millis, RequestLine};
+use crate::client_addr::ClientAddr;
+
+/// What a datagram or a line tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Record<'a> {
+    /// A client asked a server for something.
+    Request {
+        /// Who asked.
+        client: IpAddr,
+        /// When, in Unix seconds; a datagram does not say so.
+        time: Option<u64>,
+        /// The server that was asked.
+        server: IpAddr,
+        /// What was asked, printable ASCII.
+        request: &'a [u8],
+        /// The request was longer than a record can be, and this is its beginning.
+        cut: bool,
+    },
+    /// A connection to a server is this client's.
+    Connection(Connection),
+}
+
+/// Why something is no record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// It lacks a part.
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    /// A part is not what stands there.
+    #[error("{0} is expected")]
+    Expected(&'static str),
+    /// There is more than a record has.
+    #[error("words behind the record")]
+    Superfluous,
+}
+
+/// Reads a datagram, `+ CLIENT SERVER REQUEST` or a connection record, with its newline or without.
+pub fn parse_datagram(datagram: &[u8]) -> Result<Record<'_>, RecordError> {
+    // Old programs end a full one without a newline.
+    let cut = datagram.len() >= MAX_DATAGRAM;
+    let line = datagram.strip_suffix(b"\n").unwrap_or(datagram);
+    match line {
+        [b'+', b' ', rest @ ..] => {
+            let (client, rest) = word(rest, CLIENT)?;
+            let (server, request) = word(rest, SERVER)?;
+            Ok(Record::Request {
+                client: parsed(client, CLIENT)?,
+                time: None,
+                server: parsed(server, SERVER)?,
+                request,
+                cut,
+            })
+        }
+        [b'=', b' ', rest @ ..] => connection(rest).map(Record::Connection),
+        _ => Err(RecordError::Expected("'+ ' or '= '")),
+    }
+}
+
+/// Reads a line of a file, `CLIENT UNIXTIME SERVER REQUEST` or a connection record, without its newline.
+pub fn parse_line(line: &[u8]) -> Result<Record<'_>, RecordError> {
+    if let [b'=', b' ', rest @ ..] = line {
+        return connection(rest).map(Record::Connection);
+    }
+    let (client, rest) = word(line, CLIENT)?;
+    let (time, rest) = word(rest, TIME)?;
+    let (server, request) = word(rest, SERVER)?;
+    Ok(Record::Request {
+        client: parsed(client, CLIENT)?,
+        time: Some(parsed(time, TIME)?),
+        server: parsed(server, SERVER)?,
+        request,
+        cut: request.len() >= RequestLine::IN_FILE,
+    })
+}
+
+const CLIENT: &str = "a client's address";
+const SERVER: &str = "a server's address";
+const TIME: &str = "a Unix time";
+const PORT: &str = "a port";
+
+fn connection(text: &[u8]) -> Result<Connection, RecordError> {
+    let (client, rest) = word(text, CLIENT)?;
+    let (client_port, rest) = word(rest, PORT)?;
+    let (pen, rest) = word(rest, "pen's address")?;
+    let (pen_port, rest) = word(rest, PORT)?;
+    let (server, rest) = word(rest, SERVER)?;
+    let (server_port, rest) = word(rest, PORT)?;
+    let (opened, closed) = match word(rest, TIME) {
+        Ok((opened, closed)) => (opened, Some(closed)),
+        Err(_) => (rest, None),
+    };
+    if closed.is_some_and(|closed| closed.contains(&b' ')) {
+        return Err(RecordError::Superfluous);
+    }
+    Ok(Connection {
+        client: ClientAddr::from(parsed::<IpAddr>(client, CLIENT)?),
+        client_port: parsed(client_port, PORT)?,
+        pen: parsed::<IpAddr>(pen, "pen's address")?.to_canonical(),
+        pen_port: parsed(pen_port, PORT)?,
+        server: parsed::<IpAddr>(server, SERVER)?.to_canonical(),
+        server_port: parsed(server_port, PORT)?,
+        opened: millis(opened)?,
+        closed: closed.map(millis).transpose()?,
+    })
+}
+
+/// The first word and what follows the space behind it.
+fn word<'a>(text: &'a [u8], what: &'static str) -> Result<(&'a [u8], &'a [u8]), RecordError> {
+    let end = text.iter().position(|byte| *byte == b' ').ok_or(RecordError::Missing(what))?;
+    Ok((&text[..end], &text[end + 1..]))
+}
+
+fn parsed<T: FromStr>(word: &[u8], what: &'static str) -> Result<T, RecordError> {
+    let text = std::str::from_utf8(word).map_err(|_| RecordError::Expected(what))?;
+    text.parse().map_err(|_| RecordError::Expected(what))
+}
+
+/// `SECONDS[.FRACTION]`, of which milliseconds count.
+fn millis(word: &[u8]) -> Result<Millis, RecordError> {
+    let text = std::str::from_utf8(word).map_err(|_| RecordError::Expected(TIME))?;
+    let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let fraction_is_digits = fraction.bytes().all(|byte| byte.is_ascii_digit());
+    let digits: u64 = format!("{fraction:0<3}").get(..3).and_then(|digits| digits.parse().ok()).unwrap_or(0);
+    let seconds: Option<u64> = seconds.parse().ok();
+    let total = seconds.and_then(|seconds| seconds.checked_mul(1000)?.checked_add(digits));
+    total.filter(|_| fraction_is_digits).map(Millis).ok_or(RecordError::Expected(TIME))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log_record::Request;
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let addr = |text: &str| text.parse::<IpAddr>().unwrap();
+        let request = Request {
+            client: addr("192.0.2.7").into(),
+            time: 1_700_000_000,
+            server: addr("2001:db8::1").into(),
+            request: RequestLine::of(b"GET /a b HTTP/1.1\r\n"),
+        };
+        let (mut line, mut datagram) = (String::new(), String::new());
+        request.write_line(&mut line);
+        request.write_datagram(&mut datagram);
+        let meant = |time| Record::Request {
+            client: addr("192.0.2.7"),
+            time,
+            server: addr("2001:db8::1"),
+            request: b"GET /a b HTTP/1.1",
+            cut: false,
+        };
+        assert_eq!(parse_line(line.trim_end().as_bytes()), Ok(meant(Some(1_700_000_000))));
+        assert_eq!(parse_datagram(datagram.as_bytes()), Ok(meant(None)));
+        let connection = Connection {
+            client: addr("192.0.2.7").into(),
+            client_port: 51515,
+            pen: addr("10.0.0.9"),
+            pen_port: 41234,
+            server: addr("10.0.0.1"),
+            server_port: 80,
+            opened: Millis(1_700_000_000_042),
+            closed: Some(Millis(1_700_000_001_000)),
+        };
+        for closed in [None, connection.closed] {
+            let connection = Connection { closed, ..connection };
+            let mut line = String::new();
+            connection.write_line(&mut line);
+            assert_eq!(parse_datagram(line.as_bytes()), Ok(Record::Connection(connection)));
+            assert_eq!(parse_line(line.trim_end().as_bytes()), Ok(Record::Connection(connection)));
+        }
+    }
+
+    #[test]
+    fn what_is_no_record_says_why() {
+        for (datagram, why) in [
+            ("", "'+ ' or '= ' is expected"),
+            ("+ ", "a client's address is missing"),
+            ("+ unix 10.0.0.1 GET /", "a client's address is expected"),
+            ("+ 192.0.2.7 10.0.0.1", "a server's address is missing"),
+            ("+ 192.0.2.7 www GET /", "a server's address is expected"),
+            ("= 192.0.2.7 65536 10.0.0.9 1 10.0.0.1 80 1.0", "a port is expected"),
+            ("= 192.0.2.7 1 10.0.0.9 1 10.0.0.1 80 now", "a Unix time is expected"),
+            ("= 192.0.2.7 1 10.0.0.9 1 10.0.0.1 80 1.0 2.0 3", "words behind the record"),
+        ] {
+            assert_eq!(parse_datagram(datagram.as_bytes()).unwrap_err().to_string(), why, "{datagram}");
+        }
+    }
+
+    #[test]
+    fn a_request_at_its_size_limit_may_have_been_cut() {
+        let long = [b'x'; 2000];
+        let record = Request {
+            client: ClientAddr::from("192.0.2.7".parse::<IpAddr>().unwrap()),
+            time: 1,
+            server: ClientAddr::from("10.0.0.1".parse::<IpAddr>().unwrap()),
+            request: RequestLine::of(&long),
+        };
+        let (mut line, mut datagram) = (String::new(), String::new());
+        record.write_line(&mut line);
+        record.write_datagram(&mut datagram);
+        assert_eq!(datagram.len(), MAX_DATAGRAM);
+        for read in [parse_line(line.trim_end().as_bytes()), parse_datagram(datagram.as_bytes())] {
+            assert!(matches!(read, Ok(Record::Request { cut: true, .. })), "{read:?}");
+        }
+    }
+}

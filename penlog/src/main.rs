@@ -1,0 +1,3 @@
+//! penlog
+
+fn main() {}

@@ -1,0 +1,16 @@
+//! What pen's programs ask of the operating system beyond sockets: being a daemon, giving up rights, limits, priorities,
+//! signals, messages on stderr or syslog, and files that nobody can trick them into writing. The only crate in which
+//! `unsafe` is allowed.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+
+pub mod daemon;
+pub mod diagnostics;
+pub mod fatal;
+pub mod limits;
+pub mod local_time;
+pub mod pid_file;
+pub mod priority;
+pub mod privileges;
+pub mod safe_file;
+pub mod signals;
+pub mod socket;
