@@ -13,7 +13,7 @@
 //!
 //! Every test has its own directory, addresses and processes, so that all of them can run at once. Nothing waits by
 //! sleeping: what is awaited is a condition, with a limit ([`wait_until`]). The programs under test are those beside
-//! the test executable, or those that `PEN_BIN` and `PENCTL_BIN` name; the suites are then also a description of
+//! the test executable, or those that `PEN_BIN`, `PENCTL_BIN` and the like name; the suites are then also a description of
 //! how far another program, such as pen 0.34.1, agrees with ours.
 
 mod address;
