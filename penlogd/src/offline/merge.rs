@@ -102,7 +102,7 @@ impl Records {
             at: Moment(own_time),
         });
         let client = match answer {
-            Answer::Exact(client) | Answer::Likely(client) | Answer::Spent(client) => client,
+            Answer::Exact(client) | Answer::Likely(client) | Answer::Untold(client) | Answer::Spent(client) => client,
             Answer::Unknown => Client { address: server, port: None },
         };
         (answer, client)
@@ -127,7 +127,7 @@ impl Counts {
     fn add(&mut self, answer: Answer) {
         match answer {
             Answer::Exact(_) => self.exact += 1,
-            Answer::Likely(_) | Answer::Spent(_) => self.likely += 1,
+            Answer::Likely(_) | Answer::Untold(_) | Answer::Spent(_) => self.likely += 1,
             Answer::Unknown => self.unknown += 1,
         }
     }
