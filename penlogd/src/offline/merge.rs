@@ -102,7 +102,10 @@ impl Records {
             at: Moment(own_time),
         });
         let client = match answer {
-            Answer::Exact(client) | Answer::Likely(client) | Answer::Untold(client) | Answer::Spent(client) => client,
+            Answer::Exact(client)
+            | Answer::Likely(client)
+            | Answer::Untold(client)
+            | Answer::Spent(client) => client,
             Answer::Unknown => Client { address: server, port: None },
         };
         (answer, client)
