@@ -1,5 +1,6 @@
 //! What is told of datagrams that came to nothing: at once, and then once a minute at most.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::counters::Counters;
@@ -24,11 +25,6 @@ impl Report {
         self.looked.is_none_or(|looked| now.duration_since(looked) >= LOOK)
     }
 
-    /// When there is something left to be told.
-    pub(super) fn due(&self) -> Option<Instant> {
-        None
-    }
-
     /// Tells what is new, if it is time.
     pub(super) fn tick(&mut self, merger: &Merger, now: Instant) {
         if !self.is_due(now) {
@@ -51,6 +47,7 @@ impl Report {
             );
         }
         if let Some((source, error)) = merger.last_bad.filter(|_| bad > 0) {
+            let source = SocketAddr::new(source.ip().to_canonical(), source.port());
             log::warn!("{bad} bad records were ignored, the last one from {source}: {error}");
         }
         if strangers > 0 {
