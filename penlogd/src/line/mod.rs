@@ -15,6 +15,17 @@ pub struct Format {
     /// `-e`
     #[allow(dead_code, reason = "read soon")]
     pattern: Option<regex::bytes::Regex>,
+    #[allow(dead_code, reason = "read soon")]
+    yearless: Option<Yearless>,
+}
+
+/// What completes times of day such as syslog's `Nov 21 14:31:53`, which say neither year nor zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Yearless {
+    /// In microseconds since 1970: a time is taken for the latest one that is at most a day after this.
+    pub now: i64,
+    /// The zone's seconds east of UTC.
+    pub offset: i32,
 }
 
 /// A pattern that cannot be used.
@@ -34,7 +45,7 @@ pub enum PatternError {
 /// A line, read.
 #[derive(Clone, Debug)]
 pub struct Line<'a> {
-    /// All of it, without its newline.
+    /// What is written: all of it, without its newline, and without the header of syslog before a web server's line.
     pub text: &'a [u8],
     /// Where the address of the server's peer stands, which the client's is to replace.
     #[allow(dead_code, reason = "read soon")]
@@ -42,7 +53,8 @@ pub struct Line<'a> {
     /// Where the peer's port stands, which the client's is to replace.
     #[allow(dead_code, reason = "read soon")]
     port: Option<Range<usize>>,
-    /// The server's peer, pen, if the line has it as an address.
+    /// The server's peer, pen, if the line has it as an address. `None`: there is none, or it is shown as a name, or it is
+    /// `2001:db8::1:4123`, whose end may be a port (then that is among `ports`).
     pub peer: Option<IpAddr>,
     /// What may be the peer's port, most likely first.
     pub ports: Ports,
@@ -56,6 +68,7 @@ pub struct Line<'a> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ports {
     length: u8,
+    certain: bool,
     ports: [u16; Ports::MOST],
 }
 
@@ -69,6 +82,12 @@ impl Ports {
             *slot = port;
             self.length += 1;
         }
+    }
+
+    /// Whether the line says that it is the peer's port, so that it is the only one: `10.0.0.9:41234`, `rport=41234`. Else any
+    /// number of the line may be meant.
+    pub fn are_certain(&self) -> bool {
+        self.certain
     }
 
     /// They, most likely first.
@@ -98,7 +117,13 @@ impl Format {
     pub fn pattern(pattern: &str) -> Result<Format, PatternError> {
         let pattern =
             regex::bytes::Regex::new(pattern).map_err(|error| PatternError::Syntax(error.to_string()))?;
-        Ok(Format { pattern: Some(pattern) })
+        Ok(Format { pattern: Some(pattern), ..Format::default() })
+    }
+
+    /// Has times without a year and a zone understood, which else are none. Only lines that a pattern reads have such times.
+    #[must_use]
+    pub fn with_yearless_times(self, yearless: Yearless) -> Format {
+        Format { yearless: Some(yearless), ..self }
     }
 
     /// Reads a line, which has no newline.
@@ -116,11 +141,22 @@ impl Format {
 }
 
 impl Line<'_> {
+    /// Whether it shows a peer, whose place a client can take. Else it is written unchanged for whomever it is.
+    pub fn shows_peer(&self) -> bool {
+        self.address.is_some()
+    }
+
     /// Appends the line with its newline, the client in the place of the peer, and nothing else changed.
     pub fn write_for(&self, client: &Client, out: &mut Vec<u8>) {
         let _ = client;
         out.extend_from_slice(self.text);
         out.push(b'\n');
+    }
+
+    /// Appends the line as `write_for` does, and its time in UTC as `+0000` if it is one of Common Log Format. Other times
+    /// carry their zone, and stay as they are.
+    pub fn write_in_utc_for(&self, client: &Client, out: &mut Vec<u8>) {
+        self.write_for(client, out);
     }
 
     /// Appends the line as it is, with its newline.
