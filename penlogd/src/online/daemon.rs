@@ -78,6 +78,7 @@ impl Daemon {
             let has_datagrams = !is_drained || events.iter().any(|event| event.token() == DATAGRAMS);
             if has_datagrams {
                 is_drained = self.receive();
+                self.report.note_news();
             }
             if self.obey_signals() == Next::Stop {
                 self.finish();
@@ -94,8 +95,9 @@ impl Daemon {
     fn timeout(&mut self) -> Option<Duration> {
         let now = Instant::now();
         let merger = self.merger.due().map(|due| until(due, self.clock.now()));
-        let output = self.output.due().map(|due| due.saturating_duration_since(now));
-        merger.into_iter().chain(output).min()
+        let others = [self.output.due(), self.report.due(now)].into_iter().flatten();
+        let others = others.map(|due| due.saturating_duration_since(now));
+        merger.into_iter().chain(others).min()
     }
 
     /// Takes what has come. True: that was all.
@@ -141,10 +143,10 @@ impl Daemon {
         self.merger.tick(moment, &mut self.lines);
         self.output.append(&mut self.lines, now);
         self.output.tick(now);
-        if self.report.is_due(now) {
+        if self.report.due(now).is_some_and(|due| due <= now) {
             self.count();
+            self.report.look(&self.merger, now);
         }
-        self.report.tick(&self.merger, now);
     }
 
     /// Takes what others count into the counters.
