@@ -11,7 +11,7 @@ mod judge;
 mod servers;
 mod traffic;
 
-pub use case::{Case, Merger, Outcome};
+pub use case::{Case, Merger, Outcome, Programs, Version};
 pub use clients::Mode;
 pub use format::{Format, Formats};
 pub use judge::{Verdict, judge};

@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -38,6 +39,8 @@ pub struct Manner {
 pub enum LogTo {
     /// A datagram each, from the server's own address.
     Penlogd(SocketAddr),
+    /// Into a penlog for each server, this program, which sends them from the server's own address.
+    Penlog(PathBuf, SocketAddr),
     /// A file for each server, in this directory.
     Files(PathBuf),
 }
@@ -283,6 +286,7 @@ struct Log {
 
 enum Target {
     Datagrams(UdpSocket),
+    Penlog(Child, ChildStdin),
     File(BufWriter<File>),
 }
 
@@ -293,6 +297,14 @@ impl Log {
                 let socket = UdpSocket::bind((address.ip(), 0)).expect("a port is free");
                 socket.connect(penlogd).expect("penlogd is on the same host");
                 Target::Datagrams(socket)
+            }
+            LogTo::Penlog(program, penlogd) => {
+                let (host, port) = (penlogd.ip().to_string(), penlogd.port().to_string());
+                let mut command = Command::new(program);
+                command.args([host, port, address.ip().to_string()]).stdin(Stdio::piped());
+                let mut penlog = command.spawn().expect("penlog can be run");
+                let stdin = penlog.stdin.take().expect("stdin is piped");
+                Target::Penlog(penlog, stdin)
             }
             LogTo::Files(directory) => {
                 let file = File::create(directory.join(Servers::file(server)));
@@ -309,13 +321,20 @@ impl Log {
         match &mut self.target {
             // A penlogd that is gone refuses, which the next line may be told.
             Target::Datagrams(socket) => _ = socket.send(line.as_bytes()),
+            Target::Penlog(_, stdin) => stdin.write_all(line.as_bytes()).expect("penlog reads"),
             Target::File(file) => file.write_all(line.as_bytes()).expect("the disk has room"),
         }
     }
 
     fn close(self) -> usize {
-        if let Target::File(mut file) = self.target {
-            file.flush().expect("the disk has room");
+        match self.target {
+            Target::Datagrams(_) => {}
+            Target::Penlog(mut penlog, stdin) => {
+                drop(stdin);
+                let ended = penlog.wait().expect("it is our child");
+                assert!(ended.success(), "penlog: {ended}");
+            }
+            Target::File(mut file) => file.flush().expect("the disk has room"),
         }
         self.written
     }
