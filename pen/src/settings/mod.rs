@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod draft;
 pub mod file;
+pub mod log;
 pub mod names;
 mod places;
 pub mod resolve;
@@ -32,6 +33,7 @@ use crate::engine::select::Modes;
 use crate::engine::servers::Server;
 use crate::engine::time::Tick;
 use crate::request_log::RequestLog;
+use log::LogTarget;
 use services::Services;
 
 pub use places::{ListenOn, Place};
@@ -120,15 +122,6 @@ pub struct Service {
     pub limits: Limits,
     /// What is counted while it runs.
     pub state: Arc<ServiceState>,
-}
-
-/// Where request-log records go.
-#[derive(Clone, Debug)]
-pub struct LogTarget {
-    /// The file, as the user wrote it.
-    pub path: PathBuf,
-    /// The log, once it is open: that takes pen's final rights, so not before they are settled.
-    pub log: Option<RequestLog>,
 }
 
 /// A service's numbers; times in seconds.
