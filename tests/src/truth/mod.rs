@@ -13,5 +13,5 @@ mod traffic;
 
 pub use case::{Case, Merger, Outcome, Programs, Version};
 pub use clients::Mode;
-pub use format::{Format, Formats};
+pub use format::{Format, Formats, named};
 pub use judge::{Verdict, judge};
