@@ -214,7 +214,9 @@ fn anonymous(line: &str) -> String {
     if line.starts_with('{') {
         let mut line: Value = serde_json::from_str(line).expect("it is JSON");
         let object = line.as_object_mut().expect("it is an object");
-        (object.remove("remote_addr"), object.remove("remote_port"));
+        for name in ["remote_addr", "remote_port"] {
+            object.remove(name);
+        }
         return line.to_string();
     }
     let (_, rest) = line.split_once(' ').expect("a line has many fields");

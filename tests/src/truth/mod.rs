@@ -12,6 +12,7 @@ mod servers;
 mod traffic;
 
 pub use case::{Case, Merger, Outcome, Programs, Version};
-pub use clients::Mode;
+pub use clients::{Load, Mode, Sent, send};
 pub use format::{Format, Formats, named};
 pub use judge::{Verdict, judge};
+pub use servers::{LogTo, Manner, Servers};
