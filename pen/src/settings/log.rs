@@ -64,6 +64,16 @@ impl LogTarget {
         Logging { destination, connections: self.connections }
     }
 
+    /// Whether the same is recorded in the same log.
+    pub fn records_like(&self, other: &LogTarget) -> bool {
+        let same_log = match (&self.log, &other.log) {
+            (Some(log), Some(other)) => log.is(other),
+            (None, None) => true,
+            _ => false,
+        };
+        same_log && self.connections == other.connections
+    }
+
     fn host(&self) -> Option<&Host> {
         match &self.place {
             LogPlace::Penlogd { at, .. } if !at.host.is_address() => Some(&at.host),

@@ -183,6 +183,18 @@ impl Settings {
         self.services.values().map(|service| service.limits.idle_timeout)
     }
 
+    /// Whether all services log the same as in `other`, to the same logs.
+    pub fn logs_like(&self, other: &Settings) -> bool {
+        self.services.iter().all(|(index, service)| {
+            // One that is gone has no connections.
+            other.services.get(index).is_none_or(|other| match (&service.log, &other.log) {
+                (Some(target), Some(other)) => target.records_like(other),
+                (None, None) => true,
+                _ => false,
+            })
+        })
+    }
+
     /// Why no command can speak of this service, with the usage of the one that could.
     pub fn cannot_speak_of(&self, name: &ServiceName) -> String {
         format!("{}, 'service {name}' adds it; usage: service NAME [COMMAND]", self.no_service(name))
@@ -253,6 +265,11 @@ impl Service {
     /// The open request log, if records are wanted.
     pub fn request_log(&self) -> Option<&RequestLog> {
         self.log.as_ref()?.log.as_ref()
+    }
+
+    /// The same, if records of connections are wanted too.
+    pub fn connection_log(&self) -> Option<&RequestLog> {
+        self.log.as_ref().filter(|target| target.connections)?.log.as_ref()
     }
 }
 
