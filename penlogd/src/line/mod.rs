@@ -167,10 +167,10 @@ impl<'a> Line<'a> {
     /// Takes what was read at the place of the peer, the port if it says nothing else so far.
     fn take_peer(&mut self, peer: Peer) {
         self.peer = peer.address;
-        match peer.port {
-            Some(port) if peer.ambiguous => self.ports.guess(port),
-            Some(port) => self.ports = Ports::certain(port),
-            None => {}
+        match (peer.certain_port(), peer.port) {
+            (Some(port), _) => self.ports = Ports::certain(port),
+            (None, Some(port)) => self.ports.guess(port),
+            (None, None) => {}
         }
     }
 }
