@@ -18,6 +18,7 @@ mod web;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::ops::Range;
 
 pub use pattern::PatternError;
 pub use ports::Ports;
@@ -150,10 +151,10 @@ impl<'a> Line<'a> {
 
     fn write(&self, out: &mut Vec<u8>, fill: impl Fn(What, &[u8], &mut Vec<u8>)) {
         let mut written = 0;
-        for place in self.places.iter() {
-            out.extend_from_slice(&self.text[written..place.start]);
-            fill(place.what, &self.text[place.start..place.end], out);
-            written = place.end;
+        for (what, Range { start, end }) in self.places.iter() {
+            out.extend_from_slice(&self.text[written..start]);
+            fill(what, &self.text[start..end], out);
+            written = end;
         }
         out.extend_from_slice(&self.text[written..]);
         out.push(b'\n');
@@ -178,7 +179,7 @@ impl<'a> Line<'a> {
 #[cfg(any(test, feature = "fuzzing"))]
 impl Line<'_> {
     /// The places that a client or another time may take, from the left to the right.
-    pub(crate) fn changing(&self) -> impl Iterator<Item = (What, std::ops::Range<usize>)> {
-        self.places.iter().map(|place| (place.what, place.start..place.end))
+    pub(crate) fn changing(&self) -> impl Iterator<Item = (What, Range<usize>)> {
+        self.places.iter()
     }
 }

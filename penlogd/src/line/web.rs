@@ -3,15 +3,17 @@
 //!
 //! - The peer is the first field. Where the first is a virtual host, as Apache's `vhost_combined` has it
 //!   (`www.example.com:80 10.0.0.9 - - [...`), it is the second. A name alone and a port is no peer's port for certain.
-//! - The request is the first string in quotes, but for `""` before the time, which is a user without a name. A line without one shows no peer, and stays as it is. Where the end of
-//!   the line comes before the quote, the line was cut, and the request with it.
+//! - The request is the first string in quotes, but for `""` before the time, which is a user without a name. A line without
+//!   one shows no peer, and stays as it is. Where the end of the line comes before the quote, the line was cut, and the
+//!   request with it.
 //! - The time is the last one in brackets before the request, or else the first behind it.
 //! - The peer's port is certain where the peer is `10.0.0.9:41234`, or where a field is `port=41234`, `rport=41234` or
 //!   `remote_port=41234` (also `rport="41234"`). Else every number from 1 to 65535 that is a field of its own may be it.
-//!   The number of three digits right behind the request is the status, and the one behind that counts bytes: neither of them is
-//!   ever a port.
+//!   The number of three digits right behind the request is the status, and the one behind that counts bytes: neither of
+//!   them is ever a port.
 //! - Clients choose some of the text, and must not be able to pass for others. So nothing in quotes is a port, and before
-//!   the request only what stands next to the peer, or behind the time: between them is the user's name, as the client gave it.
+//!   the request only what stands next to the peer, or behind the time: between them is the user's name, as the client
+//!   gave it.
 
 use super::place::What;
 use super::{Line, Ports, escape, peer, time};
@@ -92,9 +94,8 @@ fn behind_virtual_host(text: &[u8]) -> Option<usize> {
     let (address, rest) = text.split_at(field_length(text));
     let peer = peer::read(address);
     let (before_time, _) = rest.split_at(memchr::memrchr(b'[', rest)?);
-    let spaces = before_time.iter().filter(|byte| **byte == b' ').count();
-    (spaces >= " - - ".matches(' ').count() && (peer.address.is_some() || peer.ambiguous))
-        .then_some(address.len())
+    let has_two_fields = memchr::memchr_iter(b' ', before_time).nth(2).is_some();
+    (has_two_fields && (peer.address.is_some() || peer.ambiguous)).then_some(address.len())
 }
 
 /// Reads the last time in brackets, and says where it ends.
