@@ -42,11 +42,11 @@ pub(super) fn write_common(time: Stamp, text: &[u8], out: &mut Vec<u8>) {
     let seconds = time.micros.div_euclid(MICROS);
     let (year, month, day) = date(seconds.div_euclid(DAY));
     let second = seconds.rem_euclid(DAY);
-    let year = [two(year / 100), two(year)].concat();
+    let year = [two(year / 100), two(year)];
     for (text, end) in [
         (&two(day)[..], b'/'),
         (MONTHS[month].as_bytes(), b'/'),
-        (&year, b':'),
+        (year.as_flattened(), b':'),
         (&two(second / 3600), b':'),
         (&two(second / 60 % 60), b':'),
     ] {
