@@ -1,7 +1,7 @@
 //! What a line of a server's log says about who asked for what, and the line with the client put in its place.
 //!
-//! The forms are each in a module: [`web`] reads Common Log Format and what begins like it, [`json`] lines of JSON, [`pattern`]
-//! whatever a regular expression describes; [`syslog`] takes the header away that web servers' lines get on their way.
+//! The forms are each in a module: `web` reads Common Log Format and what begins like it, `json` lines of JSON, `pattern`
+//! whatever a regular expression describes; `syslog` takes the header away that web servers' lines get on their way.
 //! Whose a line is, `matching` says.
 
 mod escape;
