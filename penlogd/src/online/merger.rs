@@ -138,13 +138,15 @@ impl Merger {
             self.line(server, &rest[..end], at, out);
             rest = &rest[end + 1..];
         }
-        if rest.is_empty() {
-            return;
+        let goes_on = may_go_on(rest, piece);
+        while goes_on && rest.len() >= LONGEST {
+            self.line(server, &rest[..LONGEST], at, out);
+            rest = &rest[LONGEST..];
         }
-        if may_go_on(rest, piece) && rest.len() < LONGEST {
-            self.parts.keep(source, rest.to_vec(), piece, at);
-        } else {
-            self.line(server, rest, at, out);
+        match rest {
+            [] => {}
+            _ if goes_on => self.parts.keep(source, rest.to_vec(), piece, at),
+            _ => self.line(server, rest, at, out),
         }
     }
 
