@@ -23,6 +23,8 @@ pub struct LogDaemonBuilder {
     wrapper: Vec<String>,
     directory: TempDir,
     listen: SocketAddr,
+    /// Whether the command line names its host.
+    has_host: bool,
     words: Vec<String>,
     log: PathBuf,
 }
@@ -57,6 +59,14 @@ impl LogDaemonBuilder {
         self
     }
 
+    /// Receives at a port of all addresses; where it is asked for, that is one of 127.0.0.1.
+    #[must_use]
+    pub fn on_all_addresses(mut self) -> Self {
+        self.listen = crate::udp::unused_address();
+        self.has_host = false;
+        self
+    }
+
     /// Writes to this file; a relative path is one of its directory.
     #[must_use]
     pub fn log(mut self, path: impl AsRef<Path>) -> Self {
@@ -83,7 +93,7 @@ impl LogDaemonBuilder {
     #[track_caller]
     pub fn start(self) -> LogDaemon {
         let mut command = self.command_line();
-        command.arg("-f").arg("-l").arg(&self.log).arg(self.listen.to_string());
+        command.arg("-f").arg("-l").arg(&self.log).arg(self.place());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("penlogd can be run");
         let stderr = Transcript::of(child.stderr.take().expect("stderr is piped"));
@@ -105,13 +115,17 @@ impl LogDaemonBuilder {
     pub fn start_in_background(self) -> Result<(Process, TempDir), Ended> {
         let pid_file = self.directory.path().join("pid");
         let mut command = self.command_line();
-        command.arg("-l").arg(&self.log).arg("-p").arg(&pid_file).arg(self.listen.to_string());
+        command.arg("-l").arg(&self.log).arg("-p").arg(&pid_file).arg(self.place());
         let ended = run_to_the_end(command);
         if ended.code != Some(0) {
             return Err(ended);
         }
         let pid = fs::read_to_string(&pid_file).expect("the pid file is there when the parent has ended");
         Ok((Process(pid.parse().expect("the pid file holds a number")), self.directory))
+    }
+
+    fn place(&self) -> String {
+        if self.has_host { self.listen.to_string() } else { self.listen.port().to_string() }
     }
 
     fn command_line(&self) -> Command {
@@ -144,6 +158,7 @@ impl LogDaemon {
             wrapper: Vec::new(),
             directory,
             listen: private_address(),
+            has_host: true,
             words: Vec::new(),
             log,
         }
@@ -181,10 +196,7 @@ impl LogDaemon {
     /// A host that sends datagrams to it.
     #[track_caller]
     pub fn peer(&self, host: &str) -> Peer {
-        let host: IpAddr = host.parse().expect("it is an address");
-        let socket = UdpSocket::bind((host, 0)).expect("the host is this machine");
-        socket.connect(self.address).expect("a UDP socket can be connected");
-        Peer { socket }
+        Peer::to(self.address, host)
     }
 
     /// What is in the log.
@@ -254,6 +266,15 @@ pub struct Peer {
 }
 
 impl Peer {
+    /// One at this address of this machine, that sends to `address`.
+    #[track_caller]
+    pub fn to(address: SocketAddr, host: &str) -> Peer {
+        let host: IpAddr = host.parse().expect("it is an address");
+        let socket = UdpSocket::bind((host, 0)).expect("the host is this machine");
+        socket.connect(address).expect("a UDP socket can be connected");
+        Peer { socket }
+    }
+
     /// Sends a datagram.
     #[track_caller]
     pub fn send(&self, datagram: impl AsRef<[u8]>) {
