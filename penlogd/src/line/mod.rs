@@ -100,8 +100,12 @@ impl Format {
             [b'{', ..] => json::read(text, self.yearless),
             _ => web::read(text),
         };
-        let body = syslog::message(text).map(read).filter(Line::is_a_web_servers);
-        body.unwrap_or_else(|| read(text))
+        match syslog::message(text) {
+            Some(message) => {
+                Some(read(message)).filter(Line::is_a_web_servers).unwrap_or_else(|| Line::unread(text))
+            }
+            None => read(text),
+        }
     }
 }
 

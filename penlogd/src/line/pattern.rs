@@ -82,7 +82,9 @@ fn reason(pattern: &str, error: &regex::Error) -> String {
     let regex::Error::Syntax(drawing) = error else { return error.to_string() };
     let reason =
         drawing.lines().rev().find_map(|line| line.strip_prefix("error: ")).unwrap_or("it cannot be read");
-    let mark = drawing.lines().find_map(|line| line.strip_prefix("    ").and_then(|line| line.find('^')));
+    // Of two places, the last is the wrong one.
+    let marks = drawing.lines().find(|line| line.contains('^') && line.trim_matches(['^', ' ']).is_empty());
+    let mark = marks.and_then(|line| line.trim_end_matches('^').len().checked_sub("    ".len()));
     match mark {
         Some(place) if !pattern.contains('\n') => format!("{reason}, at its character {}", place + 1),
         _ => reason.to_owned(),

@@ -28,13 +28,9 @@ fn behind_priority(text: &[u8]) -> Option<&[u8]> {
 
 /// `Nov 21 14:31:53 ` or `2026-11-21T14:31:53.123456+00:00 `
 fn behind_time(text: &[u8]) -> Option<&[u8]> {
-    if let Some((stamp, rest)) = text.split_at_checked(15) {
-        let any = super::Yearless { now: 0, offset: 0 };
-        let [_, _, _, b' ', ..] = stamp else { return behind_iso(text) };
-        time::read(stamp, Some(any))?;
-        return rest.strip_prefix(b" ");
-    }
-    None
+    let (stamp, rest) = text.split_at_checked(15)?;
+    let [_, _, _, b' ', ..] = stamp else { return behind_iso(text) };
+    if time::is_syslogs(stamp) { rest.strip_prefix(b" ") } else { None }
 }
 
 fn behind_iso(text: &[u8]) -> Option<&[u8]> {

@@ -89,12 +89,15 @@ fn unix(text: &[u8]) -> Option<Stamp> {
     Some(Stamp { micros, fine: true })
 }
 
-/// Reads `Nov 21 14:31:53` or `Nov  1 14:31:53`.
+/// Whether it is `Nov 21 14:31:53` or the like.
+pub(super) fn is_syslogs(text: &[u8]) -> bool {
+    const A_LEAP_YEAR: i64 = 2000;
+    syslogs(text).is_some_and(|(month, day, _)| days(A_LEAP_YEAR, month, day).is_some())
+}
+
+/// Reads `Nov 21 14:31:53`.
 fn syslog(text: &[u8], yearless: Yearless) -> Option<Stamp> {
-    let &[m1, m2, m3, b' ', d1, d2, b' ', h1, h2, b':', i1, i2, b':', s1, s2] = text else { return None };
-    let month = month([m1, m2, m3])?;
-    let day = number(&[if d1 == b' ' { b'0' } else { d1 }, d2])?;
-    let seconds = seconds([h1, h2], [i1, i2], [s1, s2])?;
+    let (month, day, seconds) = syslogs(text)?;
     let latest = yearless.now.div_euclid(MICROS).checked_add(DAY)?;
     let (year, ..) = date(latest.div_euclid(DAY));
     let east = i64::from(yearless.offset);
@@ -103,6 +106,13 @@ fn syslog(text: &[u8], yearless: Yearless) -> Option<Stamp> {
         let then = days(year, month, day)? * DAY + seconds - east;
         (then <= latest).then(|| time(then, None))
     })
+}
+
+/// The month, the day and the second of that day of `Nov 21 14:31:53` or `Nov  1 14:31:53`.
+fn syslogs(text: &[u8]) -> Option<(i64, i64, i64)> {
+    let &[m1, m2, m3, b' ', d1, d2, b' ', h1, h2, b':', i1, i2, b':', s1, s2] = text else { return None };
+    let day = number(&[if d1 == b' ' { b'0' } else { d1 }, d2])?;
+    Some((month([m1, m2, m3])?, day, seconds([h1, h2], [i1, i2], [s1, s2])?))
 }
 
 fn time(seconds: i64, fraction: Option<i64>) -> Stamp {
@@ -205,4 +215,140 @@ fn date(days: i64) -> (i64, usize, i64) {
     let year = cycle * 400 + year + i64::from(month >= 10);
     // Twelve months from March.
     (year, usize::try_from((month + 2) % 12).unwrap_or(0), day_of_month)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// 2023-11-14 22:13:20 UTC
+    const T0: i64 = 1_700_000_000;
+
+    fn micros(text: &str) -> Option<i64> {
+        read(text.as_bytes(), None).map(|time| time.micros)
+    }
+
+    #[test]
+    fn forms_of_the_same_time() {
+        for text in [
+            "14/Nov/2023:22:13:20 +0000",
+            "14/NOV/2023:22:13:20 -0000",
+            "[15/nov/2023:00:13:20 +0200]",
+            "2023-11-14T22:13:20Z",
+            "2023-11-14T22:13:20",
+            "2023-11-14 23:13:20 +0100",
+            " 2023-11-14t16:43:20-05:30 ",
+            "2023-11-14T21:13:20-01",
+            "1700000000",
+            "1700000000000",
+            "1700000000000000",
+            "1700000000000000000",
+        ] {
+            assert_eq!(micros(text), Some(T0 * MICROS), "{text}");
+        }
+        for text in [
+            "14/Nov/2023:22:13:20.5 +0000",
+            "2023-11-14T22:13:20.5000000009Z",
+            "2023-11-14 22:13:20,500",
+            "1700000000.5",
+            "1700000000500",
+        ] {
+            assert_eq!(
+                read(text.as_bytes(), None),
+                Some(Stamp { micros: T0 * MICROS + 500_000, fine: true }),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn leap_seconds_and_24_o_clock_are_the_next_second_and_day() {
+        assert_eq!(micros("31/Dec/2016:23:59:60 +0000"), micros("01/Jan/2017:00:00:00 +0000"));
+        assert_eq!(micros("29/Feb/2024:24:00:00 +0000"), micros("01/Mar/2024:00:00:00 +0000"));
+        assert_eq!(micros("31/Dec/9999:24:59:60 -2359"), Some(253_402_390_740 * MICROS));
+        assert_eq!(micros("01/Jan/1970:00:00:00 +0100"), Some(-3600 * MICROS));
+    }
+
+    #[test]
+    fn what_is_no_time_is_none() {
+        for text in [
+            "",
+            "-",
+            "14/Nov/2023:22:13:20",
+            "14/Nov/2023:22:13:20 0000",
+            "14/Nov/2023:22:13:20 +000",
+            "14/Nov/2023:22:13:20 +2400",
+            "14/Nov/2023:22:13:20. +0000",
+            "14/Nov/2023:25:13:20 +0000",
+            "14/Nov/2023:22:60:20 +0000",
+            "14/Nov/2023:22:13:61 +0000",
+            "31/Nov/2023:22:13:20 +0000",
+            "00/Nov/2023:22:13:20 +0000",
+            "29/Feb/2023:22:13:20 +0000",
+            "29/Feb/2100:22:13:20 +0000",
+            "14/Non/2023:22:13:20 +0000",
+            "14/Nov/1969:22:13:20 +0000",
+            "14/Nov/20x3:22:13:20 +0000",
+            "2023-13-14T22:13:20Z",
+            "2023-11-14T22:13Z",
+            "2023-11-14T22:13:20UTC",
+            "1700000000x",
+            "1700000000.",
+            "99999999999999999999",
+            "Nov 21 14:31:53",
+        ] {
+            assert_eq!(micros(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_29th_of_february_is_the_latest_that_there_was() {
+        let yearless = Yearless { now: T0 * MICROS, offset: 0 };
+        let time = read(b"Feb 29 00:00:00", Some(yearless)).unwrap();
+        assert_eq!(Some(time.micros), micros("2020-02-29T00:00:00Z"));
+        let new_year = Yearless { now: micros("2023-12-31T23:30:00Z").unwrap(), offset: 3600 };
+        let time = read(b"Jan  1 00:30:00", Some(new_year)).unwrap();
+        assert_eq!(time.micros, new_year.now);
+        for now in [i64::MIN, i64::MAX] {
+            assert_eq!(read(b"Feb 29 00:00:00", Some(Yearless { now, offset: i32::MIN })), None);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_day_has_its_date(day in -100_000i64..3_000_000) {
+            use chrono::Datelike;
+            let other = chrono::NaiveDate::from_epoch_days(i32::try_from(day).unwrap()).unwrap();
+            let (year, month, day_of_month) = date(day);
+            prop_assert_eq!((year, month), (other.year().into(), usize::try_from(other.month0()).unwrap()));
+            prop_assert_eq!(day_of_month, i64::from(other.day()));
+            let there = days(year, i64::try_from(month).unwrap() + 1, day_of_month);
+            prop_assert_eq!(there, Some(day).filter(|_| (1970..=9999).contains(&year)));
+        }
+
+        #[test]
+        fn times_in_utc_are_the_same_times(
+            seconds in 0i64..253_402_300_000,
+            hours in -23i64..=23,
+            minutes in 0i64..60,
+        ) {
+            let stamp = Stamp { micros: seconds * MICROS, fine: false };
+            let mut utc = Vec::new();
+            write_common(stamp, b"", &mut utc);
+            prop_assert_eq!(common(&utc), Some(stamp));
+            let zone = format!(" {}{:02}{minutes:02}", if hours < 0 { '-' } else { '+' }, hours.abs());
+            let there = String::from_utf8(utc.clone()).unwrap().replace(" +0000", &zone);
+            let read = common(there.as_bytes()).unwrap();
+            let east = if hours < 0 { hours * 60 - minutes } else { hours * 60 + minutes } * 60;
+            prop_assert_eq!(read.micros, (seconds - east) * MICROS);
+            let mut again = Vec::new();
+            write_common(read, there.as_bytes(), &mut again);
+            prop_assert!(again.ends_with(b" +0000"));
+            if read.micros >= 0 {
+                prop_assert_eq!(common(&again), Some(read));
+            }
+        }
+    }
 }
