@@ -11,7 +11,7 @@ use common::options::{self, Row};
 
 use crate::line::Format;
 
-const TEMPLATE: &str = include_str!("../../../man/penlogd.8.in");
+const TEMPLATE: &str = include_str!("../../../man/penlogd.1.in");
 
 const USAGE: &str = "\
 usage: penlogd [-bdf] [-a ADDR[/LEN]]... [-e REGEX] [-j DIR] [-l FILE] [-n N] [-p FILE] [-u USER] [-w MS]
@@ -232,7 +232,9 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Request, Strin
     invocation.listen = match &words.arguments[..] {
         [] => return Err("no port: '[ADDR:]PORT' is expected, --help tells more".to_owned()),
         [listen] => Listen::parse(listen)?,
-        [_, extra, ..] => return Err(format!("superfluous argument '{extra}': one '[ADDR:]PORT' is expected")),
+        [_, extra, ..] => {
+            return Err(format!("superfluous argument '{extra}': one '[ADDR:]PORT' is expected"));
+        }
     };
     if invocation.log.is_none() && !invocation.foreground {
         return Err("no log: '-l FILE' is expected, or '-f' for lines on standard output".to_owned());
