@@ -20,7 +20,8 @@ const WRONG: &[(&str, i32, &str)] = &[
     ("-f :1", 2, "bad address ':1': 'PORT', 'ADDR:PORT' or '[IPv6 address]:PORT' is expected"),
     ("-f /run/x", 2, "bad address '/run/x': 'PORT', 'ADDR:PORT' or '[IPv6 address]:PORT' is expected"),
     ("-f syslog", 2, "bad port 'syslog' in 'syslog': a number from 0 to 65535 is expected"),
-    ("-f [::1]", 2, "no port in '[::1]': '[IPv6 address]:port' is expected"),
+    ("-f [::1]", 2, "bad address '[::1]': 'PORT', 'ADDR:PORT' or '[IPv6 address]:PORT' is expected"),
+    ("-f 1:2:3", 2, "bad host '1:2' in '1:2:3': a name or an IP address is expected"),
     ("-x 1", 2, "unknown option '-x': --help lists the options"),
     ("-n", 2, "-n: a value is missing, N is expected"),
     ("-n 0 1", 2, "-n: bad number '0': 1 to 10000000 is expected"),
@@ -212,8 +213,10 @@ fn a_fifo_takes_lines_as_fast_as_they_are_read_and_no_faster() {
         expected += &line;
     }
     // Nobody reads yet, and it obeys nevertheless.
-    penlogd.signal(Signal::SIGUSR1);
-    penlogd.expect_word("2000 lines (");
+    wait_until("all lines have come", || {
+        penlogd.signal(Signal::SIGUSR1);
+        penlogd.stderr().contains("2000 lines (")
+    });
     let mut read = Vec::new();
     wait_until("all is read", || {
         // There is nothing now and then.
