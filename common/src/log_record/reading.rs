@@ -125,11 +125,14 @@ fn parsed<T: FromStr>(word: &[u8], what: &'static str) -> Result<T, RecordError>
 fn millis(word: &[u8]) -> Result<Millis, RecordError> {
     let text = std::str::from_utf8(word).map_err(|_| RecordError::Expected(TIME))?;
     let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let fraction_is_digits = fraction.bytes().all(|byte| byte.is_ascii_digit());
-    let digits: u64 = format!("{fraction:0<3}").get(..3).and_then(|digits| digits.parse().ok()).unwrap_or(0);
+    if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(RecordError::Expected(TIME));
+    }
+    let digits = fraction.bytes().chain(std::iter::repeat(b'0')).take(3);
+    let digits = digits.fold(0, |number, digit| 10 * number + u64::from(digit - b'0'));
     let seconds: Option<u64> = seconds.parse().ok();
     let total = seconds.and_then(|seconds| seconds.checked_mul(1000)?.checked_add(digits));
-    total.filter(|_| fraction_is_digits).map(Millis).ok_or(RecordError::Expected(TIME))
+    total.map(Millis).ok_or(RecordError::Expected(TIME))
 }
 
 #[cfg(test)]
@@ -174,6 +177,19 @@ mod tests {
             connection.write_line(&mut line);
             assert_eq!(parse_datagram(line.as_bytes()), Ok(Record::Connection(connection)));
             assert_eq!(parse_line(line.trim_end().as_bytes()), Ok(Record::Connection(connection)));
+        }
+    }
+
+    #[test]
+    fn a_time_is_read_to_the_millisecond() {
+        for (time, millis) in [("1", 1000), ("1.", 1000), ("1.5", 1500), ("1.04299", 1042), ("0.0009", 0)] {
+            let line = format!("= 192.0.2.7 1 10.0.0.9 1 10.0.0.1 80 {time}");
+            let Ok(Record::Connection(record)) = parse_line(line.as_bytes()) else { panic!("{time}") };
+            assert_eq!(record.opened, Millis(millis), "{time}");
+        }
+        for time in ["", ".5", "-1", "1.x", "1.-5", "1e3", "18446744073709551.616", "99999999999999999999"] {
+            let line = format!("= 192.0.2.7 1 10.0.0.9 1 10.0.0.1 80 {time}");
+            assert_eq!(parse_line(line.as_bytes()), Err(RecordError::Expected(TIME)), "{time}");
         }
     }
 
