@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use pen_tests::alone;
-use pen_tests::truth::{Case, Formats, Merger, Mode};
+use pen_tests::truth::{Case, Formats, Merger, Mode, Programs};
 
 #[track_caller]
 fn every_line_is_right(merger: Merger, mode: Mode) {
     let _alone = alone();
     let outcome = Case {
         merger,
+        programs: Programs::default(),
         connections: true,
         formats: Formats::WithPorts,
         mode,
@@ -17,6 +18,7 @@ fn every_line_is_right(merger: Merger, mode: Mode) {
         duration: Duration::from_secs(2),
         service: Duration::from_millis(20),
         unlogged: 0.1,
+        distinct: false,
         seed: 3,
     }
     .run();

@@ -202,7 +202,7 @@ mod tests {
             steps_back: bool,
         ) {
             let lines: Vec<Vec<u8>> =
-                lengths.iter().enumerate().map(|(at, length)| vec![b'a' + at as u8; *length]).collect();
+                lengths.iter().zip(b'a'..).map(|(length, letter)| vec![letter; *length]).collect();
             let mut text = lines.join(&b'\n');
             // An empty last line without a newline is none.
             if has_last_newline || lines.last().is_some_and(Vec::is_empty) {

@@ -24,7 +24,7 @@ struct Rig {
 impl Rig {
     fn new(server: ServerAddr) -> Rig {
         let directory = tempfile::tempdir().unwrap();
-        let log = RequestLog::open(Destination::File(directory.path().join("log"))).unwrap();
+        let log = RequestLog::open(&Destination::File(directory.path().join("log"))).unwrap();
         let client: IpAddr = "192.0.2.7".parse().unwrap();
         let server = Server::new(server, ServerState::new(ServerId { slot: 0, generation: 0 }));
         let peer = Peer { address: client.into(), port: 4711 };
