@@ -15,8 +15,8 @@ use pen_tests::{Pen, Penlogd, Stream, alone, private_address, program, wait_unti
 const SECONDS: u64 = 2;
 
 fn servers(log: LogTo) -> Servers {
-    let service = Duration::from_millis(10);
-    Servers::start(Manner { formats: Formats::WithPorts, service, unlogged: 0.0, log }, 9)
+    let (service, least) = (Duration::from_millis(10), Duration::ZERO);
+    Servers::start(Manner { formats: Formats::WithPorts, service, least, unlogged: 0.0, log }, 9)
 }
 
 fn pen(servers: &Servers, log: &str) -> Pen {

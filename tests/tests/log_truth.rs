@@ -17,6 +17,7 @@ fn every_line_is_right(merger: Merger, mode: Mode) {
         rate: 1_000.0,
         duration: Duration::from_secs(2),
         service: Duration::from_millis(20),
+        least: Duration::ZERO,
         unlogged: 0.1,
         distinct: false,
         seed: 3,
