@@ -132,3 +132,6 @@ impl Counts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

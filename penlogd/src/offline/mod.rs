@@ -31,14 +31,17 @@ const USAGE_ERROR: u8 = 2;
 /// The program.
 pub fn main() -> ExitCode {
     match options::parse(std::env::args_os().skip(1)) {
+        Ok(Invocation::Usage) => {
+            // Somebody who only wants to know how it goes.
+            let _ = writeln!(io::stderr(), "{}", options::USAGE);
+            USAGE_ERROR.into()
+        }
         Ok(Invocation::Help) => show(&options::help()),
         Ok(Invocation::Version) => show(concat!("mergelogs ", env!("CARGO_PKG_VERSION"), "\n")),
         Ok(Invocation::Manual) => show(&options::manual()),
         Ok(Invocation::Merge(job)) => merge(*job),
         Err(error) => {
             complain(&error);
-            // Not escaped: it is ours.
-            let _ = writeln!(io::stderr(), "{}", options::USAGE);
             USAGE_ERROR.into()
         }
     }
@@ -51,7 +54,7 @@ enum StartError {
     Unreadable { place: Place, error: io::Error },
     #[error(transparent)]
     LookUp(#[from] LookUpError),
-    #[error("{input} is also to be written: {as_what}")]
+    #[error("{input} is to be read, and also to be written {as_what}")]
     InputIsOutput { input: Place, as_what: &'static str },
     #[error(transparent)]
     Write(#[from] Stop),

@@ -11,7 +11,7 @@ use super::sources::{Source, SourceError};
 use crate::line::{Format, PatternError};
 
 /// The command line in short.
-pub const USAGE: &str = "usage: mergelogs -p PENLOG [options] SERVER:LOGFILE ...";
+pub const USAGE: &str = "usage: mergelogs -p PENLOG [options] SERVER:LOGFILE ...; --help lists the options";
 
 /// The window without `-j`, in seconds.
 const JITTER: i64 = 600;
@@ -21,6 +21,8 @@ const MOST: u64 = 100 * 366 * 86400;
 /// What to do.
 #[derive(Debug)]
 pub enum Invocation {
+    /// Print the usage: there are no words at all.
+    Usage,
     /// Print the help text.
     Help,
     /// Print the version.
@@ -196,6 +198,9 @@ const TABLE: &[Row<Key>] = &[
 /// Reads the words after the program's name.
 pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Invocation, UsageError> {
     let words = options::parse(TABLE, words)?;
+    if words.options.is_empty() && words.arguments.is_empty() {
+        return Ok(Invocation::Usage);
+    }
     let (mut pen_log, mut rejects, mut format) = (None, None, Format::web());
     let (mut window, mut skew, mut tells_counts) = (Window::Around(JITTER * 1_000_000), 0, false);
     for (key, value) in words.options {
@@ -206,7 +211,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Invocation, Us
             Key::Pattern => format = Format::pattern(&value)?,
             // -c goes beyond any window, wherever it stands.
             Key::Jitter => {
-                let range = "from 0";
+                let range = "from 0 to 3162240000";
                 let jitter = jitter(&value).ok_or(UsageError::Number { word: value, option: "-j", range })?;
                 if window != Window::Everything {
                     window = Window::Around(jitter);
@@ -214,7 +219,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Invocation, Us
             }
             Key::Rejects => rejects = Some(Place::of(&value)),
             Key::Skew => {
-                let range = "such as 7200, -0.5";
+                let range = "such as 7200 or -0.5";
                 skew = micros(&value).ok_or(UsageError::Number { word: value, option: "-t", range })?;
             }
             Key::Generate if value == "man" => return Ok(Invocation::Manual),

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::matching::Answer;
+
 /// Numbers since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counters {
@@ -17,6 +19,8 @@ pub(super) struct Counters {
     pub(super) unknown: u64,
     /// Of these: they show no peer, or nothing to know it by.
     pub(super) plain: u64,
+    /// Of all: they waited for their record.
+    pub(super) waited: u64,
     /// Records of requests.
     pub(super) requests: u64,
     /// Records of connections.
@@ -31,14 +35,26 @@ pub(super) struct Counters {
     pub(super) dropped: u64,
 }
 
+impl Counters {
+    /// Counts a line's last answer.
+    pub(super) fn count(&mut self, answer: &Answer) {
+        *match answer {
+            Answer::Exact(_) => &mut self.exact,
+            Answer::Likely(_) => &mut self.likely,
+            Answer::Spent(_) => &mut self.spent,
+            Answer::Unknown => &mut self.unknown,
+        } += 1;
+    }
+}
+
 impl fmt::Display for Counters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counters { lines, exact, likely, spent, unknown, plain, .. } = self;
+        let Counters { lines, exact, likely, spent, unknown, plain, waited, .. } = self;
         let Counters { requests, connections, bad_records, strangers, overrun, dropped, .. } = self;
         write!(
             f,
             "{lines} lines (client by connection {exact}, by request {likely}, by used request {spent}, unknown {unknown}, \
-             not asked for {plain}), records: {requests} of requests, {connections} of connections, {bad_records} bad; \
+             not asked for {plain}; {waited} waited), records: {requests} of requests, {connections} of connections, {bad_records} bad; \
              datagrams: {strangers} from strangers, {overrun} lost by the kernel; {dropped} lines dropped"
         )
     }

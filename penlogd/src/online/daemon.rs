@@ -13,6 +13,7 @@ use super::merger::Merger;
 use super::output::Output;
 use super::receiver::Receiver;
 use super::report::Report;
+use crate::matching::Moment;
 
 const DATAGRAMS: Token = Token(0);
 const SIGNALS: Token = Token(1);
@@ -32,6 +33,8 @@ pub(super) struct Daemon {
     output: Output,
     report: Report,
     clock: Clock,
+    /// When the last datagram came.
+    last: Moment,
     /// Lines on their way from the merger to the output.
     lines: Vec<u8>,
 }
@@ -58,7 +61,8 @@ impl Daemon {
         poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
         let (report, clock) = (Report::default(), Clock::start());
         let signals = SignalSource(signals);
-        Ok(Daemon { poll, signals, receiver, merger, output, report, clock, lines: Vec::new() })
+        let (last, lines) = (clock.now(), Vec::new());
+        Ok(Daemon { poll, signals, receiver, merger, output, report, clock, last, lines })
     }
 
     /// Works until it is told to stop. Then everything is written.
@@ -74,12 +78,13 @@ impl Daemon {
             let has_datagrams = !is_drained || events.iter().any(|event| event.token() == DATAGRAMS);
             if has_datagrams {
                 is_drained = self.receive();
+                self.report.note_news();
             }
             if self.obey_signals() == Next::Stop {
                 self.finish();
                 return Ok(());
             }
-            self.do_what_is_due();
+            self.do_what_is_due(is_drained);
             if has_datagrams && is_drained {
                 thread::sleep(PAUSE);
             }
@@ -90,16 +95,17 @@ impl Daemon {
     fn timeout(&mut self) -> Option<Duration> {
         let now = Instant::now();
         let merger = self.merger.due().map(|due| until(due, self.clock.now()));
-        let others = [self.output.due(), self.report.due()].into_iter().flatten();
+        let others = [self.output.due(), self.report.due(now)].into_iter().flatten();
         let others = others.map(|due| due.saturating_duration_since(now));
-        others.chain(merger).min()
+        merger.into_iter().chain(others).min()
     }
 
     /// Takes what has come. True: that was all.
     fn receive(&mut self) -> bool {
-        let Daemon { receiver, merger, output, clock, lines, .. } = self;
+        let Daemon { receiver, merger, output, clock, last, lines, .. } = self;
         for _ in 0..BATCHES {
             let more = receiver.receive(clock, |datagram, moment| {
+                *last = moment;
                 merger.take(datagram.source, datagram.bytes, moment, lines);
             });
             output.append(lines, Instant::now());
@@ -130,15 +136,17 @@ impl Daemon {
         Next::GoOn
     }
 
-    fn do_what_is_due(&mut self) {
+    fn do_what_is_due(&mut self, is_drained: bool) {
         let now = Instant::now();
-        self.merger.tick(self.clock.now(), &mut self.lines);
+        // As long as there are datagrams left, a record that a line waits for may be among them.
+        let moment = if is_drained { self.clock.now() } else { self.last };
+        self.merger.tick(moment, &mut self.lines);
         self.output.append(&mut self.lines, now);
         self.output.tick(now);
-        if self.report.is_due(now) {
+        if self.report.due(now).is_some_and(|due| due <= now) {
             self.count();
+            self.report.look(&self.merger, now);
         }
-        self.report.tick(&self.merger, now);
     }
 
     /// Takes what others count into the counters.

@@ -7,9 +7,19 @@ use common::acl::Network;
 use common::log_record::{Record, RecordError, parse_datagram};
 
 use super::counters::Counters;
+use super::holding::{self, Holding, Id, Key};
 use super::parts::{CUT, Parts};
 use crate::line::{Format, LONGEST, Line};
-use crate::matching::{Answer, Matcher, Moment, Question};
+use crate::matching::{Answer, Client, Matcher, Moment, Question};
+
+/// So many lines may wait, or have to go behind others that do.
+const LINES: usize = 100_000;
+/// And so many bytes of them.
+const BYTES: usize = 32 * 1024 * 1024;
+/// Records are remembered no longer than that, in microseconds: an hour.
+const MEMORY: i64 = 3_600_000_000;
+/// How often old ones are forgotten.
+const FORGETTING: i64 = 60_000_000;
 
 /// All that is known between two datagrams.
 #[derive(Debug)]
@@ -19,15 +29,29 @@ pub(super) struct Merger {
     /// Whose datagrams count; everybody's if empty.
     allow: Vec<Network>,
     parts: Parts,
+    holding: Holding,
+    patience: Patience,
+    /// When old records were forgotten.
+    forgot: Moment,
     pub(super) counters: Counters,
     /// Why the last bad record was none.
     pub(super) last_bad: Option<(SocketAddr, RecordError)>,
 }
 
 impl Merger {
-    pub(super) fn new(format: Format, matcher: Matcher, allow: Vec<Network>) -> Merger {
-        let (parts, counters) = (Parts::default(), Counters::default());
-        Merger { format, matcher, allow, parts, counters, last_bad: None }
+    /// `wait`: how long a line waits for its record, in microseconds.
+    pub(super) fn new(format: Format, matcher: Matcher, allow: Vec<Network>, wait: i64) -> Merger {
+        Merger {
+            format,
+            matcher,
+            allow,
+            parts: Parts::default(),
+            holding: Holding::new(holding::Limits { wait, lines: LINES, bytes: BYTES }),
+            patience: if wait > 0 { Patience::Waits } else { Patience::None },
+            forgot: Moment::default(),
+            counters: Counters::default(),
+            last_bad: None,
+        }
     }
 
     /// Takes a datagram in; lines that are ready are appended to `out`.
@@ -47,7 +71,7 @@ impl Merger {
             self.line(source.ip().to_canonical(), &part.text, at, out);
         }
         match datagram {
-            [b'+' | b'=', b' ', ..] => self.record(source, datagram, at),
+            [b'+' | b'=', b' ', ..] => self.record(source, datagram, at, out),
             _ => self.lines(source, datagram, datagram.len(), at, out),
         }
     }
@@ -57,11 +81,19 @@ impl Merger {
         while let Some((sender, text)) = self.parts.overdue(now) {
             self.line(sender.ip().to_canonical(), &text, now, out);
         }
+        while let Some(id) = self.holding.overdue(now) {
+            self.ask_again(id, Patience::None, out);
+        }
+        if now.0 - self.forgot.0 >= FORGETTING {
+            self.forgot = now;
+            self.matcher.forget_before(Moment(now.0 - MEMORY));
+        }
     }
 
     /// When the next [`tick`](Merger::tick) is due.
     pub(super) fn due(&mut self) -> Option<Moment> {
-        self.parts.due()
+        let held = self.holding.oldest().map(|(due, _)| due);
+        self.parts.due().into_iter().chain(held).min()
     }
 
     /// Nothing more comes: all lines that wait are written.
@@ -69,17 +101,27 @@ impl Merger {
         while let Some((sender, text)) = self.parts.pop() {
             self.line(sender.ip().to_canonical(), &text, now, out);
         }
+        while let Some((_, id)) = self.holding.oldest() {
+            self.ask_again(id, Patience::None, out);
+        }
     }
 
-    fn record(&mut self, source: SocketAddr, datagram: &[u8], at: Moment) {
+    fn record(&mut self, source: SocketAddr, datagram: &[u8], at: Moment, out: &mut Vec<u8>) {
         match parse_datagram(datagram) {
             Ok(Record::Request { client, server, request, cut, .. }) => {
                 self.counters.requests += 1;
-                self.matcher.request(client.to_canonical(), server.to_canonical(), request, cut, at);
+                let server = server.to_canonical();
+                self.matcher.request(client.to_canonical(), server, request, cut, at);
+                if self.holding.holds(server) {
+                    self.satisfy(self.holding.request_key(server, request), out);
+                }
             }
             Ok(Record::Connection(connection)) => {
                 self.counters.connections += 1;
                 self.matcher.connection(&connection, at);
+                if self.holding.holds(connection.server) {
+                    self.satisfy(Key::Port(connection.server, connection.pen_port), out);
+                }
             }
             Err(error) => {
                 self.counters.bad_records += 1;
@@ -117,36 +159,96 @@ impl Merger {
     /// Takes a line, which has no newline.
     fn line(&mut self, server: IpAddr, text: &[u8], at: Moment, out: &mut Vec<u8>) {
         if text.is_empty() {
-            self.counters.lines += 1;
-            out.push(b'\n');
+            return self.piece(server, text, at, out);
         }
-        for text in text.chunks(LONGEST) {
-            self.counters.lines += 1;
-            let line = self.format.read(text);
-            let Some(question) = question(server, &line, at) else {
-                self.counters.plain += 1;
-                line.write_unchanged(out);
-                continue;
-            };
-            match self.matcher.client(&question) {
-                Answer::Exact(client) => {
-                    self.counters.exact += 1;
-                    line.write_for(&client, out);
-                }
-                Answer::Likely(client) => {
-                    self.counters.likely += 1;
-                    line.write_for(&client, out);
-                }
-                Answer::Spent(client) => {
-                    self.counters.spent += 1;
-                    line.write_for(&client, out);
-                }
-                Answer::Unknown => {
-                    self.counters.unknown += 1;
-                    line.write_unchanged(out);
-                }
-            }
+        for piece in text.chunks(LONGEST) {
+            self.piece(server, piece, at, out);
         }
+    }
+
+    fn piece(&mut self, server: IpAddr, text: &[u8], at: Moment, out: &mut Vec<u8>) {
+        self.counters.lines += 1;
+        let line = self.format.read(text);
+        let Some(question) = question(server, &line, at) else {
+            self.counters.plain += 1;
+            return emit(&mut self.holding, server, &line, None, out);
+        };
+        let answer = self.matcher.client(&question);
+        if is_final(&answer) || !self.patience.waits() {
+            self.counters.count(&answer);
+            emit(&mut self.holding, server, &line, client(&answer), out);
+        } else {
+            let (request, ports) = (question.request, question.ports);
+            self.counters.waited += 1;
+            self.holding.wait(server, text.to_vec(), at, request, ports);
+        }
+    }
+
+    /// A record has come for which a line may wait.
+    fn satisfy(&mut self, key: Key, out: &mut Vec<u8>) {
+        if let Some(id) = self.holding.awaiting(key) {
+            self.ask_again(id, Patience::Waits, out);
+        }
+    }
+
+    /// Asks whose a line is that waits, and ends its wait if that is known now, or if it has no more patience.
+    fn ask_again(&mut self, id: Id, patience: Patience, out: &mut Vec<u8>) {
+        let Some((text, at)) = self.holding.line(id) else { return };
+        let line = self.format.read(text);
+        let answer = match question(id.server, &line, at) {
+            Some(question) => self.matcher.client(&question),
+            None => Answer::Unknown,
+        };
+        if patience.waits() && !is_final(&answer) {
+            return;
+        }
+        self.counters.count(&answer);
+        let mut written = Vec::new();
+        write(&line, client(&answer), &mut written);
+        self.holding.end(id, written, out);
+    }
+}
+
+/// Whether lines wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Patience {
+    Waits,
+    None,
+}
+
+impl Patience {
+    fn waits(self) -> bool {
+        self == Patience::Waits
+    }
+}
+
+/// Writes a line when it is its turn.
+fn emit(holding: &mut Holding, server: IpAddr, line: &Line<'_>, client: Option<&Client>, out: &mut Vec<u8>) {
+    if holding.holds(server) {
+        let mut written = Vec::new();
+        write(line, client, &mut written);
+        holding.queue(server, written);
+    } else {
+        write(line, client, out);
+    }
+}
+
+fn write(line: &Line<'_>, client: Option<&Client>, out: &mut Vec<u8>) {
+    match client {
+        Some(client) => line.write_for(client, out),
+        None => line.write_unchanged(out),
+    }
+}
+
+/// Whether no record that may come can make it better.
+fn is_final(answer: &Answer) -> bool {
+    matches!(answer, Answer::Exact(_) | Answer::Likely(_))
+}
+
+fn client(answer: &Answer) -> Option<&Client> {
+    match answer {
+        Answer::Exact(client) | Answer::Likely(client) | Answer::Spent(client) => Some(client),
+        Answer::Unknown => None,
     }
 }
 

@@ -3,6 +3,7 @@
 mod clock;
 mod counters;
 mod daemon;
+mod holding;
 mod merger;
 mod options;
 mod output;
@@ -79,7 +80,8 @@ fn serve(invocation: Invocation, user: Option<&User>, ready: Option<Ready>) -> R
     let output = Output::open(invocation.log, buffering, Instant::now())?;
     let address = receiver.address().map_err(failed("cannot receive"))?;
     let limits = Limits { requests: invocation.cache, connections: CONNECTIONS.max(invocation.cache) };
-    let merger = Merger::new(invocation.format, Matcher::new(limits), invocation.allow);
+    let wait = i64::try_from(invocation.wait.as_micros()).unwrap_or(0);
+    let merger = Merger::new(invocation.format, Matcher::new(limits), invocation.allow, wait);
     let daemon = Daemon::new(receiver, merger, output).map_err(failed("cannot watch the port"))?;
     let pid_file = invocation.pid_file.as_deref().map(PidFile::create).transpose().map_err(|error| {
         let path = invocation.pid_file.as_deref().unwrap_or("".as_ref());

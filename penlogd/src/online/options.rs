@@ -11,7 +11,7 @@ use common::options::{self, Row};
 
 use crate::line::Format;
 
-const TEMPLATE: &str = include_str!("../../../man/penlogd.8.in");
+const TEMPLATE: &str = include_str!("../../../man/penlogd.1.in");
 
 const USAGE: &str = "\
 usage: penlogd [-bdf] [-a ADDR[/LEN]]... [-e REGEX] [-j DIR] [-l FILE] [-n N] [-p FILE] [-u USER] [-w MS]

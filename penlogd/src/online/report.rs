@@ -1,5 +1,6 @@
 //! What is told of datagrams that came to nothing: at once, and then once a minute at most.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::counters::Counters;
@@ -14,47 +15,60 @@ const SILENCE: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub(super) struct Report {
     told: Counters,
-    looked: Option<Instant>,
     told_at: Option<Instant>,
+    looked_at: Option<Instant>,
+    /// Since then something came.
+    is_news: bool,
+    /// There is something to tell, when it may be told.
+    is_untold: bool,
 }
 
 impl Report {
-    /// Whether it is time to look; the counters are to be up to date then.
-    pub(super) fn is_due(&self, now: Instant) -> bool {
-        self.looked.is_none_or(|looked| now.duration_since(looked) >= LOOK)
+    /// Datagrams came, and more may have been lost.
+    pub(super) fn note_news(&mut self) {
+        self.is_news = true;
     }
 
-    /// When there is something left to be told.
-    pub(super) fn due(&self) -> Option<Instant> {
-        None
+    /// When to look at the counters, which are to be up to date then.
+    pub(super) fn due(&self, now: Instant) -> Option<Instant> {
+        let next = |last: Option<Instant>, pause| last.map_or(now, |last| last + pause);
+        let look = self.is_news.then(|| next(self.looked_at, LOOK));
+        let tell = self.is_untold.then(|| next(self.told_at, SILENCE));
+        look.into_iter().chain(tell).min()
     }
 
     /// Tells what is new, if it is time.
-    pub(super) fn tick(&mut self, merger: &Merger, now: Instant) {
-        if !self.is_due(now) {
-            return;
-        }
-        self.looked = Some(now);
+    pub(super) fn look(&mut self, merger: &Merger, now: Instant) {
+        (self.looked_at, self.is_news) = (Some(now), false);
         let counters = &merger.counters;
         let lost = counters.overrun - self.told.overrun;
         let bad = counters.bad_records - self.told.bad_records;
         let strangers = counters.strangers - self.told.strangers;
         let is_silent = self.told_at.is_some_and(|told| now.duration_since(told) < SILENCE);
-        if is_silent || lost + bad + strangers == 0 {
+        self.is_untold = lost + bad + strangers > 0;
+        if is_silent || !self.is_untold {
             return;
         }
-        self.told_at = Some(now);
-        self.told = *counters;
+        (self.told, self.told_at, self.is_untold) = (*counters, Some(now), false);
         if lost > 0 {
             log::warn!(
-                "{lost} datagrams came faster than they could be taken, and the kernel has thrown them away"
+                "{} were thrown away by the kernel: they came faster than they could be taken",
+                datagrams(lost)
             );
         }
         if let Some((source, error)) = merger.last_bad.filter(|_| bad > 0) {
-            log::warn!("{bad} bad records were ignored, the last one from {source}: {error}");
+            let source = SocketAddr::new(source.ip().to_canonical(), source.port());
+            log::warn!(
+                "{} ignored that are bad records, the last one from {source}: {error}",
+                datagrams(bad)
+            );
         }
         if strangers > 0 {
-            log::warn!("{strangers} datagrams were ignored, which came from where -a does not allow");
+            log::warn!("{} ignored that came from where -a does not allow", datagrams(strangers));
         }
     }
+}
+
+fn datagrams(number: u64) -> String {
+    if number == 1 { "1 datagram".to_owned() } else { format!("{number} datagrams") }
 }
