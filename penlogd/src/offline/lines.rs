@@ -1,11 +1,14 @@
-//! Lines of a file, one after the other, in a buffer that never grows.
+//! Lines of a file, one after the other, with a look at what follows them, in a buffer that never grows.
 
 use std::io::{self, ErrorKind, Read};
 
 /// Longer lines are handed out in pieces, which nobody can read anything from.
 pub const LONGEST: usize = crate::line::LONGEST;
 
-const BUFFER: usize = 4 * LONGEST;
+/// So much of the file behind a line is in sight, if there is so much.
+pub const IN_SIGHT: usize = 128 * 1024;
+
+const BUFFER: usize = 4 * IN_SIGHT;
 
 /// A file, as lines.
 pub struct Lines<Source> {
@@ -32,7 +35,12 @@ enum Over {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Piece<'a> {
     /// A line without its newline.
-    Line(&'a [u8]),
+    Line {
+        /// What it says.
+        text: &'a [u8],
+        /// What follows it in the file, as far as it is in sight.
+        ahead: &'a [u8],
+    },
     /// A part of a line that is longer than [`LONGEST`].
     OfLong {
         /// Without a newline.
@@ -60,31 +68,29 @@ impl<Source: Read> Lines<Source> {
     /// The next piece; none at the end, be it the file's or one that an error made ([`Lines::failure`]): what could be
     /// read before it is handed out. A last line without a newline is a line.
     pub fn next(&mut self) -> Option<Piece<'_>> {
-        let mut searched = 0;
-        let (length, has_newline) = loop {
-            let unread = &self.buffer[self.start..self.end];
-            if let Some(at) = memchr::memchr(b'\n', &unread[searched..]) {
-                break (searched + at, true);
-            }
-            if unread.len() > LONGEST || self.over.is_some() {
-                break (unread.len(), false);
-            }
-            searched = unread.len();
+        while self.end - self.start < IN_SIGHT && self.over.is_none() {
             self.read_more();
-        };
-        if length == 0 && !has_newline {
-            // A long line that the end cut off has no last piece of its own.
+        }
+        let unread = &self.buffer[self.start..self.end];
+        // Another byte tells whether a line of the greatest length ends.
+        let sight = &unread[..unread.len().min(LONGEST + 1)];
+        let newline = memchr::memchr(b'\n', sight);
+        let length = newline.unwrap_or(sight.len());
+        if length == 0 && newline.is_none() {
             return None;
         }
-        let piece = self.start..self.start + length;
+        let next = length + usize::from(newline.is_some());
+        let is_last = newline.is_some() || next == unread.len();
         self.last = self.start;
         self.was_within_long = self.is_within_long;
-        self.start = piece.end + usize::from(has_newline);
-        let goes_on = !has_newline && self.over.is_none();
-        let is_long = self.is_within_long || length > LONGEST || goes_on;
-        self.is_within_long = is_long && goes_on;
-        let text = &self.buffer[piece];
-        Some(if is_long { Piece::OfLong { text, is_last: !goes_on } } else { Piece::Line(text) })
+        self.is_within_long = !is_last;
+        self.start += next;
+        let (text, ahead) = (&unread[..length], &unread[next..]);
+        Some(if self.was_within_long || length > LONGEST {
+            Piece::OfLong { text, is_last }
+        } else {
+            Piece::Line { text, ahead }
+        })
     }
 
     /// Has [`Lines::next`] hand out the last piece once more.
@@ -155,7 +161,7 @@ mod tests {
             }
             let Some(piece) = lines.next() else { break };
             let (text, is_long, is_last) = match piece {
-                Piece::Line(text) => (text, false, true),
+                Piece::Line { text, .. } => (text, false, true),
                 Piece::OfLong { text, is_last } => (text, true, is_last),
             };
             if !open {

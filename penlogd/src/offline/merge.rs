@@ -59,12 +59,13 @@ impl Merge {
         let server = log.server;
         loop {
             match log.next(&self.format) {
-                Next::Line(_, time) if others.is_some_and(|others| others < (time, index)) => {
+                Next::Line { place, .. } if others.is_some_and(|others| others < (place, index)) => {
                     log.step_back();
-                    return Ok(Some(time));
+                    return Ok(Some(place));
                 }
-                Next::Line(line, time) => {
-                    let (answer, client) = self.records.client(&line, server, time);
+                Next::Line { line, place, moment } => {
+                    self.records.move_to(place);
+                    let (answer, client) = self.records.client(&line, server, moment);
                     self.output.write(|out| line.write_in_utc_for(&client, out))?;
                     log.counts.add(answer);
                 }
@@ -89,17 +90,14 @@ impl Records {
 }
 
 impl Records {
-    /// Whose line this is, for a line whose place in the merged log is at `time`. A client that is not known has the
-    /// server's address.
-    fn client(&mut self, line: &Line<'_>, server: IpAddr, time: i64) -> (Answer, Client) {
-        self.move_to(time);
-        let own_time = line.time.as_ref().map_or(time, |stamp| stamp.micros);
+    /// Whose line this is. A client that is not known has the server's address.
+    fn client(&mut self, line: &Line<'_>, server: IpAddr, at: Moment) -> (Answer, Client) {
         let answer = self.matcher.client(&Question {
             server,
             peer: line.peer,
             ports: line.ports,
             request: line.request.as_deref(),
-            at: Moment(own_time),
+            at,
         });
         let client = match answer {
             Answer::Exact(client) | Answer::Likely(client) | Answer::Spent(client) => client,
@@ -108,7 +106,7 @@ impl Records {
         (answer, client)
     }
 
-    /// Moves the window, which goes by whole seconds, because records and most lines do.
+    /// Moves the window to where the merged log is. It goes by whole seconds, because records and most lines do.
     fn move_to(&mut self, time: i64) {
         let second = time - time.rem_euclid(SECOND);
         if let Window::Around(jitter) = self.window

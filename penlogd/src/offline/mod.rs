@@ -5,6 +5,7 @@ mod lines;
 mod merge;
 mod options;
 mod output;
+mod pace;
 mod pen_log;
 mod report;
 mod sources;
