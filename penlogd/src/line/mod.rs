@@ -25,7 +25,8 @@ pub use ports::Ports;
 use crate::matching::Client;
 use pattern::Pattern;
 use peer::Peer;
-use place::{Places, What};
+use place::Places;
+pub(crate) use place::What;
 
 /// Lines of more bytes are cut in pieces of this size before anybody looks at them.
 pub const LONGEST: usize = 64 * 1024;
@@ -177,7 +178,7 @@ impl<'a> Line<'a> {
 #[cfg(any(test, feature = "fuzzing"))]
 impl Line<'_> {
     /// The places that a client or another time may take, from the left to the right.
-    pub(crate) fn changing(&self) -> impl Iterator<Item = std::ops::Range<usize>> {
-        self.places.iter().map(|place| place.start..place.end)
+    pub(crate) fn changing(&self) -> impl Iterator<Item = (What, std::ops::Range<usize>)> {
+        self.places.iter().map(|place| (place.what, place.start..place.end))
     }
 }

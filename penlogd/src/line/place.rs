@@ -8,7 +8,7 @@ use crate::matching::Client;
 
 /// What stands in a place, and what takes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum What {
+pub(crate) enum What {
     /// The peer's address: the client's.
     Address,
     /// The peer's port: the client's, where it is known.

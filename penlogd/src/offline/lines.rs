@@ -1,14 +1,14 @@
-//! Lines of a file, one after the other, with a look at what follows them, in a buffer that never grows.
+//! Lines of a file, one after the other, in a buffer that never grows.
 
 use std::io::{self, ErrorKind, Read};
 
 /// Longer lines are handed out in pieces, which nobody can read anything from.
 pub const LONGEST: usize = crate::line::LONGEST;
 
-/// So much of the file behind a line is in sight, if there is so much.
-pub const IN_SIGHT: usize = 128 * 1024;
+/// A line of the greatest length and its newline are read before they are looked at.
+const IN_SIGHT: usize = LONGEST + 1;
 
-const BUFFER: usize = 4 * IN_SIGHT;
+const BUFFER: usize = 4 * LONGEST;
 
 /// A file, as lines.
 pub struct Lines<Source> {
@@ -35,12 +35,7 @@ enum Over {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Piece<'a> {
     /// A line without its newline.
-    Line {
-        /// What it says.
-        text: &'a [u8],
-        /// What follows it in the file, as far as it is in sight.
-        ahead: &'a [u8],
-    },
+    Line(&'a [u8]),
     /// A part of a line that is longer than [`LONGEST`].
     OfLong {
         /// Without a newline.
@@ -72,10 +67,9 @@ impl<Source: Read> Lines<Source> {
             self.read_more();
         }
         let unread = &self.buffer[self.start..self.end];
-        // Another byte tells whether a line of the greatest length ends.
-        let sight = &unread[..unread.len().min(LONGEST + 1)];
-        let newline = memchr::memchr(b'\n', sight);
-        let length = newline.unwrap_or(sight.len());
+        let in_sight = &unread[..unread.len().min(IN_SIGHT)];
+        let newline = memchr::memchr(b'\n', in_sight);
+        let length = newline.unwrap_or(in_sight.len());
         if length == 0 && newline.is_none() {
             return None;
         }
@@ -85,12 +79,9 @@ impl<Source: Read> Lines<Source> {
         self.was_within_long = self.is_within_long;
         self.is_within_long = !is_last;
         self.start += next;
-        let (text, ahead) = (&unread[..length], &unread[next..]);
-        Some(if self.was_within_long || length > LONGEST {
-            Piece::OfLong { text, is_last }
-        } else {
-            Piece::Line { text, ahead }
-        })
+        let text = &unread[..length];
+        let is_long = self.was_within_long || length > LONGEST;
+        Some(if is_long { Piece::OfLong { text, is_last } } else { Piece::Line(text) })
     }
 
     /// Has [`Lines::next`] hand out the last piece once more.
@@ -161,7 +152,7 @@ mod tests {
             }
             let Some(piece) = lines.next() else { break };
             let (text, is_long, is_last) = match piece {
-                Piece::Line { text, .. } => (text, false, true),
+                Piece::Line(text) => (text, false, true),
                 Piece::OfLong { text, is_last } => (text, true, is_last),
             };
             if !open {

@@ -5,10 +5,10 @@ mod lines;
 mod merge;
 mod options;
 mod output;
-mod pace;
 mod pen_log;
 mod report;
 mod sources;
+mod waiting;
 mod web_log;
 
 use std::fmt::Display;
@@ -23,6 +23,7 @@ use options::{Invocation, Job};
 use output::{Output, Rejects, Stop};
 use pen_log::{PenLog, Servers};
 use sources::LookUpError;
+use waiting::Waiting;
 use web_log::WebLog;
 
 /// Exit statuses, which scripts rely on.
@@ -106,7 +107,8 @@ fn open(job: Job) -> Result<Merge, StartError> {
     };
     let log = PenLog::new(job.pen_log, pen_log, servers, job.skew);
     let records = Records::of(log, job.window);
-    Ok(Merge { logs, records, format: job.format, output, rejects })
+    let waiting = Waiting::default();
+    Ok(Merge { logs, records, format: job.format, output, rejects, waiting })
 }
 
 /// What has been opened for reading.

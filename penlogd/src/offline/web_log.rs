@@ -5,9 +5,7 @@ use std::net::IpAddr;
 
 use super::input::{Input, Place};
 use super::lines::{Lines, Piece};
-use super::pace::{self, Pace};
 use crate::line::{Format, Line, Stamp};
-use crate::matching::Moment;
 
 /// One of the logs that are merged.
 pub struct WebLog {
@@ -20,7 +18,6 @@ pub struct WebLog {
     lines: Lines<Input>,
     /// The latest time so far, in microseconds.
     latest: i64,
-    pace: Pace,
     is_within_reject: bool,
 }
 
@@ -41,13 +38,13 @@ pub struct Counts {
 pub enum Next<'a> {
     /// A line with a time.
     Line {
+        /// All of it, without its newline.
+        text: &'a [u8],
         /// What it says.
         line: Line<'a>,
         /// Its place in the merged log: the latest time, in microseconds, that the log has shown so far. So lines of a log
         /// keep their order, though servers write a line at the end of a request with the time of its beginning.
         place: i64,
-        /// When it was written, as exactly as can be said.
-        moment: Moment,
     },
     /// A line without a time, or a part of it.
     Reject {
@@ -69,7 +66,6 @@ impl WebLog {
             counts: Counts::default(),
             lines: Lines::of(input),
             latest: i64::MIN,
-            pace: Pace::new(),
             is_within_reject: false,
         }
     }
@@ -80,12 +76,11 @@ impl WebLog {
             // The file ends within a long line.
             None if self.is_within_reject => (&b""[..], true),
             None => return Next::End,
-            Some(Piece::Line { text, ahead }) => {
+            Some(Piece::Line(text)) => {
                 let line = format.read(text);
-                if let Some(stamp) = line.time {
-                    self.latest = self.latest.max(stamp.micros);
-                    let moment = moment(stamp, text, ahead, &mut self.pace);
-                    return Next::Line { line, place: self.latest, moment };
+                if let Some(Stamp { micros, .. }) = line.time {
+                    self.latest = self.latest.max(micros);
+                    return Next::Line { text, line, place: self.latest };
                 }
                 (text, true)
             }
@@ -99,19 +94,10 @@ impl WebLog {
     /// Has [`WebLog::next`] give the last line once more.
     pub fn step_back(&mut self) {
         self.lines.step_back();
-        self.pace.step_back();
     }
 
     /// What kept the rest from being read.
     pub fn failure(&self) -> Option<&io::Error> {
         self.lines.failure()
     }
-}
-
-fn moment(stamp: Stamp, text: &[u8], ahead: &[u8], pace: &mut Pace) -> Moment {
-    if stamp.fine {
-        return Moment(stamp.micros);
-    }
-    let count = || pace::common_time(text).map_or(0, |time| pace::count(time, ahead));
-    Moment(pace.moment(stamp.micros, count))
 }
