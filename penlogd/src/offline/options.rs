@@ -93,7 +93,7 @@ pub enum UsageError {
         range: &'static str,
     },
     /// `-e` with something that is no pattern.
-    #[error("bad pattern of -e: {0}")]
+    #[error("-e: {0}")]
     Pattern(#[from] PatternError),
     /// `--generate` with something else than `man`.
     #[error("bad kind '{0}' of --generate: man is expected")]

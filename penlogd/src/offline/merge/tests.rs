@@ -79,10 +79,11 @@ fn merged(logs: &[Vec<Entry>]) -> (Vec<String>, Vec<String>) {
     let rejects = tempfile::NamedTempFile::new().unwrap();
     let mut merge = Merge {
         logs: logs.collect(),
-        records: Records::of(pen_log, Window::Around(SECOND)),
+        records: Records::of(pen_log, Window::Around(1_000_000)),
         format: Format::web(),
         output: Output::to(output.try_clone().unwrap()),
         rejects: Rejects::open(&Place::File(rejects.path().into())).unwrap().0,
+        waiting: Waiting::default(),
     };
     merge.run().unwrap();
     output.rewind().unwrap();
