@@ -309,6 +309,18 @@ fn a_connection_names_the_client_and_its_port() {
 }
 
 #[test]
+fn syslogs_times_are_of_the_last_twelve_months_and_of_the_zone_here() {
+    // Both on one day, which has been within a year at most once.
+    let late = "Jul  1 12:00:01 www sshd[7]: b from 10.0.0.9 port 1\n";
+    let early = "Jul  1 12:00:00 www sshd[7]: a from 10.0.0.9 port 1\n";
+    let logs = Logs::with(&[("pen.log", ""), ("late", late), ("early", early)]);
+    let mut command = logs.mergelogs("-p pen.log 10.0.0.1:late 10.0.0.2:early -e");
+    command.arg(r"^(?<time>\S+ +\S+ \S+) .* from (?<addr>\S+) port (?<port>\d+)");
+    let merged = run_to_the_end(command).stdout;
+    assert_eq!(merged, [early.replace(".9", ".2"), late.replace(".9", ".1")].concat());
+}
+
+#[test]
 fn d_tells_how_lines_found_their_clients() {
     let logs = farm();
     let ended = logs.run(&format!("-d {FARM}"));
