@@ -40,7 +40,8 @@ impl Counters {
     pub(super) fn count(&mut self, answer: &Answer) {
         *match answer {
             Answer::Exact(_) => &mut self.exact,
-            Answer::Likely(_) => &mut self.likely,
+            // That the connection is not told of is no answer at last.
+            Answer::Likely(_) | Answer::Untold(_) => &mut self.likely,
             Answer::Spent(_) => &mut self.spent,
             Answer::Unknown => &mut self.unknown,
         } += 1;

@@ -138,13 +138,15 @@ impl Merger {
             self.line(server, &rest[..end], at, out);
             rest = &rest[end + 1..];
         }
-        if rest.is_empty() {
-            return;
+        let goes_on = may_go_on(rest, piece);
+        while goes_on && rest.len() >= LONGEST {
+            self.line(server, &rest[..LONGEST], at, out);
+            rest = &rest[LONGEST..];
         }
-        if may_go_on(rest, piece) && rest.len() < LONGEST {
-            self.parts.keep(source, rest.to_vec(), piece, at);
-        } else {
-            self.line(server, rest, at, out);
+        match rest {
+            [] => {}
+            _ if goes_on => self.parts.keep(source, rest.to_vec(), piece, at),
+            _ => self.line(server, rest, at, out),
         }
     }
 
@@ -173,8 +175,8 @@ impl Merger {
             self.counters.plain += 1;
             return emit(&mut self.holding, server, &line, None, out);
         };
-        let answer = self.matcher.client(&question);
-        if is_final(&answer) || !self.patience.waits() {
+        let answer = ask(&mut self.matcher, &question, self.patience);
+        if is_final(&answer) || self.patience == Patience::None {
             self.counters.count(&answer);
             emit(&mut self.holding, server, &line, client(&answer), out);
         } else {
@@ -196,10 +198,10 @@ impl Merger {
         let Some((text, at)) = self.holding.line(id) else { return };
         let line = self.format.read(text);
         let answer = match question(id.server, &line, at) {
-            Some(question) => self.matcher.client(&question),
+            Some(question) => ask(&mut self.matcher, &question, patience),
             None => Answer::Unknown,
         };
-        if patience.waits() && !is_final(&answer) {
+        if patience == Patience::Waits && !is_final(&answer) {
             return;
         }
         self.counters.count(&answer);
@@ -216,9 +218,10 @@ enum Patience {
     None,
 }
 
-impl Patience {
-    fn waits(self) -> bool {
-        self == Patience::Waits
+fn ask(matcher: &mut Matcher, question: &Question<'_>, patience: Patience) -> Answer {
+    match patience {
+        Patience::Waits => matcher.client(question),
+        Patience::None => matcher.client_at_last(question),
     }
 }
 
@@ -247,7 +250,9 @@ fn is_final(answer: &Answer) -> bool {
 
 fn client(answer: &Answer) -> Option<&Client> {
     match answer {
-        Answer::Exact(client) | Answer::Likely(client) | Answer::Spent(client) => Some(client),
+        Answer::Exact(client) | Answer::Likely(client) | Answer::Untold(client) | Answer::Spent(client) => {
+            Some(client)
+        }
         Answer::Unknown => None,
     }
 }

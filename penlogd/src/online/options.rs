@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use common::acl::Network;
-use common::addr::{Host, ListenAddr, ListenPlace, Port};
+use common::addr::{AddrError, Host, ListenAddr, ListenPlace};
 use common::mdoc::fill;
 use common::options::{self, Row};
 
@@ -297,20 +297,20 @@ where
 
 impl Listen {
     fn parse(text: &str) -> Result<Listen, String> {
-        let expected = "'PORT', 'ADDR:PORT' or '[IPv6 address]:PORT' is expected";
-        if text.starts_with([':', '/']) {
+        let (host, port) = text.rsplit_once(':').map_or((None, text), |(host, port)| (Some(host), port));
+        if host == Some("") || text.starts_with('/') || text.ends_with(']') {
+            let expected = "'PORT', 'ADDR:PORT' or '[IPv6 address]:PORT' is expected";
             return Err(format!("bad address '{text}': {expected}"));
         }
-        let parsed: ListenAddr = text.parse().map_err(|error: common::addr::AddrError| error.to_string())?;
-        match parsed.place() {
-            ListenPlace::Inet { host, port: Port::Number(port) } => {
-                Ok(Listen { text: text.to_owned(), host: host.clone(), port: *port })
-            }
-            ListenPlace::Inet { port: Port::Service(name), .. } => {
-                Err(format!("bad port '{name}' in '{text}': a number from 0 to 65535 is expected"))
-            }
-            ListenPlace::Unix(_) => Err(format!("bad address '{text}': {expected}")),
-        }
+        let number = port.parse().ok().filter(|_| port.bytes().all(|byte| byte.is_ascii_digit()));
+        let expected = "a number from 0 to 65535 is expected";
+        let port = number.ok_or_else(|| format!("bad port '{port}' in '{text}': {expected}"))?;
+        let parsed: ListenAddr = text.parse().map_err(|error: AddrError| error.to_string())?;
+        let host = match parsed.place() {
+            ListenPlace::Inet { host, .. } => host.clone(),
+            ListenPlace::Unix(_) => None,
+        };
+        Ok(Listen { text: text.to_owned(), host, port })
     }
 }
 

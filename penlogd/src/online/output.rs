@@ -18,6 +18,8 @@ const BUFFER: usize = 64 * 1024;
 const DELAY: Duration = Duration::from_millis(100);
 /// How often a write that failed is tried again, and how often the file's name is looked at.
 const AGAIN: Duration = Duration::from_secs(1);
+/// How long a reader has to make room.
+const READING: Duration = Duration::from_millis(10);
 /// So many bytes are kept when they cannot be written; lines beyond that are dropped.
 const MOST_KEPT: usize = 64 * 1024 * 1024;
 /// What a pipe takes without waiting whenever it takes anything.
@@ -150,7 +152,7 @@ impl Output {
                 (self.written, self.since) = (0, None);
                 self.end_trouble();
             }
-            Progress::Later => self.retry_at(now + DELAY, now, None),
+            Progress::Later => self.retry_at(now + READING, now, None),
             Progress::Failed(error) => self.retry_at(now + AGAIN, now, Some(&error)),
         }
     }
@@ -160,7 +162,11 @@ impl Output {
         self.flush(now);
         let left = count_lines(&self.pending);
         if left > 0 {
-            log::error!("{}: {left} lines could not be written, and are lost", self.target.name());
+            log::error!("the log {}: {left} lines could not be written, and are lost", self.target.name());
+        }
+        let too_many = self.trouble.as_ref().map_or(0, |trouble| self.dropped - trouble.dropped);
+        if too_many > 0 {
+            log::error!("the log {}: {too_many} lines were too many to keep, and are lost", self.target.name());
         }
     }
 
