@@ -18,12 +18,56 @@ use pen_tests::{Address, Pen, Penlogd, Stream, WebServer, in_own_network, progra
 
 const CLIENTS: u8 = 20;
 const ROUNDS: usize = 12;
-const PEN: &str = "10.9.1.1:80";
-const APACHE: &str = "10.9.2.1:80";
-const BY_SYSLOG: &str = "10.9.2.2:80";
-const BY_TAIL: &str = "10.9.2.3:80";
-/// nginx's datagrams come from the address where penlogd is, if it is an address of the same host.
-const PENLOGD: &str = "10.9.2.2:10000";
+
+/// Who is where.
+struct Network {
+    /// The clients' addresses, but for their number at the end.
+    client: &'static str,
+    pen: &'static str,
+    apache: &'static str,
+    by_syslog: &'static str,
+    by_tail: &'static str,
+    /// nginx's own datagrams come from the address where penlogd is, if that is an address of the same host.
+    penlogd: &'static str,
+    /// How Apache shows its peer, with the port and without.
+    peer: [&'static str; 2],
+}
+
+const V4: Network = Network {
+    client: "10.9.0.",
+    pen: "10.9.1.1:80",
+    apache: "10.9.2.1:80",
+    by_syslog: "10.9.2.2:80",
+    by_tail: "10.9.2.3:80",
+    penlogd: "10.9.2.2:10000",
+    peer: ["%h:%{remote}p", "%h"],
+};
+
+const V6: Network = Network {
+    client: "fd09::",
+    pen: "[fd09::1:1]:80",
+    apache: "[fd09::2:1]:80",
+    by_syslog: "[fd09::2:2]:80",
+    by_tail: "[fd09::2:3]:80",
+    penlogd: "[fd09::2:2]:10000",
+    peer: ["[%h]:%{remote}p", "%h"],
+};
+
+impl Network {
+    /// Gives this machine all these addresses.
+    fn make(&self) {
+        let add = |address: &str| run("ip", &["address", "add", address, "dev", "lo"]);
+        if self.pen.starts_with('[') {
+            let servers =
+                [self.pen, self.apache, self.by_syslog, self.by_tail].map(|it| address(it).ip().to_string());
+            let clients = (1..=CLIENTS).map(|number| format!("{}{number}", self.client));
+            clients.chain(servers).for_each(|ip| _ = add(&format!("{ip}/128")));
+        } else {
+            // One is enough for all of its network, and it is the one that pen speaks from.
+            add(&format!("{}/16", address(self.pen).ip()));
+        }
+    }
+}
 
 /// What the servers log about their peer, and whether that is enough for requests that are all the same.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,32 +85,32 @@ struct Servers {
 }
 
 impl Servers {
-    fn start(logging: Logging, penlogd: &Penlogd) -> Self {
-        let penlog = |ip: &str| {
-            format!(
-                "{} {} {} {ip}",
-                program::penlog().display(),
-                penlogd.address().ip(),
-                penlogd.address().port()
-            )
+    fn start(network: &Network, logging: Logging, penlogd: &Penlogd) -> Self {
+        let penlog = |server: &str| {
+            let (own, to) = (address(server).ip(), penlogd.address());
+            format!("{} {} {} {own}", program::penlog().display(), to.ip(), to.port())
         };
-        let apache = WebServer::apache_logging(at(APACHE), |directory| {
-            let peer = if logging == Logging::WithPorts { "%h:%{remote}p" } else { "%h" };
-            let penlog = penlog("10.9.2.1");
+        let [with_port, without] = network.peer;
+        let apache = WebServer::apache_logging(at(network.apache), |directory| {
+            let peer = if logging == Logging::WithPorts { with_port } else { without };
+            let penlog = penlog(network.apache);
             format!(
                 "LogFormat \"{peer} %l %u %t \\\"%r\\\" %>s %b \\\"%{{X-Client}}i apache\\\"\" own\n\
                  CustomLog \"|$tee {directory}/log | {penlog}\" own"
             )
         });
-        let by_syslog = WebServer::nginx_logging(at(BY_SYSLOG), |directory| {
+        let by_syslog = WebServer::nginx_logging(at(network.by_syslog), |directory| {
             let port = if logging == Logging::WithPorts { " $remote_port" } else { "" };
             let format = format!(
                 "log_format own '$remote_addr - $remote_user [$time_local] \"$request\" $status \
                  $body_bytes_sent \"$http_x_client syslog\"{port}';"
             );
-            format!("{format} access_log {directory}/log own; access_log syslog:server={PENLOGD} own;")
+            format!(
+                "{format} access_log {directory}/log own; access_log syslog:server={} own;",
+                network.penlogd
+            )
         });
-        let by_tail = WebServer::nginx_logging(at(BY_TAIL), |directory| {
+        let by_tail = WebServer::nginx_logging(at(network.by_tail), |directory| {
             let port = if logging == Logging::WithPorts { "\"remote_port\":\"$remote_port\"," } else { "" };
             format!(
                 "log_format own escape=json '{{\"time\":\"$time_iso8601\",\"remote_addr\":\"$remote_addr\",{port}\
@@ -74,7 +118,7 @@ impl Servers {
                  access_log {directory}/log own;"
             )
         });
-        let follower = Follower::start(&log_of(&by_tail), &penlog("10.9.2.3"));
+        let follower = Follower::start(&log_of(&by_tail), &penlog(network.by_tail));
         Self { apache, by_syslog, by_tail, _follower: follower }
     }
 
@@ -118,8 +162,12 @@ impl Drop for Follower {
     }
 }
 
-fn at(address: &str) -> Address {
-    Address::Ip(address.parse().expect("it is an address"))
+fn address(text: &str) -> SocketAddr {
+    text.parse().expect("it is an address")
+}
+
+fn at(text: &str) -> Address {
+    Address::Ip(address(text))
 }
 
 fn log_of(server: &WebServer) -> PathBuf {
@@ -127,11 +175,11 @@ fn log_of(server: &WebServer) -> PathBuf {
 }
 
 /// Asks as one of the clients: alone, one after another on a connection, and several at once.
-fn ask(client: u8, path: impl Fn(usize) -> String) {
-    let source = format!("10.9.0.{client}").parse().expect("it is an address");
+fn ask(network: &Network, client: u8, path: impl Fn(usize) -> String) {
+    let source = format!("{}{client}", network.client).parse().expect("it is an address");
     let mut number = 0;
     for round in 0..ROUNDS {
-        let stream = Stream::connect_from(source, &at(PEN)).expect("pen accepts");
+        let stream = Stream::connect_from(source, &at(network.pen)).expect("pen accepts");
         let name = stream.local().expect("it is connected");
         let at_once = 1 + round % 3;
         for _ in 0..=round % 2 {
@@ -152,21 +200,21 @@ fn ask(client: u8, path: impl Fn(usize) -> String) {
 
 const REQUESTS: usize = CLIENTS as usize * ROUNDS * 3;
 
-fn merges(logging: Logging) {
-    // All of the network is ours then, and pen speaks from that address.
-    run("ip", &["address", "add", "10.9.1.1/16", "dev", "lo"]);
+fn merges(network: &Network, logging: Logging) {
+    network.make();
     let directory = tempfile::tempdir().unwrap();
-    let penlogd = PENLOGD.parse().unwrap();
-    let penlogd = Penlogd::start_at(penlogd, &directory.path().join("merged"), &["-n", "5000"]);
-    let servers = Servers::start(logging, &penlogd);
+    let output = directory.path().join("merged");
+    let penlogd = Penlogd::start_at(address(network.penlogd), &output, &["-n", "5000"]);
+    let servers = Servers::start(network, logging, &penlogd);
     let connections = if logging == Logging::WithPorts { " connections" } else { "" };
-    let pen = Pen::builder().listen_at(at(PEN)).option("-r").command(&format!("log {PENLOGD}{connections}"));
+    let log = format!("log {}{connections}", network.penlogd);
+    let pen = Pen::builder().listen_at(at(network.pen)).option("-r").command(&log);
     let pen = pen.servers(servers.all()).start();
     thread::scope(|scope| {
         for client in 1..=CLIENTS {
             scope.spawn(move || match logging {
-                Logging::WithPorts => ask(client, |_| "/name".to_owned()),
-                Logging::Common => ask(client, |number| format!("/name?{client}.{number}")),
+                Logging::WithPorts => ask(network, client, |_| "/name".to_owned()),
+                Logging::Common => ask(network, client, |number| format!("/name?{client}.{number}")),
             });
         }
     });
@@ -185,21 +233,19 @@ fn merges(logging: Logging) {
         let merged: Vec<_> = merged.iter().filter(|line| line.contains(&format!(" {name}\""))).collect();
         assert_eq!(merged.len(), logged.len(), "{name}");
         for (logged, merged) in logged.iter().zip(merged) {
-            assert_names_its_client(logged, merged, logging);
+            assert_names_its_client(logged, merged);
         }
     }
 }
 
 /// Compares a line with what became of it.
 #[track_caller]
-fn assert_names_its_client(logged: &str, merged: &str, logging: Logging) {
+fn assert_names_its_client(logged: &str, merged: &str) {
     // Before pen was there, the server was asked whether it is up.
     let Some(client) = truth(logged) else { return assert_eq!(merged, logged) };
     let (address, port) = named(merged).unwrap_or_else(|| panic!("it names nobody: {merged}"));
     assert_eq!(address, client.ip(), "{merged}");
-    if logging == Logging::WithPorts {
-        assert_eq!(port, Some(client.port()), "{merged}");
-    }
+    assert!(port.is_none_or(|port| port == client.port()), "{merged}");
     assert_eq!(anonymous(merged), anonymous(logged), "nothing else may differ");
 }
 
@@ -226,10 +272,15 @@ fn anonymous(line: &str) -> String {
 
 #[test]
 fn every_line_of_apache_and_nginx_names_its_client_by_the_port() {
-    in_own_network(|| merges(Logging::WithPorts));
+    in_own_network(|| merges(&V4, Logging::WithPorts));
 }
 
 #[test]
 fn lines_without_ports_name_their_clients_when_every_request_is_another() {
-    in_own_network(|| merges(Logging::Common));
+    in_own_network(|| merges(&V4, Logging::Common));
+}
+
+#[test]
+fn every_line_names_its_client_by_the_port_in_ipv6_too() {
+    in_own_network(|| merges(&V6, Logging::WithPorts));
 }

@@ -150,6 +150,7 @@ impl Options {
             rate,
             duration: Duration::from_secs_f64(seconds),
             service: Duration::from_millis(if rate > 2_000.0 { 10 } else { 50 }),
+            least: Duration::ZERO,
             unlogged: self.unlogged,
             distinct: false,
             seed: self.seed,

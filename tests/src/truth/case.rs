@@ -63,8 +63,10 @@ pub struct Case {
     pub rate: f64,
     /// For so long.
     pub duration: Duration,
-    /// How long a request takes, in the mean.
+    /// How long a request takes besides `least`, in the mean.
     pub service: Duration,
+    /// How long a request takes at least.
+    pub least: Duration,
     /// The share of requests that the servers never log.
     pub unlogged: f64,
     /// Whether each request is for a page of its own, else pages are as popular as in life.
@@ -154,7 +156,8 @@ impl Case {
 
     /// Sends the load: what was sent, how many lines the servers logged, and what pen complained of.
     fn traffic(&self, pen_log: &str, log: LogTo) -> (Sent, usize, String) {
-        let manner = Manner { formats: self.formats, service: self.service, unlogged: self.unlogged, log };
+        let Case { formats, service, least, unlogged, .. } = *self;
+        let manner = Manner { formats, service, least, unlogged, log };
         let servers = Servers::start(manner, self.seed);
         let builder = Pen::builder().option("-r").option("-x 5000").servers(servers.addresses());
         let pen = match self.programs.pen {

@@ -27,8 +27,10 @@ use super::traffic::Traffic;
 pub struct Manner {
     /// How they write their lines.
     pub formats: Formats,
-    /// The mean of the exponential time that a request takes.
+    /// The mean of the exponential time that a request takes besides `least`.
     pub service: Duration,
+    /// What every request takes.
+    pub least: Duration,
     /// The share of requests that they never log.
     pub unlogged: f64,
     /// Where their lines go.
@@ -223,7 +225,7 @@ impl Farm {
     fn serve_next(&mut self, slot: usize) {
         let connection = &self.connections[slot];
         if !connection.requests.is_empty() {
-            let at = Instant::now() + self.traffic.exponential(self.manner.service);
+            let at = Instant::now() + self.manner.least + self.traffic.exponential(self.manner.service);
             self.due.push(Reverse((at, slot, connection.number)));
         }
     }
