@@ -1,6 +1,6 @@
 //! `mergelogs`: what it makes of logs of web servers and the log of a pen. Files and errors are another suite's.
 
-use pen_tests::web_logs::{FARM, Logs, MERGED, clients, farm, line};
+use pen_tests::web_logs::{FARM, Logs, MERGED, PEN, clients, farm, line};
 use pen_tests::{program, run_to_the_end};
 
 #[test]
