@@ -98,7 +98,7 @@ fn a_record_is_looked_for_within_the_jitter_or_everywhere() {
         ("www", &[line("22:23:20 +0000", "GET /early"), line("22:23:20 +0000", "GET /late")].concat()),
     ]);
     let found = |options: &str| {
-        let merged = logs.merged(&format!("{options} -p pen.log 10.0.0.1:www"));
+        let merged = logs.run(&format!("{options} -p pen.log 10.0.0.1:www")).stdout;
         clients(&merged).join(" ")
     };
     assert_eq!(found("-j 600"), "192.0.2.1 192.0.2.2");
@@ -120,7 +120,7 @@ fn pens_clock_may_be_wrong_by_what_t_says() {
         ("slow", "192.0.2.1 1699999999 10.0.0.1 GET /a HTTP/1.1\n"),
         ("www", &line("22:13:20 +0000", "GET /a")),
     ]);
-    let found = |words: &str| clients(&logs.merged(&format!("-j 0 {words} 10.0.0.1:www")))[0].to_owned();
+    let found = |words: &str| clients(&logs.run(&format!("-j 0 {words} 10.0.0.1:www")).stdout)[0].to_owned();
     assert_eq!(found("-p fast -t 7200"), "192.0.2.1");
     assert_eq!(found("-p fast"), "10.0.0.1");
     assert_eq!(found("-p slow -t -1"), "192.0.2.1");
@@ -213,6 +213,6 @@ fn servers_may_be_names_and_have_ipv6_addresses() {
         ("127.0.0.1", "192.0.2.2"),
         ("localhost", "192.0.2.2"),
     ] {
-        assert_eq!(clients(&logs.merged(&format!("-p pen.log {server}:www"))), [client], "{server}");
+        assert_eq!(clients(&logs.run(&format!("-p pen.log {server}:www")).stdout), [client], "{server}");
     }
 }

@@ -82,6 +82,21 @@ fn lines_of_pens_log_that_are_no_records_are_counted() {
 }
 
 #[test]
+fn it_is_told_when_no_line_has_a_client() {
+    let logs = farm();
+    let said = "mergelogs: no line has a client: are these servers those of pen.log, and clocks within the \
+                jitter (-j, -t)?";
+    for words in ["-p pen.log 10.0.0.7:www1", "-p pen.log -t 7200 10.0.0.1:www1"] {
+        let ended = logs.run(words);
+        assert_eq!((ended.code, ended.complaints()), (Some(0), vec![said]), "{words}");
+        assert_eq!(ended.stdout.lines().count(), 3);
+    }
+    logs.write("empty", b"");
+    assert_eq!(logs.merged("-p pen.log 10.0.0.1:empty"), "");
+    assert_eq!(logs.merged("-p empty 10.0.0.1:www1").lines().count(), 3);
+}
+
+#[test]
 fn nothing_is_written_when_a_file_is_missing() {
     let logs = farm();
     fs::create_dir(logs.path("dir")).unwrap();
