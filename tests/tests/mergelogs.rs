@@ -128,7 +128,7 @@ fn pens_clock_may_be_wrong_by_what_t_says() {
 }
 
 #[test]
-fn a_connection_names_the_client_and_its_port() {
+fn a_connection_names_the_client_and_its_port_where_a_line_has_a_place_for_it() {
     let pen = "\
 = 192.0.2.7 51515 10.0.0.9 41234 10.0.0.1 80 1700000000.042
 192.0.2.8 1700000001 10.0.0.1 GET /a HTTP/1.1
@@ -149,7 +149,7 @@ fn a_connection_names_the_client_and_its_port() {
     ]);
     assert_eq!(
         logs.merged("-p pen.log 10.0.0.1:www 10.0.0.1:json"),
-        "192.0.2.7:51515 - - [14/Nov/2023:22:13:21 +0000] \"GET /a HTTP/1.1\" 200 5\n\
+        "192.0.2.7 - - [14/Nov/2023:22:13:21 +0000] \"GET /a HTTP/1.1\" 200 5\n\
          {\"time\":\"2023-11-14T22:13:22+00:00\",\"remote_addr\":\"192.0.2.7\",\"remote_port\":\"51515\",\"request\":\"GET /a HTTP/1.1\"}\n"
     );
     let mut command = logs.mergelogs("-p pen.log 10.0.0.1:sshd -e");

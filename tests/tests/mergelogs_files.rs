@@ -77,7 +77,7 @@ fn lines_of_pens_log_that_are_no_records_are_counted() {
     logs.write("pen.log", pen.as_bytes());
     let ended = logs.run(FARM);
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), MERGED));
-    let said = "mergelogs: pen.log: 2 lines are no records, first line 1: a client's address is expected";
+    let said = "mergelogs: pen.log: 2 lines are no records, first line 1: a Unix time is missing";
     assert_eq!(ended.complaints(), [said]);
 }
 
