@@ -65,6 +65,20 @@ impl Network {
         }
     }
 
+    /// Whether the network has this address. IPv4-mapped IPv6 addresses are IPv4 ones.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (*self, address.to_canonical()) {
+            (Network::V4 { addr, mask }, IpAddr::V4(address)) => {
+                (addr.to_bits() ^ address.to_bits()) & mask.to_bits() == 0
+            }
+            (Network::V6 { addr, len }, IpAddr::V6(address)) => {
+                let host = u128::MAX.checked_shr(len.into()).unwrap_or(0);
+                (addr.to_bits() ^ address.to_bits()) & !host == 0
+            }
+            _ => false,
+        }
+    }
+
     fn parse_word(word: &str) -> Result<Network, BadNetwork> {
         let Some((address, len)) = word.split_once('/') else {
             return Ok(match parse_address(word, word)?.to_canonical() {
@@ -174,6 +188,25 @@ mod tests {
                 Ok(printed.to_owned()),
                 "{written}"
             );
+        }
+    }
+
+    #[test]
+    fn a_network_has_the_addresses_that_agree_in_the_bits_that_count() {
+        let has = |network: &str, address: &str| {
+            let words: Vec<&str> = network.split(' ').collect();
+            Network::parse(&words).unwrap().contains(address.parse().unwrap())
+        };
+        for (network, inside, outside) in [
+            ("10.0.0.0/8", "10.255.0.1", "11.0.0.1"),
+            ("10.0.0.1", "::ffff:10.0.0.1", "10.0.0.2"),
+            ("10.0.0.5 255.0.0.255", "10.9.9.5", "10.9.9.6"),
+            ("0.0.0.0/0", "255.255.255.255", "::1"),
+            ("2001:db8::/33", "2001:db8:7fff::1", "2001:db8:8000::1"),
+            ("::1", "::1", "::2"),
+            ("::/0", "2001:db8::1", "127.0.0.1"),
+        ] {
+            assert!(has(network, inside) && !has(network, outside), "{network}");
         }
     }
 

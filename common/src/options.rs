@@ -136,3 +136,6 @@ pub fn manual<Key>(table: &[Row<Key>]) -> String {
     }
     items
 }
+
+#[cfg(test)]
+mod tests;

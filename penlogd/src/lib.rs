@@ -3,6 +3,9 @@
 //! it is. Both are pure: no sockets, files, clocks or threads.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod line;
 pub mod matching;
 pub mod offline;

@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod daemon;
+pub mod datagrams;
 pub mod diagnostics;
 pub mod fatal;
 pub mod limits;

@@ -44,6 +44,14 @@ impl Address {
         }
     }
 
+    /// The IP address and port.
+    pub fn ip(&self) -> SocketAddr {
+        match self {
+            Self::Ip(address) => *address,
+            Self::Unix(path) => panic!("{} is no IP address", path.display()),
+        }
+    }
+
     /// The port.
     pub fn port(&self) -> u16 {
         match self {

@@ -13,7 +13,7 @@
 //!
 //! Every test has its own directory, addresses and processes, so that all of them can run at once. Nothing waits by
 //! sleeping: what is awaited is a condition, with a limit ([`wait_until`]). The programs under test are those beside
-//! the test executable, or those that `PEN_BIN` and `PENCTL_BIN` name; the suites are then also a description of
+//! the test executable, or those that `PEN_BIN`, `PENCTL_BIN` and the like name; the suites are then also a description of
 //! how far another program, such as pen 0.34.1, agrees with ours.
 
 mod address;
@@ -25,16 +25,21 @@ mod control;
 mod daemon;
 pub mod http;
 mod load;
+mod log_daemon;
 mod log_host;
 mod names;
 mod network;
 mod pair;
 mod pen;
+mod penlog;
+mod penlogd;
 mod process;
 pub mod program;
 mod prometheus;
 mod stream;
 mod tmux;
+pub mod truth;
+pub mod udp;
 mod wait;
 mod web;
 
@@ -46,11 +51,14 @@ pub use content::Content;
 pub use control::{Control, ServerRow};
 pub use daemon::Daemon;
 pub use load::{Load, alone, answering_512_bytes, in_parallel};
+pub use log_daemon::{LogDaemon, LogDaemonBuilder, Peer, Stopped};
 pub use log_host::LogHost;
 pub use names::{Names, with_own_names};
 pub use network::{in_own_network, is_root, run};
 pub use pair::{Accepted, Manual, Pair};
 pub use pen::{Pen, PenBuilder};
+pub use penlog::{Datagrams, Penlog};
+pub use penlogd::Penlogd;
 pub use process::{Process, raise_descriptor_limit};
 pub use prometheus::{Prometheus, complaints_of_promtool};
 pub use stream::{End, Received, Stream};

@@ -13,6 +13,21 @@ pub fn penctl() -> PathBuf {
     ours("PENCTL_BIN", "penctl")
 }
 
+/// The penlogd under test: `PENLOGD_BIN`, or the one built beside the tests.
+pub fn penlogd() -> PathBuf {
+    ours("PENLOGD_BIN", "penlogd")
+}
+
+/// The penlog under test: `PENLOG_BIN`, or the one built beside the tests.
+pub fn penlog() -> PathBuf {
+    ours("PENLOG_BIN", "penlog")
+}
+
+/// The mergelogs under test: `MERGELOGS_BIN`, or the one built beside the tests.
+pub fn mergelogs() -> PathBuf {
+    ours("MERGELOGS_BIN", "mergelogs")
+}
+
 /// The pen 0.34.1 that Debian has.
 pub fn old_pen() -> PathBuf {
     installed("OLD_PEN_BIN", "/usr/bin/pen")
@@ -21,6 +36,21 @@ pub fn old_pen() -> PathBuf {
 /// The penctl of pen 0.34.1.
 pub fn old_penctl() -> PathBuf {
     installed("OLD_PENCTL_BIN", "/usr/bin/penctl")
+}
+
+/// The penlogd of pen 0.34.1. It notices a signal at the next datagram only.
+pub fn old_penlogd() -> PathBuf {
+    installed("OLD_PENLOGD_BIN", "/usr/bin/penlogd")
+}
+
+/// The penlog of pen 0.34.1.
+pub fn old_penlog() -> PathBuf {
+    installed("OLD_PENLOG_BIN", "/usr/bin/penlog")
+}
+
+/// The mergelogs of pen 0.34.1.
+pub fn old_mergelogs() -> PathBuf {
+    installed("OLD_MERGELOGS_BIN", "/usr/bin/mergelogs")
 }
 
 fn ours(variable: &str, name: &str) -> PathBuf {

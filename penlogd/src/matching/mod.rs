@@ -1,6 +1,10 @@
 //! Whose line it is: by the connection that it came over, wherever the line shows the peer's port, or by what was asked.
 
+mod aligner;
+
 use std::net::IpAddr;
+
+pub use aligner::Aligner;
 
 use common::log_record::Connection;
 
@@ -39,6 +43,10 @@ pub enum Answer {
     Exact(Client),
     /// This client's record fits best, and is used up now.
     Likely(Client),
+    /// This client's record fits best, but it is not used up: the line shows a port, pen tells of its connections to this
+    /// server, and this one has not been told of yet. Its record may come soon. Whoever waits no longer asks
+    /// [`Matcher::client_at_last`].
+    Untold(Client),
     /// All records that fit are used: this was the latest. A better one may come yet.
     Spent(Client),
     /// No record fits. One may come yet.
@@ -78,6 +86,12 @@ impl Matcher {
 
     /// Whose line this is. Each request record is used once.
     pub fn client(&mut self, question: &Question<'_>) -> Answer {
+        let _ = question;
+        Answer::Unknown
+    }
+
+    /// Whose this line is as far as it is known now, for one that waits no longer: never [`Answer::Untold`].
+    pub fn client_at_last(&mut self, question: &Question<'_>) -> Answer {
         let _ = question;
         Answer::Unknown
     }
