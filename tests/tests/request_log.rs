@@ -3,4 +3,5 @@
 mod request_log {
     mod connections;
     mod destinations;
+    mod http;
 }

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use common::log_record::{self, Millis};
 
 use super::connection::{Connection, Peer};
-use super::request_tap::RequestTap;
+use super::request_tap::{RequestTap, Witness};
 use super::worker::Context;
 use crate::engine::servers::ServerAddr;
 use crate::request_log::RequestLog;
@@ -39,7 +39,7 @@ impl Connection {
         let service = context.settings.service(self.service);
         let (Some(journal), Some(log)) = (&mut self.journal, service.request_log()) else { return };
         if let Some(chosen) = &self.server {
-            journal.requests.finish(&self.peer, &chosen.server, log);
+            journal.requests.finish(Witness { peer: &self.peer, server: &chosen.server, log });
         }
         journal.closed(log);
     }
