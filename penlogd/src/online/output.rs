@@ -166,7 +166,10 @@ impl Output {
         }
         let too_many = self.trouble.as_ref().map_or(0, |trouble| self.dropped - trouble.dropped);
         if too_many > 0 {
-            log::error!("the log {}: {too_many} lines were too many to keep, and are lost", self.target.name());
+            log::error!(
+                "the log {}: {too_many} lines were too many to keep, and are lost",
+                self.target.name()
+            );
         }
     }
 
