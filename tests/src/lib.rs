@@ -42,6 +42,7 @@ pub mod truth;
 pub mod udp;
 mod wait;
 mod web;
+pub mod web_logs;
 
 pub use address::{Address, DeadPort, Family, FullBacklog, private_address};
 pub use backend::Backend;

@@ -187,6 +187,19 @@ mod tests {
     }
 
     #[test]
+    fn a_time_is_read_to_the_millisecond() {
+        for (time, millis) in [("1", 1000), ("1.", 1000), ("1.5", 1500), ("1.04299", 1042), ("0.0009", 0)] {
+            let line = format!("= 192.0.2.7 1 10.0.0.9 1 10.0.0.1 80 {time}");
+            let Ok(Record::Connection(record)) = parse_line(line.as_bytes()) else { panic!("{time}") };
+            assert_eq!(record.opened, Millis(millis), "{time}");
+        }
+        for time in ["", ".5", "-1", "1.x", "1.-5", "1e3", "18446744073709551.616", "99999999999999999999"] {
+            let line = format!("= 192.0.2.7 1 10.0.0.9 1 10.0.0.1 80 {time}");
+            assert_eq!(parse_line(line.as_bytes()), Err(RecordError::Expected(TIME)), "{time}");
+        }
+    }
+
+    #[test]
     fn what_is_no_record_says_why() {
         for (datagram, why) in [
             ("", "'+ ' or '= ' is expected"),

@@ -14,6 +14,7 @@ mod web_log;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use common::{escape, reason};
 
@@ -26,6 +27,8 @@ use sources::LookUpError;
 use waiting::Waiting;
 use web_log::WebLog;
 
+use crate::line::Yearless;
+
 /// Exit statuses, which scripts rely on.
 const INCOMPLETE: u8 = 1;
 const USAGE_ERROR: u8 = 2;
@@ -35,7 +38,7 @@ pub fn main() -> ExitCode {
     match options::parse(std::env::args_os().skip(1)) {
         Ok(Invocation::Usage) => {
             // Somebody who only wants to know how it goes.
-            let _ = writeln!(io::stderr(), "{}", options::USAGE);
+            let _ = writeln!(io::stderr(), "{}; --help lists the options", options::USAGE);
             USAGE_ERROR.into()
         }
         Ok(Invocation::Help) => show(&options::help()),
@@ -107,8 +110,16 @@ fn open(job: Job) -> Result<Merge, StartError> {
     };
     let log = PenLog::new(job.pen_log, pen_log, servers, job.skew);
     let records = Records::of(log, job.window);
-    let waiting = Waiting::default();
-    Ok(Merge { logs, records, format: job.format, output, rejects, waiting })
+    let (format, waiting) = (job.format.with_yearless_times(local_times()), Waiting::default());
+    Ok(Merge { logs, records, format, output, rejects, waiting })
+}
+
+/// Syslog's times are those of a clock on a wall, supposedly one like ours.
+fn local_times() -> Yearless {
+    system::local_time::read_zone();
+    let now = SystemTime::now();
+    let micros = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
+    Yearless { now: i64::try_from(micros).unwrap_or(0), offset: system::local_time::seconds_east(now) }
 }
 
 /// What has been opened for reading.
