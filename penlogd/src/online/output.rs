@@ -116,12 +116,11 @@ impl Output {
         if lines.is_empty() {
             return;
         }
-        if self.pending.len() + lines.len() > MOST_KEPT {
-            self.dropped += count_lines(lines);
-        } else {
-            self.pending.extend_from_slice(lines);
-            self.since.get_or_insert(now);
-        }
+        let room = MOST_KEPT - self.pending.len();
+        let fits = if lines.len() <= room { lines.len() } else { whole_lines(&lines[..room]) };
+        self.pending.extend_from_slice(&lines[..fits]);
+        self.dropped += count_lines(&lines[fits..]);
+        self.since.get_or_insert(now);
         lines.clear();
     }
 
@@ -234,8 +233,7 @@ impl Output {
                 Err(error) => break Progress::Failed(error),
             }
         };
-        let whole =
-            self.pending[..self.written].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let whole = whole_lines(&self.pending[..self.written]);
         self.pending.drain(..whole);
         self.written -= whole;
         progress
@@ -310,6 +308,11 @@ impl Target {
         }
         self.file.write(&bytes[..bytes.len().min(PIPE)])
     }
+}
+
+/// How many bytes of a text are whole lines.
+fn whole_lines(text: &[u8]) -> usize {
+    text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)
 }
 
 fn first_line(text: &[u8]) -> &[u8] {
