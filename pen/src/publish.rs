@@ -6,7 +6,7 @@ use common::reason;
 
 use crate::net::listener::{Inherited, TcpOptions};
 use crate::net::registry::{Plan, Registry, Wanted, needs_only_v6};
-use crate::request_log::{Destination, RequestLog};
+use crate::request_log::RequestLog;
 use crate::settings::draft::Draft;
 use crate::settings::{ListenOn, Place, Service, Settings};
 use crate::shared::Shared;
@@ -154,9 +154,9 @@ fn open_log(service: &mut Arc<Service>) -> Result<(), String> {
         return Ok(());
     }
     let Some(target) = &mut Arc::make_mut(service).log else { return Ok(()) };
-    let log = RequestLog::open(Destination::File(target.path.clone())).map_err(|error| {
-        format!("cannot open the request log {}: {}", target.path.display(), reason(&error))
-    })?;
+    let destination = target.destination();
+    let log = RequestLog::open(&destination)
+        .map_err(|error| format!("cannot open the request log {destination}: {}", reason(&error)))?;
     target.log = Some(log);
     Ok(())
 }

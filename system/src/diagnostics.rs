@@ -166,7 +166,7 @@ impl Log for Diagnostics {
     /// Only the programs' own messages: those of libraries are not for their operators.
     fn enabled(&self, metadata: &Metadata) -> bool {
         let crate_name = metadata.target().split("::").next();
-        matches!(crate_name, Some("pen" | "penlogd" | "penlog" | "common" | "system"))
+        matches!(crate_name, Some("pen" | "merging" | "penlogd" | "penlog" | "common" | "system"))
     }
 
     fn log(&self, record: &Record) {

@@ -36,14 +36,7 @@ pub fn read_zone() {
 impl LocalTime {
     /// Local time at `moment`.
     pub fn at(moment: SystemTime) -> LocalTime {
-        let seconds = moment.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let seconds = libc::time_t::try_from(seconds).unwrap_or(libc::time_t::MAX);
-        let mut broken_down = MaybeUninit::<libc::tm>::zeroed();
-        // SAFETY: both pointers are valid for the call, and all-zero is a valid `tm` should the call fail.
-        let tm = unsafe {
-            libc::localtime_r(&raw const seconds, broken_down.as_mut_ptr());
-            broken_down.assume_init()
-        };
+        let tm = broken_down(moment);
         let field = |value: libc::c_int| u32::try_from(value).unwrap_or(0);
         LocalTime {
             year: i64::from(tm.tm_year) + 1900,
@@ -53,6 +46,22 @@ impl LocalTime {
             minute: field(tm.tm_min),
             second: field(tm.tm_sec),
         }
+    }
+}
+
+/// How far the zone is east of UTC at `moment`, in seconds.
+pub fn seconds_east(moment: SystemTime) -> i32 {
+    i32::try_from(broken_down(moment).tm_gmtoff).unwrap_or(0)
+}
+
+fn broken_down(moment: SystemTime) -> libc::tm {
+    let seconds = moment.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let seconds = libc::time_t::try_from(seconds).unwrap_or(libc::time_t::MAX);
+    let mut broken_down = MaybeUninit::<libc::tm>::zeroed();
+    // SAFETY: both pointers are valid for the call, and all-zero is a valid `tm` should the call fail.
+    unsafe {
+        libc::localtime_r(&raw const seconds, broken_down.as_mut_ptr());
+        broken_down.assume_init()
     }
 }
 
@@ -78,6 +87,8 @@ mod tests {
                 second: expected.second(),
             };
             assert_eq!(LocalTime::at(moment), expected);
+            let offset = DateTime::<Local>::from(moment).offset().local_minus_utc();
+            assert_eq!(seconds_east(moment), offset);
         }
     }
 }

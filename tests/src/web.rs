@@ -31,14 +31,20 @@ pub struct WebServer {
 impl WebServer {
     /// Starts nginx.
     pub fn nginx() -> Self {
-        Self::start("nginx", |directory, address| {
+        Self::nginx_logging(Address::Ip(private_address()), |_| "access_log off;".to_owned())
+    }
+
+    /// Starts nginx at this address, with the directives for its logs that `logging` says for its directory.
+    pub fn nginx_logging(address: Address, logging: impl FnOnce(&str) -> String) -> Self {
+        Self::start("nginx", address, |directory, address| {
+            let logging = logging(directory);
             let user = if is_root() { "user root;" } else { "" };
             let config = format!(
                 "{user} worker_processes 2; daemon off; pid {directory}/pid; error_log {directory}/error.log;
                  worker_rlimit_nofile 8192;
                  events {{ worker_connections 4096; }}
                  http {{
-                     access_log off; client_max_body_size 0; sendfile on;
+                     {logging} client_max_body_size 0; sendfile on;
                      client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy;
                      fastcgi_temp_path {directory}/fastcgi; uwsgi_temp_path {directory}/uwsgi;
                      scgi_temp_path {directory}/scgi;
@@ -57,7 +63,13 @@ impl WebServer {
 
     /// Starts Apache.
     pub fn apache() -> Self {
-        Self::start("apache", |directory, address| {
+        Self::apache_logging(Address::Ip(private_address()), |_| String::new())
+    }
+
+    /// Starts Apache at this address, with the directives for its logs that `logging` says for its directory.
+    pub fn apache_logging(address: Address, logging: impl FnOnce(&str) -> String) -> Self {
+        Self::start("apache", address, |directory, address| {
+            let logging = logging(directory);
             let user = if is_root() { "User www-data\nGroup www-data" } else { "" };
             let modules = ["mpm_event", "authz_core", "dav", "dav_fs"].map(|module| {
                 format!("LoadModule {module}_module /usr/lib/apache2/modules/mod_{module}.so\n")
@@ -67,7 +79,7 @@ impl WebServer {
                  PidFile {directory}/pid\nErrorLog {directory}/error.log\nDocumentRoot {directory}/site\n\
                  {modules}LimitRequestBody 0\nTimeout 60\nDavLockDB {directory}/site/upload/.locks\n\
                  ServerLimit 4\nThreadsPerChild 64\nMaxRequestWorkers 256\n\
-                 <Directory {directory}/site/upload>\nDav On\n</Directory>\n",
+                 <Directory {directory}/site/upload>\nDav On\n</Directory>\n{logging}\n",
                 modules = modules.concat(),
             );
             let path = write(directory, "apache.conf", &config);
@@ -77,7 +89,7 @@ impl WebServer {
         })
     }
 
-    fn start(name: &str, configure: impl FnOnce(&str, &Address) -> Command) -> Self {
+    fn start(name: &str, address: Address, configure: impl FnOnce(&str, &Address) -> Command) -> Self {
         let directory = TempDir::new().expect("a directory can be made");
         let site = directory.path().join("site");
         let upload = site.join("upload");
@@ -86,7 +98,6 @@ impl WebServer {
             fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("the directory is ours");
         }
         fs::write(site.join("name"), name).expect("the directory is ours");
-        let address = Address::Ip(private_address());
         let mut command = configure(&directory.path().to_string_lossy(), &address);
         // Its own process group, so that master and workers can be killed at one blow.
         command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -104,6 +115,11 @@ impl WebServer {
     /// The directory that it serves.
     pub fn site(&self) -> PathBuf {
         self.directory.path().join("site")
+    }
+
+    /// Its configuration, its logs, and its site.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     /// Ends all its processes with SIGKILL. The death is complete when this returns: nothing listens any more.

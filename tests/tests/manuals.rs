@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use pen_tests::program;
 use tempfile::TempDir;
 
-const PAGES: [&str; 3] = ["pen.1", "penctl.1", "pen.conf.5"];
+const PAGES: [&str; 6] = ["pen.1", "penctl.1", "pen.conf.5", "penlogd.1", "penlog.1", "mergelogs.1"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -18,6 +18,17 @@ fn page(name: &str) -> String {
     fs::read_to_string(root().join("man").join(name)).expect("the manual page is there")
 }
 
+/// For scripts/generate, which would build them.
+fn programs() -> [(&'static str, PathBuf); 5] {
+    [
+        ("PEN_BIN", program::pen()),
+        ("PENCTL_BIN", program::penctl()),
+        ("PENLOGD_BIN", program::penlogd()),
+        ("PENLOG_BIN", program::penlog()),
+        ("MERGELOGS_BIN", program::mergelogs()),
+    ]
+}
+
 fn text(output: Output) -> String {
     String::from_utf8(output.stdout).expect("it is text") + &String::from_utf8_lossy(&output.stderr)
 }
@@ -25,7 +36,7 @@ fn text(output: Output) -> String {
 #[test]
 fn no_generated_file_is_stale() {
     let mut check = Command::new(root().join("scripts/generate"));
-    check.arg("--check").env("PEN_BIN", program::pen()).env("PENCTL_BIN", program::penctl());
+    check.arg("--check").envs(programs());
     let output = check.output().expect("the script can be run");
     let is_current = output.status.success();
     assert!(is_current, "{}", text(output));
@@ -43,8 +54,7 @@ fn a_stale_file_is_told() {
         fs::write(copy.path().join("man").join(name), page(name)).expect("it is ours");
     }
     let check = |arguments: &[&str]| {
-        let programs = [("PEN_BIN", program::pen()), ("PENCTL_BIN", program::penctl())];
-        Command::new(&script).args(arguments).envs(programs).output().expect("the script can be run")
+        Command::new(&script).args(arguments).envs(programs()).output().expect("the script can be run")
     };
     fs::write(copy.path().join("man/penctl.1"), "old").expect("it is ours");
     let stale = check(&["--check"]);
@@ -95,7 +105,7 @@ fn mandoc_shows_every_command_and_option() {
         "[no] roundrobin",
         "server N [name NAME] [acl A] [address A] [port P] [max M] [hard H] [blacklist T] [weight W] [prio P], no server N",
         "listen [ADDR...]",
-        "log [FILE|HOST:PORT], no log",
+        "log [FILE|HOST:PORT] [connections], no log",
     ] {
         assert!(language.contains(&format!("     {head}\n")), "{head} in {language}");
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::later::later;
-use super::typed::{LogDestination, Number, Setting, Switch, Threads};
+use super::typed::{LogDestination, Logging, Number, Setting, Switch, Threads};
 use super::words::{Problem, Words, number, parsed};
 use super::{Command, Form, LONGEST, Row, Scope, When};
 
@@ -77,16 +77,22 @@ pub(super) static ROWS: &[Row] = &[
     },
     Row {
         name: "log",
-        args: "[FILE|HOST:PORT]",
+        args: "[FILE|HOST:PORT] [connections]",
         form: Form::Negatable { parse: log, no: |_| Ok(Command::Log(Setting::Remove)), no_args: "" },
         scope: Scope::Service,
         when: When::Live,
         about: "Where requests are logged: a file, or a penlogd (nowhere)",
         details: "\
-            Each time that a client speaks after the server did, a line is written: `CLIENT UNIXTIME \
-            SERVER REQUEST`, where REQUEST is the first line of what it said, at most 100 bytes. A \
-            penlogd cannot be given yet. HUP opens the file again, for logrotate(8). The file must \
-            belong to pen's user, if it exists. Forwarding never waits for it.",
+            Each http request leaves a record, also those that are sent ahead of the answers; in other \
+            protocols each time that a client speaks after the server did. In a file it is a line \
+            `CLIENT UNIXTIME SERVER REQUEST`, where REQUEST is the first line of what the client said, at \
+            most 100 bytes; to penlogd(1) it goes as a datagram of at most 1023 bytes.\n\
+            With `connections` there are records of connections to servers too, one when a connection is \
+            there and one when it has ended: which port of pen's is which client's. With them penlogd(1) \
+            and mergelogs(1) need not guess, if the web server logs its peer's port.\n\
+            HUP opens the file again, for logrotate(8), and looks the host's name up again. The file must \
+            belong to pen's user, if it exists. Forwarding never waits for the log, and a penlogd that is \
+            not there costs nothing but the records: `status` tells how many were lost.",
     },
     Row {
         name: "resolve",
@@ -209,15 +215,17 @@ fn log(words: &mut Words<'_>) -> Result<Command, Problem> {
     let Some(text) = words.rest() else {
         return Ok(Command::Log(Setting::Show));
     };
-    if text.rsplit_once([' ', '\t']).is_some_and(|(_, last)| last == "connections") {
-        return Err(Problem::Later { words: "log ... connections", capability: "connection record" });
-    }
+    let (text, connections) = match text.rsplit_once([' ', '\t']) {
+        Some((destination, "connections")) => (destination.trim_end_matches([' ', '\t']), true),
+        _ => (text, false),
+    };
     let is_file = text.contains('/') || !text.contains(':');
-    Ok(Command::Log(Setting::Set(if is_file {
+    let destination = if is_file {
         LogDestination::File(text.into())
     } else {
-        LogDestination::Penlogd(parsed(text)?)
-    })))
+        LogDestination::Penlogd { address: parsed(text)?, given: text.to_owned() }
+    };
+    Ok(Command::Log(Setting::Set(Logging { destination, connections })))
 }
 
 fn threads(words: &mut Words<'_>) -> Result<Command, Problem> {

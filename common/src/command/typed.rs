@@ -40,7 +40,7 @@ pub enum Command {
     TcpFastclose(FastClose),
 
     /// Asks for or changes the destination of the request log.
-    Log(Setting<LogDestination>),
+    Log(Setting<Logging>),
     /// Asks for or changes the status file.
     WebStats(Setting<PathBuf>),
     /// Asks for or sets the number of data-plane threads.
@@ -321,13 +321,37 @@ pub enum FastClose {
     Off,
 }
 
+/// What the request log records, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logging {
+    /// Where records go.
+    pub destination: LogDestination,
+    /// Whether connections to servers are recorded besides requests.
+    pub connections: bool,
+}
+
 /// Where request-log records go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogDestination {
     /// A file.
     File(PathBuf),
     /// A penlogd, by UDP.
-    Penlogd(HostPort),
+    Penlogd {
+        /// Where it is.
+        address: HostPort,
+        /// The same as the user wrote it.
+        given: String,
+    },
+}
+
+impl Display for LogDestination {
+    /// As the user wrote it.
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            LogDestination::File(path) => path.display().fmt(f),
+            LogDestination::Penlogd { given, .. } => given.fmt(f),
+        }
+    }
 }
 
 /// How many data-plane threads to run.

@@ -1,7 +1,6 @@
 //! Reading records: from datagrams and from lines of a file. Whatever is not one is an error that says why.
 
 use std::net::IpAddr;
-use std::str::FromStr;
 
 use super::{Connection, MAX_DATAGRAM, Millis, RequestLine};
 use crate::client_addr::ClientAddr;
@@ -11,13 +10,13 @@ use crate::client_addr::ClientAddr;
 pub enum Record<'a> {
     /// A client asked a server for something.
     Request {
-        /// Who asked.
+        /// Who asked; never an IPv4 address as one of IPv6.
         client: IpAddr,
         /// When, in Unix seconds; a datagram does not say so.
         time: Option<u64>,
-        /// The server that was asked.
+        /// The server that was asked, likewise.
         server: IpAddr,
-        /// What was asked, printable ASCII.
+        /// What was asked: printable ASCII, if pen wrote it.
         request: &'a [u8],
         /// The request was longer than a record can be, and this is its beginning.
         cut: bool,
@@ -49,13 +48,8 @@ pub fn parse_datagram(datagram: &[u8]) -> Result<Record<'_>, RecordError> {
         [b'+', b' ', rest @ ..] => {
             let (client, rest) = word(rest, CLIENT)?;
             let (server, request) = word(rest, SERVER)?;
-            Ok(Record::Request {
-                client: parsed(client, CLIENT)?,
-                time: None,
-                server: parsed(server, SERVER)?,
-                request,
-                cut,
-            })
+            let (client, server) = (address(client, CLIENT)?, address(server, SERVER)?);
+            Ok(Record::Request { client, time: None, server, request, cut })
         }
         [b'=', b' ', rest @ ..] => connection(rest).map(Record::Connection),
         _ => Err(RecordError::Expected("'+ ' or '= '")),
@@ -71,15 +65,16 @@ pub fn parse_line(line: &[u8]) -> Result<Record<'_>, RecordError> {
     let (time, rest) = word(rest, TIME)?;
     let (server, request) = word(rest, SERVER)?;
     Ok(Record::Request {
-        client: parsed(client, CLIENT)?,
-        time: Some(parsed(time, TIME)?),
-        server: parsed(server, SERVER)?,
+        client: address(client, CLIENT)?,
+        time: Some(number(time).ok_or(RecordError::Expected(TIME))?),
+        server: address(server, SERVER)?,
         request,
         cut: request.len() >= RequestLine::IN_FILE,
     })
 }
 
 const CLIENT: &str = "a client's address";
+const PEN: &str = "pen's address";
 const SERVER: &str = "a server's address";
 const TIME: &str = "a Unix time";
 const PORT: &str = "a port";
@@ -87,24 +82,22 @@ const PORT: &str = "a port";
 fn connection(text: &[u8]) -> Result<Connection, RecordError> {
     let (client, rest) = word(text, CLIENT)?;
     let (client_port, rest) = word(rest, PORT)?;
-    let (pen, rest) = word(rest, "pen's address")?;
+    let (pen, rest) = word(rest, PEN)?;
     let (pen_port, rest) = word(rest, PORT)?;
     let (server, rest) = word(rest, SERVER)?;
     let (server_port, rest) = word(rest, PORT)?;
-    let (opened, closed) = match word(rest, TIME) {
-        Ok((opened, closed)) => (opened, Some(closed)),
-        Err(_) => (rest, None),
-    };
+    let (opened, closed) = word(rest, TIME).map_or((rest, None), |(opened, closed)| (opened, Some(closed)));
     if closed.is_some_and(|closed| closed.contains(&b' ')) {
         return Err(RecordError::Superfluous);
     }
     Ok(Connection {
-        client: ClientAddr::from(parsed::<IpAddr>(client, CLIENT)?),
-        client_port: parsed(client_port, PORT)?,
-        pen: parsed::<IpAddr>(pen, "pen's address")?.to_canonical(),
-        pen_port: parsed(pen_port, PORT)?,
-        server: parsed::<IpAddr>(server, SERVER)?.to_canonical(),
-        server_port: parsed(server_port, PORT)?,
+        client: ClientAddr::from(address(client, CLIENT)?),
+        // Clients of Unix sockets have none.
+        client_port: port(client_port, 0)?,
+        pen: address(pen, PEN)?,
+        pen_port: port(pen_port, 1)?,
+        server: address(server, SERVER)?,
+        server_port: port(server_port, 1)?,
         opened: millis(opened)?,
         closed: closed.map(millis).transpose()?,
     })
@@ -116,20 +109,36 @@ fn word<'a>(text: &'a [u8], what: &'static str) -> Result<(&'a [u8], &'a [u8]), 
     Ok((&text[..end], &text[end + 1..]))
 }
 
-fn parsed<T: FromStr>(word: &[u8], what: &'static str) -> Result<T, RecordError> {
+/// An address in the form that all are compared in, as `ClientAddr` has it.
+fn address(word: &[u8], what: &'static str) -> Result<IpAddr, RecordError> {
     let text = std::str::from_utf8(word).map_err(|_| RecordError::Expected(what))?;
-    text.parse().map_err(|_| RecordError::Expected(what))
+    let address: IpAddr = text.parse().map_err(|_| RecordError::Expected(what))?;
+    Ok(address.to_canonical())
+}
+
+fn port(word: &[u8], least: u16) -> Result<u16, RecordError> {
+    let port = number(word).and_then(|number| u16::try_from(number).ok());
+    port.filter(|port| *port >= least).ok_or(RecordError::Expected(PORT))
 }
 
 /// `SECONDS[.FRACTION]`, of which milliseconds count.
 fn millis(word: &[u8]) -> Result<Millis, RecordError> {
-    let text = std::str::from_utf8(word).map_err(|_| RecordError::Expected(TIME))?;
-    let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let fraction_is_digits = fraction.bytes().all(|byte| byte.is_ascii_digit());
-    let digits: u64 = format!("{fraction:0<3}").get(..3).and_then(|digits| digits.parse().ok()).unwrap_or(0);
-    let seconds: Option<u64> = seconds.parse().ok();
-    let total = seconds.and_then(|seconds| seconds.checked_mul(1000)?.checked_add(digits));
-    total.filter(|_| fraction_is_digits).map(Millis).ok_or(RecordError::Expected(TIME))
+    let mut parts = word.splitn(2, |byte| *byte == b'.');
+    let (seconds, fraction) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let digits = fraction.iter().chain(std::iter::repeat(&b'0')).take(3);
+    let part = digits.fold(0, |part, digit| part * 10 + u64::from(digit.wrapping_sub(b'0')));
+    let total = number(seconds).and_then(|seconds| seconds.checked_mul(1000)?.checked_add(part));
+    let is_digits = fraction.iter().all(u8::is_ascii_digit);
+    total.filter(|_| is_digits).map(Millis).ok_or(RecordError::Expected(TIME))
+}
+
+/// Digits, and nothing else.
+fn number(word: &[u8]) -> Option<u64> {
+    let add = |number: u64, digit: &u8| {
+        let digit = Some(digit.wrapping_sub(b'0')).filter(|digit| *digit < 10)?;
+        number.checked_mul(10)?.checked_add(digit.into())
+    };
+    if word.is_empty() { None } else { word.iter().try_fold(0, add) }
 }
 
 #[cfg(test)]
@@ -178,6 +187,19 @@ mod tests {
     }
 
     #[test]
+    fn a_time_is_read_to_the_millisecond() {
+        for (time, millis) in [("1", 1000), ("1.", 1000), ("1.5", 1500), ("1.04299", 1042), ("0.0009", 0)] {
+            let line = format!("= 192.0.2.7 1 10.0.0.9 1 10.0.0.1 80 {time}");
+            let Ok(Record::Connection(record)) = parse_line(line.as_bytes()) else { panic!("{time}") };
+            assert_eq!(record.opened, Millis(millis), "{time}");
+        }
+        for time in ["", ".5", "-1", "1.x", "1.-5", "1e3", "18446744073709551.616", "99999999999999999999"] {
+            let line = format!("= 192.0.2.7 1 10.0.0.9 1 10.0.0.1 80 {time}");
+            assert_eq!(parse_line(line.as_bytes()), Err(RecordError::Expected(TIME)), "{time}");
+        }
+    }
+
+    #[test]
     fn what_is_no_record_says_why() {
         for (datagram, why) in [
             ("", "'+ ' or '= ' is expected"),
@@ -188,9 +210,32 @@ mod tests {
             ("= 192.0.2.7 65536 10.0.0.9 1 10.0.0.1 80 1.0", "a port is expected"),
             ("= 192.0.2.7 1 10.0.0.9 1 10.0.0.1 80 now", "a Unix time is expected"),
             ("= 192.0.2.7 1 10.0.0.9 1 10.0.0.1 80 1.0 2.0 3", "words behind the record"),
+            ("= 192.0.2.7 +1 10.0.0.9 1 10.0.0.1 80 1.0", "a port is expected"),
+            ("= 192.0.2.7 1 10.0.0.9 0 10.0.0.1 80 1.0", "a port is expected"),
+            ("= 192.0.2.7 1 10.0.0.9 1 10.0.0.1 0 1.0", "a port is expected"),
+            ("= 192.0.2.7 1 10.0.0.9 1 10.0.0.1  1.0", "a port is expected"),
+            ("= 192.0.2.7 1 10.0.0.9 1 10.0.0.1 80", "a port is missing"),
+            ("= unix 0 10.0.0.9 1 10.0.0.1 80 1.0", "a client's address is expected"),
+            ("= 192.0.2.7 1 pen 1 10.0.0.1 80 1.0", "pen's address is expected"),
+            ("= 192.0.2.7 1 10.0.0.9 1 10.0.0.1 80 1.0 ", "a Unix time is expected"),
+            ("= 192.0.2.7 1 10.0.0.9 1 10.0.0.1 80 1.0.0", "a Unix time is expected"),
+            ("= 192.0.2.7 1 10.0.0.9 1 10.0.0.1 80 1.00x", "a Unix time is expected"),
+            ("= 192.0.2.7 1 10.0.0.9 1 10.0.0.1 80 -1", "a Unix time is expected"),
+            ("= 192.0.2.7 1 10.0.0.9 1 10.0.0.1 80 18446744073709551615", "a Unix time is expected"),
         ] {
             assert_eq!(parse_datagram(datagram.as_bytes()).unwrap_err().to_string(), why, "{datagram}");
         }
+    }
+
+    #[test]
+    fn addresses_and_times_are_compared_in_one_form() {
+        let mapped = "= ::ffff:192.0.2.7 0 ::ffff:10.0.0.9 1 ::ffff:10.0.0.1 80 1 2.0425";
+        let plain = "= 192.0.2.7 0 10.0.0.9 1 10.0.0.1 80 1.000 2.042";
+        assert_eq!(parse_line(mapped.as_bytes()), parse_line(plain.as_bytes()));
+        assert!(parse_line(plain.as_bytes()).is_ok());
+        let mapped = parse_line(b"::ffff:192.0.2.7 5 ::ffff:10.0.0.1 GET /");
+        assert_eq!(mapped, parse_line(b"192.0.2.7 5 10.0.0.1 GET /"));
+        assert!(mapped.is_ok());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! When all servers' names are looked up again, and which of them fail: a plain value. The steward looks them up, and tells.
+//! When all names are looked up again, and which of them fail: a plain value. The steward looks them up, and tells.
 
 use std::collections::HashSet;
 use std::fmt::{self, Display, Formatter};
@@ -91,7 +91,7 @@ impl Rounds {
 impl Display for News {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            News::Failed(reason) => write!(f, "{reason}; its servers stay where they are"),
+            News::Failed(reason) => write!(f, "{reason}; what has this name stays where it is"),
             News::Recovered(name) => write!(f, "'{name}' can be looked up again"),
         }
     }
@@ -132,7 +132,7 @@ mod tests {
     fn a_failure_is_told_when_it_begins_and_when_it_ends() {
         let mut rounds = Rounds::new(Tick(0));
         assert!(round(&mut rounds, &["www1"], &[]).is_empty());
-        let failed = "unknown host 'www1'; its servers stay where they are";
+        let failed = "unknown host 'www1'; what has this name stays where it is";
         assert_eq!(round(&mut rounds, &[], &["www1"]), [failed]);
         assert!(round(&mut rounds, &[], &["www1"]).is_empty());
         assert_eq!(round(&mut rounds, &["www1"], &[]), ["'www1' can be looked up again"]);

@@ -4,6 +4,7 @@
 pub mod acl;
 pub mod clients;
 pub mod gauge;
+pub mod http;
 pub mod idlers;
 pub mod ids;
 pub mod select;

@@ -108,6 +108,10 @@ impl Resolver for MadeUp {
             Port::Service(name) => Ok(number(name).to_be_bytes()[3].into()),
         }
     }
+
+    fn udp_port(&self, port: &Port) -> Result<u16, String> {
+        self.port(port)
+    }
 }
 
 /// Some number that belongs to a name.

@@ -13,9 +13,9 @@ use mio::event::Event;
 use super::dummy;
 use super::dump;
 use super::end::{End, LARGEST_READ};
+use super::journal::Journal;
 use super::listener::Accepted;
 use super::relay::{self, Progress};
-use super::request_tap::RequestTap;
 use super::tally::Tally;
 use super::token::{Side, Token};
 use super::upstream::Attempt;
@@ -51,7 +51,8 @@ pub struct Connection {
     /// When it was accepted.
     pub opened: Tick,
     last_activity: Tick,
-    request_tap: Option<Box<RequestTap>>,
+    /// What the request log hears of it, if there is one.
+    pub journal: Option<Box<Journal>>,
     /// It is in the worker's queue of those that have more to do.
     queued: bool,
     room: Room,
@@ -135,7 +136,7 @@ impl Connection {
             server: None,
             opened: context.now,
             last_activity: context.now,
-            request_tap: None,
+            journal: None,
             queued: false,
             room: seat.room,
         };
@@ -145,7 +146,7 @@ impl Connection {
             return connection;
         }
         let known = connection.track(service, context.now);
-        connection.request_tap = service.request_log().map(|_| Box::default());
+        connection.journal = service.request_log().map(|_| Box::default());
         let refused = !context.settings.acls[usize::from(service.client_acl)].permits(accepted.peer.address);
         connection.phase = Phase::Connecting(Box::new(Attempt::new(known, refused, pending)));
         connection
@@ -230,6 +231,7 @@ impl Connection {
         self.phase = Phase::Relaying;
         self.last_activity = context.now;
         self.arm_idle_timer(context);
+        self.tell_opened(context);
         self.relay(context)
     }
 
@@ -254,13 +256,9 @@ impl Connection {
     pub fn end(&mut self, context: &mut Context<'_>) {
         context.timers.cancel(self.slot);
         self.phase = Phase::Ended;
-        let service = context.settings.service(self.service);
-        if let (Some(tap), Some(chosen), Some(log)) =
-            (&mut self.request_tap, &self.server, service.request_log())
-        {
-            tap.finish(&self.peer, &chosen.server, log);
-        }
+        self.tell_closed(context);
         if let Some(tracked) = self.client.take() {
+            let service = context.settings.service(self.service);
             service.state.clients.lock().close(tracked.entry, context.now);
         }
     }
@@ -286,12 +284,13 @@ impl Connection {
     fn relay(&mut self, context: &mut Context<'_>) -> Next {
         let service = context.settings.service(self.service);
         let (Some(up), Some(chosen)) = (&mut self.up, &self.server) else { return Next::End };
+        let requests = self.journal.as_deref_mut().map(|journal| &mut journal.requests);
         let mut tally = Tally {
             number: self.room.number(),
             peer: &self.peer,
             client: self.client.as_ref().map(|tracked| &*tracked.counters),
             chosen,
-            requests: self.request_tap.as_deref_mut().zip(service.request_log()),
+            requests: requests.zip(service.request_log()),
             dump: dump::Form::wanted(&context.settings.process),
             moved: false,
         };

@@ -6,6 +6,7 @@ pub mod dump;
 pub mod end;
 pub mod farewell;
 pub mod idlers;
+pub mod journal;
 pub mod listener;
 pub mod registry;
 pub mod relay;

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::mem::MaybeUninit;
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
@@ -102,6 +102,15 @@ impl Stream {
     /// read early where the sender's credentials or passed descriptors change.
     pub fn short_read_means_drained(&self) -> bool {
         matches!(self, Stream::Tcp(_))
+    }
+
+    /// Our address and port; none for Unix sockets.
+    pub fn local_address(&self) -> Option<SocketAddr> {
+        match self {
+            // Only a socket that is already dead refuses.
+            Stream::Tcp(tcp) => tcp.local_addr().ok(),
+            Stream::Unix(_) => None,
+        }
     }
 
     /// The socket itself.

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::connection::{Chosen, Peer};
 use super::dump::{self, Form};
 use super::relay::Observer;
-use super::request_tap::RequestTap;
+use super::request_tap::{RequestTap, Witness};
 use super::token::Side;
 use crate::engine::clients::ClientCounters;
 use crate::request_log::RequestLog;
@@ -38,9 +38,10 @@ impl Observer for Tally<'_> {
         };
         add(counter, data.len());
         if let Some((tap, log)) = &mut self.requests {
+            let witness = Witness { peer: self.peer, server: &self.chosen.server, log };
             match side {
-                Side::Down => tap.client_spoke(data, self.peer, &self.chosen.server, log),
-                Side::Up => tap.server_spoke(self.peer, &self.chosen.server, log),
+                Side::Down => tap.client_spoke(data, witness),
+                Side::Up => tap.server_spoke(data, witness),
             }
         }
         if let Some(form) = self.dump {

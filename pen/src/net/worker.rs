@@ -321,11 +321,18 @@ impl Worker {
         let before = std::mem::replace(&mut self.settings, Arc::clone(&settings));
         drop(settings);
         let (mut context, connections) = self.parts();
-        if before.idle_timeouts().eq(context.settings.idle_timeouts()) {
+        let same_timeouts = before.idle_timeouts().eq(context.settings.idle_timeouts());
+        let same_logs = before.logs_like(context.settings);
+        if same_timeouts && same_logs {
             return;
         }
         for (_, connection) in connections {
-            connection.idle_timeout_changed(&mut context);
+            if !same_timeouts {
+                connection.idle_timeout_changed(&mut context);
+            }
+            if !same_logs {
+                connection.log_changed(before.service(connection.service), &context);
+            }
         }
     }
 

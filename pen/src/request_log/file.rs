@@ -3,11 +3,11 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-
-use common::log_record::Request;
+use std::path::PathBuf;
 
 use system::safe_file::{self, Existing};
+
+use super::sink::{Failure, Record};
 
 /// So many bytes are gathered for one write.
 const BUFFER: usize = 64 * 1024;
@@ -24,22 +24,10 @@ pub(super) struct FileSink {
     torn: bool,
 }
 
-/// A write that failed, at least in part.
-#[derive(Debug)]
-pub(super) struct Failure {
-    pub(super) error: io::Error,
-    /// How many records are not in the file.
-    pub(super) lost: u64,
-}
-
 impl FileSink {
     pub(super) fn open(path: PathBuf) -> io::Result<FileSink> {
         let file = safe_file::open_owned(&path, Existing::Append)?;
         Ok(FileSink { path, file, lines: String::new(), pending: 0, torn: false })
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.path
     }
 
     /// Opens the file by its name again; on failure the old one stays.
@@ -49,23 +37,23 @@ impl FileSink {
         Ok(())
     }
 
-    /// Adds a record to what the next flush writes.
-    pub(super) fn append(&mut self, record: &Request) {
-        record.write_line(&mut self.lines);
+    pub(super) fn append(&mut self, record: &Record) {
+        match record {
+            Record::Request(request) => request.write_line(&mut self.lines),
+            Record::Connection(connection) => connection.write_line(&mut self.lines),
+        }
         self.pending += 1;
     }
 
-    /// How many records wait for a flush.
     pub(super) fn pending(&self) -> u64 {
         self.pending
     }
 
-    /// Whether a flush is due for the buffer's sake.
     pub(super) fn is_full(&self) -> bool {
         self.lines.len() >= BUFFER
     }
 
-    /// Writes what is pending. Afterwards nothing is: what could not be written is lost.
+    /// Writes what is pending.
     pub(super) fn flush(&mut self) -> Result<(), Failure> {
         let (written, outcome) = write_lines(&mut self.file, &self.lines, &mut self.torn);
         let lost = self.lines[written..].matches('\n').count() as u64;

@@ -1,24 +1,29 @@
 //! The request log: a queue that workers put records into without ever waiting, and a thread that writes them out.
 //! What a record says is in `common::log_record`, when there is one is the relay's decision.
 
+mod datagram;
 mod file;
+mod sink;
+#[cfg(test)]
+pub mod testing;
 
 use std::io;
-use std::path::PathBuf;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::log_record::Request;
 use common::reason;
 use parking_lot::{Condvar, Mutex};
 
-use self::file::FileSink;
 use crate::engine::gauge::Gauge;
+use sink::Sink;
 
-/// So many records may wait for a slow disk.
+pub use sink::{Destination, Record};
+
+/// So many records may wait for a slow disk or network.
 const QUEUE: usize = 8192;
 
 /// Records are in the file after so long at the latest, also when they never stop coming.
@@ -27,15 +32,8 @@ const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 /// A pause after each batch: it makes batches of what comes one by one, and spares the workers waking the thread.
 const BATCH_PAUSE: Duration = Duration::from_millis(5);
 
-/// A failing disk is complained about so often.
+/// A failing disk or a missing penlogd is complained about so often.
 const COMPLAINT_INTERVAL: Duration = Duration::from_mins(1);
-
-/// Where records go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Destination {
-    /// To the end of this file, a line each.
-    File(PathBuf),
-}
 
 /// A handle to the log, to be cloned for each worker. When the last one is dropped, what is queued is still written.
 #[derive(Clone, Debug)]
@@ -45,7 +43,9 @@ pub struct RequestLog {
 }
 
 enum Message {
-    Record(Request),
+    Record(Record),
+    /// The penlogd is there now.
+    MoveTo(SocketAddr),
     /// Look at the flags in [`Shared`].
     Wake,
 }
@@ -66,35 +66,38 @@ impl RequestLog {
     /// Opens the destination and starts the thread.
     ///
     /// # Errors
-    /// Those of opening the file, without its name.
-    pub fn open(destination: Destination) -> io::Result<RequestLog> {
-        let Destination::File(path) = destination;
-        RequestLog::start(FileSink::open(path)?)
-    }
-
-    fn start(sink: FileSink) -> io::Result<RequestLog> {
+    /// Those of opening the file or a socket, without the destination's name. A penlogd that is not there is none.
+    pub fn open(destination: &Destination) -> io::Result<RequestLog> {
+        let sink = Sink::open(destination)?;
         // Without memory for those that may never come: every service may have a log.
         let (sender, receiver) = channel();
         let shared = Arc::new(Shared::default());
-        let writer = Writer::new(sink, Arc::clone(&shared));
+        let writer = Writer::new(destination.clone(), sink, Arc::clone(&shared));
         thread::Builder::new().name("request log".to_owned()).spawn(move || writer.run(&receiver))?;
         Ok(RequestLog { queue: sender, shared })
     }
 
     /// Queues a record. Never waits: with a full queue the record is lost, and counted.
-    pub fn record(&self, record: Request) {
+    pub fn record(&self, record: impl Into<Record>) {
         // Counted before it can be written, so that a drain never sees more done than queued.
         self.shared.queued.fetch_add(1, Ordering::SeqCst);
         let room = self.shared.waiting.take(1, QUEUE);
-        if !room || self.queue.send(Message::Record(record)).is_err() {
+        if !room || self.queue.send(Message::Record(record.into())).is_err() {
             self.shared.lose(1);
             self.shared.finish(1);
         }
     }
 
-    /// How many records were lost so far: to a full queue, or to a disk that did not take them.
+    /// How many records were lost so far: to a full queue, to a disk that did not take them, or to a penlogd that is known to
+    /// be missing.
     pub fn lost(&self) -> u64 {
         self.shared.lost.load(Ordering::Relaxed)
+    }
+
+    /// Sends further records to another address of the penlogd; those that are queued too.
+    pub fn move_to(&self, address: SocketAddr) {
+        // Without a writer pen is ending.
+        let _ = self.queue.send(Message::MoveTo(address));
     }
 
     /// Opens the file anew, soon, by its name: for log rotation. If that fails, the old file stays in use.
@@ -104,6 +107,11 @@ impl RequestLog {
             // Without a writer pen is ending.
             let _ = self.queue.send(Message::Wake);
         }
+    }
+
+    /// Whether both are handles to the same log.
+    pub fn is(&self, other: &RequestLog) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
     }
 
     /// Waits until every record so far is written or lost, but not longer than `limit`; says whether that came true.
@@ -135,20 +143,21 @@ impl Shared {
 
 /// The thread's side.
 struct Writer {
-    sink: FileSink,
+    destination: Destination,
+    sink: Sink,
     shared: Arc<Shared>,
     flushed: Instant,
     complained: Option<Instant>,
 }
 
 impl Writer {
-    fn new(sink: FileSink, shared: Arc<Shared>) -> Writer {
-        Writer { sink, shared, flushed: Instant::now(), complained: None }
+    fn new(destination: Destination, sink: Sink, shared: Arc<Shared>) -> Writer {
+        Writer { destination, sink, shared, flushed: Instant::now(), complained: None }
     }
 
     fn run(mut self, queue: &Receiver<Message>) {
         while let Ok(first) = queue.recv() {
-            self.take(&first);
+            self.take(first);
             let ended = self.take_batch(queue);
             self.flush();
             if ended {
@@ -162,7 +171,7 @@ impl Writer {
     fn take_batch(&mut self, queue: &Receiver<Message>) -> bool {
         loop {
             match queue.try_recv() {
-                Ok(message) => self.take(&message),
+                Ok(message) => self.take(message),
                 Err(TryRecvError::Empty) => return false,
                 Err(TryRecvError::Disconnected) => return true,
             }
@@ -172,13 +181,24 @@ impl Writer {
         }
     }
 
-    fn take(&mut self, message: &Message) {
+    fn take(&mut self, message: Message) {
         if self.shared.reopen.swap(false, Ordering::SeqCst) {
             self.reopen();
         }
-        if let Message::Record(record) = message {
-            self.shared.waiting.give_back(1);
-            self.sink.append(record);
+        match message {
+            Message::Record(record) => {
+                self.shared.waiting.give_back(1);
+                self.sink.append(&record);
+            }
+            Message::MoveTo(to) => {
+                if let (Sink::Penlogd(sink), Destination::Penlogd { address, .. }) =
+                    (&mut self.sink, &mut self.destination)
+                {
+                    sink.move_to(to);
+                    *address = to;
+                }
+            }
+            Message::Wake => {}
         }
     }
 
@@ -195,10 +215,9 @@ impl Writer {
     fn reopen(&mut self) {
         self.flush();
         if let Err(error) = self.sink.reopen() {
-            let path = self.sink.path().display();
+            let (destination, reason) = (&self.destination, reason(&error));
             log::error!(
-                "cannot reopen the request log {path}: {}; the old file stays in use",
-                reason(&error)
+                "cannot reopen the request log {destination}: {reason}; it goes on where it was before"
             );
         }
     }
@@ -206,9 +225,9 @@ impl Writer {
     fn complain(&mut self, error: &io::Error) {
         if self.complained.is_none_or(|last| last.elapsed() >= COMPLAINT_INTERVAL) {
             self.complained = Some(Instant::now());
-            let path = self.sink.path().display();
+            let (destination, reason) = (&self.destination, reason(error));
             let lost = self.shared.lost.load(Ordering::Relaxed);
-            log::error!("cannot write the request log {path}: {}; {lost} records lost so far", reason(error));
+            log::error!("cannot write the request log {destination}: {reason}; {lost} records lost so far");
         }
     }
 }

@@ -5,13 +5,12 @@ use std::path::PathBuf;
 
 use common::addr::{ListenAddr, ListenPlace};
 use common::command::{
-    self, AclNumber, AclUser, Command, LogDestination, Number, ServiceName, Setting, Switch, Threads, Toggle,
+    self, AclNumber, AclUser, Command, Number, ServiceName, Setting, Switch, Threads, Toggle,
 };
 
 use super::draft::{Draft, Stage};
 use super::resolve::Resolver;
-use super::servers;
-use super::{ListenOn, LogTarget, Place, ServiceIndex};
+use super::{ListenOn, Place, ServiceIndex, log, servers};
 
 /// What a command comes to.
 #[derive(Debug, PartialEq, Eq)]
@@ -87,7 +86,7 @@ pub fn apply(command: Command, draft: &mut Draft) -> Result<Outcome, String> {
             draft.service_mut().fast_close = sides;
             Outcome::Done
         }
-        Command::Log(setting) => log(draft, setting)?,
+        Command::Log(setting) => log::command(draft, setting)?,
         Command::WebStats(setting) => web_stats(draft, setting),
         Command::Threads(threads) => Outcome::Answer(set_threads(draft, threads)?),
         Command::Mode => Outcome::Answer(mode(draft)),
@@ -232,32 +231,6 @@ pub fn listen(draft: &mut Draft, addresses: &[ListenAddr]) -> Result<(), String>
     service.listen = listen;
     service.listen_is_argument = false;
     Ok(())
-}
-
-fn log(draft: &mut Draft, setting: Setting<LogDestination>) -> Result<Outcome, String> {
-    match setting {
-        Setting::Show => {
-            let target = draft.service().log.as_ref();
-            return Ok(
-                target.map_or(Outcome::Done, |target| Outcome::Answer(target.path.display().to_string()))
-            );
-        }
-        Setting::Remove => draft.service_mut().log = None,
-        Setting::Set(LogDestination::Penlogd(address)) => {
-            return Err(format!(
-                "log {address}: this version of pen logs to files only, penlogd support comes later"
-            ));
-        }
-        Setting::Set(LogDestination::File(path)) => {
-            let answer = path.display().to_string();
-            let service = draft.service_mut();
-            if service.log.as_ref().is_none_or(|target| target.path != path) {
-                service.log = Some(LogTarget { path, log: None });
-            }
-            return Ok(Outcome::Answer(answer));
-        }
-    }
-    Ok(Outcome::Done)
 }
 
 fn web(draft: &mut Draft, setting: Setting<ListenAddr>) -> Result<Outcome, String> {

@@ -1,5 +1,6 @@
 //! Settings in the making: commands change a draft, and nothing else. A draft is published as a whole, or dropped.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -13,6 +14,7 @@ use crate::engine::acl::Acl;
 use crate::engine::clients::ClientNumbers;
 use crate::engine::servers::{ServerId, ServerState};
 use crate::engine::time::Tick;
+use crate::request_log::RequestLog;
 
 /// What commands may need to know beyond the settings.
 pub struct Environment {
@@ -62,6 +64,8 @@ pub enum Effect {
     Blacklist(Arc<ServerState>, u32),
     /// This server is at another address: that the old one failed says nothing about it.
     Moved(Arc<ServerState>),
+    /// The penlogd of this request log is at another address.
+    LogMoved(RequestLog, SocketAddr),
 }
 
 impl Effect {
@@ -71,6 +75,7 @@ impl Effect {
             Effect::Blacklist(state, 0) => state.clear(),
             Effect::Blacklist(state, seconds) => state.blacklist_by_hand(now.plus_seconds(*seconds)),
             Effect::Moved(state) => state.forgive(),
+            Effect::LogMoved(log, to) => log.move_to(*to),
         }
     }
 }

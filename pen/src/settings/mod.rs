@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod draft;
 pub mod file;
+pub mod log;
 pub mod names;
 mod places;
 pub mod resolve;
@@ -32,6 +33,7 @@ use crate::engine::select::Modes;
 use crate::engine::servers::Server;
 use crate::engine::time::Tick;
 use crate::request_log::RequestLog;
+use log::LogTarget;
 use services::Services;
 
 pub use places::{ListenOn, Place};
@@ -122,15 +124,6 @@ pub struct Service {
     pub state: Arc<ServiceState>,
 }
 
-/// Where request-log records go.
-#[derive(Clone, Debug)]
-pub struct LogTarget {
-    /// The file, as the user wrote it.
-    pub path: PathBuf,
-    /// The log, once it is open: that takes pen's final rights, so not before they are settled.
-    pub log: Option<RequestLog>,
-}
-
 /// A service's numbers; times in seconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "named like the commands, which document them")]
@@ -188,6 +181,18 @@ impl Settings {
     /// The services' idle timeouts, in seconds.
     pub fn idle_timeouts(&self) -> impl Iterator<Item = u32> {
         self.services.values().map(|service| service.limits.idle_timeout)
+    }
+
+    /// Whether all services log the same as in `other`, to the same logs.
+    pub fn logs_like(&self, other: &Settings) -> bool {
+        self.services.iter().all(|(index, service)| {
+            // One that is gone has no connections.
+            other.services.get(index).is_none_or(|other| match (&service.log, &other.log) {
+                (Some(target), Some(other)) => target.records_like(other),
+                (None, None) => true,
+                _ => false,
+            })
+        })
     }
 
     /// Why no command can speak of this service, with the usage of the one that could.
@@ -260,6 +265,11 @@ impl Service {
     /// The open request log, if records are wanted.
     pub fn request_log(&self) -> Option<&RequestLog> {
         self.log.as_ref()?.log.as_ref()
+    }
+
+    /// The same, if records of connections are wanted too.
+    pub fn connection_log(&self) -> Option<&RequestLog> {
+        self.log.as_ref().filter(|target| target.connections)?.log.as_ref()
     }
 }
 

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use super::draft::Draft;
 use super::resolve::Resolver;
 use super::servers::settle;
-use super::{Service, ServiceIndex, Settings};
+use super::{Service, ServiceIndex, Settings, log};
 use crate::engine::servers::{Server, ServerAddr};
 
 /// How many names are looked up at the same time.
@@ -23,10 +23,11 @@ const AT_ONCE: usize = 8;
 /// What the look-up of each name came to: addresses (with port 0), the best first, or one line that says what was wrong.
 pub type Answers = HashMap<Host, Result<Vec<SocketAddr>, String>>;
 
-/// The names of all servers that can get connections.
+/// The names of all servers that can get connections, and of all request logs' hosts.
 pub fn names(settings: &Settings) -> HashSet<Host> {
     let services = settings.services.values().filter(|service| !service.draining);
-    services.flat_map(|service| places(service)).filter_map(|(_, server)| server.host.clone()).collect()
+    let servers = services.flat_map(|service| places(service));
+    servers.filter_map(|(_, server)| server.host.clone()).chain(log::names(settings)).collect()
 }
 
 /// Looks the names up, some at a time: it takes as long as the name servers do.

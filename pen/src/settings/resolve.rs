@@ -23,6 +23,9 @@ pub trait Resolver: Send + Sync {
 
     /// The number of a TCP port.
     fn port(&self, port: &Port) -> Result<u16, String>;
+
+    /// The number of a UDP port.
+    fn udp_port(&self, port: &Port) -> Result<u16, String>;
 }
 
 /// Asks the system: `/etc/hosts`, `/etc/services`, the name servers. That may take seconds, but not for ever, and no longer
@@ -55,14 +58,22 @@ impl Resolver for SystemResolver {
     }
 
     fn port(&self, port: &Port) -> Result<u16, String> {
-        let name = match port {
-            Port::Number(number) => return Ok(*number),
-            Port::Service(name) => name,
-        };
-        let unknown = || format!("unknown port '{name}': a number or the name of a TCP service is expected");
-        let mut found = getaddrinfo(None, Some(name), Some(hints())).map_err(|_| unknown())?;
-        found.find_map(Result::ok).map(|info| info.sockaddr.port()).ok_or_else(unknown)
+        port_of(port, SockType::Stream, "TCP")
     }
+
+    fn udp_port(&self, port: &Port) -> Result<u16, String> {
+        port_of(port, SockType::DGram, "UDP")
+    }
+}
+
+fn port_of(port: &Port, socket: SockType, kind: &str) -> Result<u16, String> {
+    let name = match port {
+        Port::Number(number) => return Ok(*number),
+        Port::Service(name) => name,
+    };
+    let unknown = || format!("unknown port '{name}': a number or the name of a {kind} service is expected");
+    let mut found = getaddrinfo(None, Some(name), Some(hints(socket))).map_err(|_| unknown())?;
+    found.find_map(Result::ok).map(|info| info.sockaddr.port()).ok_or_else(unknown)
 }
 
 impl SystemResolver {
@@ -72,7 +83,7 @@ impl SystemResolver {
         let (sender, answer) = channel();
         let name = host.as_str().to_owned();
         let looking = thread::Builder::new().name("look-up".to_owned()).spawn(move || {
-            let found = getaddrinfo(Some(&name), None, Some(hints()));
+            let found = getaddrinfo(Some(&name), None, Some(hints(SockType::Stream)));
             let found = found.map(|found| found.filter_map(Result::ok).map(|info| info.sockaddr).collect());
             // Whoever asked may have lost patience.
             let _ = sender.send(found.map_err(reason));
@@ -95,8 +106,8 @@ fn no_address(host: &Host) -> String {
     format!("unknown host '{host}': it has no address")
 }
 
-fn hints() -> AddrInfoHints {
-    AddrInfoHints { socktype: SockType::Stream.into(), ..AddrInfoHints::default() }
+fn hints(socket: SockType) -> AddrInfoHints {
+    AddrInfoHints { socktype: socket.into(), ..AddrInfoHints::default() }
 }
 
 /// The look-up's own words, without the error number.
@@ -116,6 +127,9 @@ mod tests {
         assert_eq!(SystemResolver::default().port(&"smtp".parse().unwrap()), Ok(25));
         let error = SystemResolver::default().port(&"nonesuch".parse().unwrap()).unwrap_err();
         assert_eq!(error, "unknown port 'nonesuch': a number or the name of a TCP service is expected");
+        assert_eq!(SystemResolver::default().udp_port(&"syslog".parse().unwrap()), Ok(514));
+        let error = SystemResolver::default().udp_port(&"nonesuch".parse().unwrap()).unwrap_err();
+        assert_eq!(error, "unknown port 'nonesuch': a number or the name of a UDP service is expected");
     }
 
     #[test]

@@ -52,6 +52,10 @@ impl Resolver for Names {
             },
         }
     }
+
+    fn udp_port(&self, port: &Port) -> Result<u16, String> {
+        self.port(port)
+    }
 }
 
 /// A resolver whose names come and go; it knows literal addresses too. Clones are the same.
@@ -91,6 +95,10 @@ impl Resolver for ChangingNames {
 
     fn port(&self, port: &Port) -> Result<u16, String> {
         Names.port(port)
+    }
+
+    fn udp_port(&self, port: &Port) -> Result<u16, String> {
+        self.port(port)
     }
 }
 

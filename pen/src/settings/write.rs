@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use common::addr::ListenAddr;
-use common::command::{Command, FastClose, LogDestination, ServerHost, ServiceName, Setting, Threads};
+use common::command::{Command, FastClose, ServerHost, ServiceName, Setting, Threads};
 
 use super::{DEFAULT_SERVICE, Limits, ListenOn, Process, Service, Settings};
 use crate::engine::select::Modes;
@@ -123,8 +123,8 @@ fn say_service(service: &Service, lines: &mut Lines) -> Result<(), String> {
     match log {
         None => lines.say("no log"),
         Some(target) => {
-            let meant = Command::Log(Setting::Set(LogDestination::File(target.path.clone())));
-            lines.say_as(format!("log {}", target.path.display()), |command| *command == meant)?;
+            let meant = Command::Log(Setting::Set(target.as_command()));
+            lines.say_as(format!("log {target}"), |command| *command == meant)?;
         }
     }
     match source {

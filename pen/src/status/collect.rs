@@ -155,7 +155,7 @@ pub fn service_status(service: &Service, now: Tick) -> ServiceStatus {
             open: state.idlers.used().try_into().unwrap_or(u32::MAX),
             wanted: service.limits.idlers,
         },
-        log: service.log.as_ref().map(|target| target.path.display().to_string()),
+        log: service.log.as_ref().map(ToString::to_string),
         log_lost: service.request_log().map_or(0, crate::request_log::RequestLog::lost),
         servers,
         fallbacks: fallback("emergency", &service.emergency)

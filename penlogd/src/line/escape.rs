@@ -7,8 +7,8 @@ use std::borrow::Cow;
 /// is `.`, each byte of it.
 pub(super) fn request(text: &[u8]) -> Cow<'_, [u8]> {
     // The whole of it, without a branch for each byte.
-    let plain = text.iter().fold(true, |plain, byte| plain & prints(*byte) & (*byte != b'\\'));
-    if plain {
+    let special = text.iter().fold(0, |special, byte| special | u8::from(!prints(*byte) || *byte == b'\\'));
+    if special == 0 {
         return Cow::Borrowed(text);
     }
     let mut out = Vec::with_capacity(text.len());

@@ -66,7 +66,7 @@ impl Pattern {
             line.take_peer(peer);
             line.places.add(peer.what(), peer.place(addr.as_bytes(), addr.range()));
         }
-        if let Some(group) = group(self.port)
+        if let Some(group) = group(self.port).filter(|_| line.shows_peer())
             && let Some(port) = peer::port(group.as_bytes())
         {
             line.ports = Ports::certain(port);

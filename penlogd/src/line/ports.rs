@@ -5,7 +5,7 @@
 pub struct Ports {
     length: u8,
     certain: bool,
-    ports: [u16; Ports::MOST],
+    numbers: [u16; Ports::MOST],
 }
 
 impl Ports {
@@ -21,7 +21,7 @@ impl Ports {
 
     /// Adds one, unless there are enough.
     pub fn push(&mut self, port: u16) {
-        if let Some(slot) = self.ports.get_mut(usize::from(self.length)) {
+        if let Some(slot) = self.numbers.get_mut(usize::from(self.length)) {
             *slot = port;
             self.length += 1;
         }
@@ -42,6 +42,6 @@ impl Ports {
 
     /// They, most likely first.
     pub fn iter(&self) -> impl Iterator<Item = u16> + '_ {
-        self.ports.iter().take(self.length.into()).copied()
+        self.numbers.iter().take(self.length.into()).copied()
     }
 }

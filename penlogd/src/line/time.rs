@@ -1,8 +1,6 @@
 //! Points in time as logs write them, in microseconds since 1970, and Common Log Format's in UTC. Years 1970 to 9999; a
 //! leap second is the second after it.
 
-use std::io::Write as _;
-
 use super::{Stamp, Yearless};
 
 const MICROS: i64 = 1_000_000;
@@ -44,13 +42,26 @@ pub(super) fn write_common(time: Stamp, text: &[u8], out: &mut Vec<u8>) {
     let seconds = time.micros.div_euclid(MICROS);
     let (year, month, day) = date(seconds.div_euclid(DAY));
     let second = seconds.rem_euclid(DAY);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    let month = MONTHS[month];
-    // Writing to memory cannot fail.
-    let _ = write!(out, "{day:02}/{month}/{year:04}:{hour:02}:{minute:02}:{second:02}");
+    let year = [two(year / 100), two(year)];
+    for (text, end) in [
+        (&two(day)[..], b'/'),
+        (MONTHS[month].as_bytes(), b'/'),
+        (year.as_flattened(), b':'),
+        (&two(second / 3600), b':'),
+        (&two(second / 60 % 60), b':'),
+    ] {
+        out.extend_from_slice(text);
+        out.push(end);
+    }
+    out.extend_from_slice(&two(second % 60));
     let fraction = text.get(20..).and_then(|rest| rest.split(|byte| *byte == b' ').next());
     out.extend_from_slice(fraction.unwrap_or_default());
     out.extend_from_slice(b" +0000");
+}
+
+/// The last two digits of a number that is not negative.
+fn two(number: i64) -> [u8; 2] {
+    [number / 10, number].map(|number| b'0' + u8::try_from(number % 10).unwrap_or(0))
 }
 
 /// Reads `2023-11-14T22:13:20.5+01:00` and its variants: a space for the `T`, a comma for the dot, `Z`, `+0100`, `+01` or
@@ -72,7 +83,8 @@ fn iso(text: &[u8], yearless: Option<Yearless>) -> Option<Stamp> {
     Some(time(days * DAY + seconds - east, fraction))
 }
 
-/// Reads Unix time: seconds, perhaps with a fraction, or, told apart by their size, milli-, micro- or nanoseconds.
+/// Reads Unix time: seconds, perhaps with a fraction, or, told apart by their size, milli-, micro- or nanoseconds. Before
+/// 1973 it is no point in time but how long something took.
 fn unix(text: &[u8]) -> Option<Stamp> {
     let whole = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let number: i64 = std::str::from_utf8(&text[..whole]).ok()?.parse().ok()?;
@@ -81,7 +93,8 @@ fn unix(text: &[u8]) -> Option<Stamp> {
         return None;
     }
     let micros = match number {
-        0..100_000_000_000 => return Some(time(number, part)),
+        ..100_000_000 => return None,
+        100_000_000..100_000_000_000 => return Some(time(number, part)),
         100_000_000_000..100_000_000_000_000 => number * 1000,
         100_000_000_000_000..100_000_000_000_000_000 => number,
         _ => number / 1000,
@@ -295,6 +308,7 @@ mod tests {
             "2023-11-14T22:13Z",
             "2023-11-14T22:13:20UTC",
             "1700000000x",
+            "0.005",
             "1700000000.",
             "99999999999999999999",
             "Nov 21 14:31:53",

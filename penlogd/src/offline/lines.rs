@@ -5,6 +5,9 @@ use std::io::{self, ErrorKind, Read};
 /// Longer lines are handed out in pieces, which nobody can read anything from.
 pub const LONGEST: usize = crate::line::LONGEST;
 
+/// A line of the greatest length and its newline are read before they are looked at.
+const IN_SIGHT: usize = LONGEST + 1;
+
 const BUFFER: usize = 4 * LONGEST;
 
 /// A file, as lines.
@@ -60,31 +63,25 @@ impl<Source: Read> Lines<Source> {
     /// The next piece; none at the end, be it the file's or one that an error made ([`Lines::failure`]): what could be
     /// read before it is handed out. A last line without a newline is a line.
     pub fn next(&mut self) -> Option<Piece<'_>> {
-        let mut searched = 0;
-        let (length, has_newline) = loop {
-            let unread = &self.buffer[self.start..self.end];
-            if let Some(at) = memchr::memchr(b'\n', &unread[searched..]) {
-                break (searched + at, true);
-            }
-            if unread.len() > LONGEST || self.over.is_some() {
-                break (unread.len(), false);
-            }
-            searched = unread.len();
+        while self.end - self.start < IN_SIGHT && self.over.is_none() {
             self.read_more();
-        };
-        if length == 0 && !has_newline {
-            // A long line that the end cut off has no last piece of its own.
+        }
+        let unread = &self.buffer[self.start..self.end];
+        let in_sight = &unread[..unread.len().min(IN_SIGHT)];
+        let newline = memchr::memchr(b'\n', in_sight);
+        let length = newline.unwrap_or(in_sight.len());
+        if length == 0 && newline.is_none() {
             return None;
         }
-        let piece = self.start..self.start + length;
+        let next = length + usize::from(newline.is_some());
+        let is_last = newline.is_some() || next == unread.len();
         self.last = self.start;
         self.was_within_long = self.is_within_long;
-        self.start = piece.end + usize::from(has_newline);
-        let goes_on = !has_newline && self.over.is_none();
-        let is_long = self.is_within_long || length > LONGEST || goes_on;
-        self.is_within_long = is_long && goes_on;
-        let text = &self.buffer[piece];
-        Some(if is_long { Piece::OfLong { text, is_last: !goes_on } } else { Piece::Line(text) })
+        self.is_within_long = !is_last;
+        self.start += next;
+        let text = &unread[..length];
+        let is_long = self.was_within_long || length > LONGEST;
+        Some(if is_long { Piece::OfLong { text, is_last } } else { Piece::Line(text) })
     }
 
     /// Has [`Lines::next`] hand out the last piece once more.
@@ -202,7 +199,7 @@ mod tests {
             steps_back: bool,
         ) {
             let lines: Vec<Vec<u8>> =
-                lengths.iter().enumerate().map(|(at, length)| vec![b'a' + at as u8; *length]).collect();
+                lengths.iter().zip(b'a'..).map(|(length, letter)| vec![letter; *length]).collect();
             let mut text = lines.join(&b'\n');
             // An empty last line without a newline is none.
             if has_last_newline || lines.last().is_some_and(Vec::is_empty) {

@@ -7,9 +7,10 @@ use std::net::IpAddr;
 use super::options::Window;
 use super::output::{Output, Rejects, Stop};
 use super::pen_log::PenLog;
+use super::waiting::Waiting;
 use super::web_log::{Counts, Next, WebLog};
 use crate::line::{Format, Line};
-use crate::matching::{Answer, Client, Limits, Matcher, Moment, Question};
+use crate::matching::{Aligner, Answer, Client, Limits, Moment, Question};
 
 /// All that is read, and all that is written.
 pub struct Merge {
@@ -23,13 +24,15 @@ pub struct Merge {
     pub output: Output,
     /// Where lines without a time go.
     pub rejects: Rejects,
+    /// Lines that have their places, but no clients yet.
+    pub waiting: Waiting,
 }
 
 /// pen's log as far as it may belong to the lines of this time.
 pub struct Records {
     /// Where they come from.
     pub log: PenLog,
-    matcher: Matcher,
+    aligner: Aligner,
     window: Window,
     /// The second, in microseconds, that the window is around.
     second: i64,
@@ -49,29 +52,57 @@ impl Merge {
                 waiting.push(Reverse((time, log)));
             }
         }
+        while self.waiting.first_place().is_some() {
+            // There is one for each line, but should there be none, no line is lost.
+            let answer = self.records.aligner.last_answer().unwrap_or(Answer::Unknown);
+            self.write_first(answer)?;
+        }
         self.output.flush()?;
         self.rejects.flush()
     }
 
     /// Takes lines of a log until it is another one's turn; answers when it is this one's again.
     fn take_until(&mut self, others: Option<Position>, index: usize) -> Result<Option<i64>, Stop> {
-        let log = &mut self.logs[index];
-        let server = log.server;
         loop {
+            let log = &mut self.logs[index];
+            let server = log.server;
             match log.next(&self.format) {
-                Next::Line(_, time) if others.is_some_and(|others| others < (time, index)) => {
+                Next::Line { place, .. } if others.is_some_and(|others| others < (place, index)) => {
                     log.step_back();
-                    return Ok(Some(time));
+                    return Ok(Some(place));
                 }
-                Next::Line(line, time) => {
-                    let (answer, client) = self.records.client(&line, server, time);
-                    self.output.write(|out| line.write_in_utc_for(&client, out))?;
-                    log.counts.add(answer);
+                Next::Line { text, line, place } => {
+                    self.records.move_to(place, self.waiting.first_place());
+                    self.records.ask(index, server, &line);
+                    self.waiting.push(text, index, place);
                 }
-                Next::Reject { text, ends_line } => self.rejects.add(text, ends_line)?,
+                Next::Reject { text, ends_line } => {
+                    self.rejects.add(text, ends_line)?;
+                    continue;
+                }
                 Next::End => return Ok(None),
             }
+            while let Some(answer) = self.records.aligner.answer() {
+                self.write_first(answer)?;
+            }
         }
+    }
+
+    /// Writes the line that waits longest, whose answer is there.
+    fn write_first(&mut self, answer: Answer) -> Result<(), Stop> {
+        let Some((text, log)) = self.waiting.pop() else { return Ok(()) };
+        let log = &mut self.logs[log];
+        log.counts.add(answer);
+        let client = match answer {
+            Answer::Exact(client)
+            | Answer::Likely(client)
+            | Answer::Untold(client)
+            | Answer::Spent(client) => client,
+            Answer::Unknown => Client { address: log.server, port: None },
+        };
+        // Reading it once more costs less than keeping what was read.
+        let line = self.format.read(text);
+        self.output.write(|out| line.write_in_utc_for(&client, out))
     }
 }
 
@@ -79,52 +110,44 @@ impl Records {
     /// Those of a log.
     pub fn of(log: PenLog, window: Window) -> Records {
         // The window is the limit.
-        let matcher = Matcher::new(Limits { requests: usize::MAX, connections: usize::MAX });
-        let mut records = Records { log, matcher, window, second: i64::MIN };
+        let aligner = Aligner::new(Limits { requests: usize::MAX, connections: usize::MAX });
+        let mut records = Records { log, aligner, window, second: i64::MIN };
         if window == Window::Everything {
-            records.log.tell_until(i64::MAX, &mut records.matcher);
+            records.log.tell_until(i64::MAX, &mut records.aligner);
         }
         records
     }
-}
 
-impl Records {
-    /// Whose line this is, for a line whose place in the merged log is at `time`. A client that is not known has the
-    /// server's address.
-    fn client(&mut self, line: &Line<'_>, server: IpAddr, time: i64) -> (Answer, Client) {
-        self.move_to(time);
-        let own_time = line.time.as_ref().map_or(time, |stamp| stamp.micros);
-        let answer = self.matcher.client(&Question {
+    /// Asks whose line this is.
+    fn ask(&mut self, log: usize, server: IpAddr, line: &Line<'_>) {
+        let question = Question {
             server,
             peer: line.peer,
             ports: line.ports,
             request: line.request.as_deref(),
-            at: Moment(own_time),
-        });
-        let client = match answer {
-            Answer::Exact(client)
-            | Answer::Likely(client)
-            | Answer::Untold(client)
-            | Answer::Spent(client) => client,
-            Answer::Unknown => Client { address: server, port: None },
+            at: Moment(line.time.map_or(self.second, |stamp| stamp.micros)),
         };
-        (answer, client)
+        self.aligner.line(log, &question);
     }
 
-    /// Moves the window, which goes by whole seconds, because records and most lines do.
-    fn move_to(&mut self, time: i64) {
-        let second = time - time.rem_euclid(SECOND);
+    /// Moves the window to where the merged log is, except for what lines from `first_waiting` on may need. It goes by whole
+    /// seconds, because records and most lines do.
+    fn move_to(&mut self, place: i64, first_waiting: Option<i64>) {
+        let second = whole_second(place);
         if let Window::Around(jitter) = self.window
             && second > self.second
         {
             self.second = second;
-            self.log.tell_until(second.saturating_add(jitter), &mut self.matcher);
-            self.matcher.forget_before(Moment(second.saturating_sub(jitter)));
+            self.log.tell_until(second.saturating_add(jitter), &mut self.aligner);
+            let first = first_waiting.map_or(second, whole_second);
+            self.aligner.forget_before(Moment(first.saturating_sub(jitter)));
         }
     }
 }
 
-const SECOND: i64 = 1_000_000;
+fn whole_second(micros: i64) -> i64 {
+    micros - micros.rem_euclid(1_000_000)
+}
 
 impl Counts {
     fn add(&mut self, answer: Answer) {
@@ -135,3 +158,6 @@ impl Counts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,11 +8,13 @@ mod output;
 mod pen_log;
 mod report;
 mod sources;
+mod waiting;
 mod web_log;
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use common::{escape, reason};
 
@@ -22,7 +24,10 @@ use options::{Invocation, Job};
 use output::{Output, Rejects, Stop};
 use pen_log::{PenLog, Servers};
 use sources::LookUpError;
+use waiting::Waiting;
 use web_log::WebLog;
+
+use crate::line::Yearless;
 
 /// Exit statuses, which scripts rely on.
 const INCOMPLETE: u8 = 1;
@@ -31,14 +36,17 @@ const USAGE_ERROR: u8 = 2;
 /// The program.
 pub fn main() -> ExitCode {
     match options::parse(std::env::args_os().skip(1)) {
+        Ok(Invocation::Usage) => {
+            // Somebody who only wants to know how it goes.
+            let _ = writeln!(io::stderr(), "{}; --help lists the options", options::USAGE);
+            USAGE_ERROR.into()
+        }
         Ok(Invocation::Help) => show(&options::help()),
         Ok(Invocation::Version) => show(concat!("mergelogs ", env!("CARGO_PKG_VERSION"), "\n")),
         Ok(Invocation::Manual) => show(&options::manual()),
         Ok(Invocation::Merge(job)) => merge(*job),
         Err(error) => {
             complain(&error);
-            // Not escaped: it is ours.
-            let _ = writeln!(io::stderr(), "{}", options::USAGE);
             USAGE_ERROR.into()
         }
     }
@@ -51,7 +59,7 @@ enum StartError {
     Unreadable { place: Place, error: io::Error },
     #[error(transparent)]
     LookUp(#[from] LookUpError),
-    #[error("{input} is also to be written: {as_what}")]
+    #[error("{input} is to be read, and also to be written {as_what}")]
     InputIsOutput { input: Place, as_what: &'static str },
     #[error(transparent)]
     Write(#[from] Stop),
@@ -102,7 +110,16 @@ fn open(job: Job) -> Result<Merge, StartError> {
     };
     let log = PenLog::new(job.pen_log, pen_log, servers, job.skew);
     let records = Records::of(log, job.window);
-    Ok(Merge { logs, records, format: job.format, output, rejects })
+    let (format, waiting) = (job.format.with_yearless_times(local_times()), Waiting::default());
+    Ok(Merge { logs, records, format, output, rejects, waiting })
+}
+
+/// Syslog's times are those of a clock on a wall, supposedly one like ours.
+fn local_times() -> Yearless {
+    system::local_time::read_zone();
+    let now = SystemTime::now();
+    let micros = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
+    Yearless { now: i64::try_from(micros).unwrap_or(0), offset: system::local_time::seconds_east(now) }
 }
 
 /// What has been opened for reading.

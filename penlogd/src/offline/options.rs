@@ -21,6 +21,8 @@ const MOST: u64 = 100 * 366 * 86400;
 /// What to do.
 #[derive(Debug)]
 pub enum Invocation {
+    /// Print the usage: there are no words at all.
+    Usage,
     /// Print the help text.
     Help,
     /// Print the version.
@@ -91,7 +93,7 @@ pub enum UsageError {
         range: &'static str,
     },
     /// `-e` with something that is no pattern.
-    #[error("bad pattern of -e: {0}")]
+    #[error("-e: {0}")]
     Pattern(#[from] PatternError),
     /// `--generate` with something else than `man`.
     #[error("bad kind '{0}' of --generate: man is expected")]
@@ -168,7 +170,7 @@ const TABLE: &[Row<Key>] = &[
     Row {
         key: Key::Skew,
         short: Some('t'),
-        long: "time-difference",
+        long: "skew",
         value: Some("SECONDS"),
         about: "The time on pen's clock minus UTC (0)",
         details: "It is 0 wherever pen's clock is right, in whatever time zone: pen's log counts seconds of UTC. \
@@ -196,6 +198,9 @@ const TABLE: &[Row<Key>] = &[
 /// Reads the words after the program's name.
 pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Invocation, UsageError> {
     let words = options::parse(TABLE, words)?;
+    if words.options.is_empty() && words.arguments.is_empty() {
+        return Ok(Invocation::Usage);
+    }
     let (mut pen_log, mut rejects, mut format) = (None, None, Format::web());
     let (mut window, mut skew, mut tells_counts) = (Window::Around(JITTER * 1_000_000), 0, false);
     for (key, value) in words.options {
@@ -206,7 +211,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Invocation, Us
             Key::Pattern => format = Format::pattern(&value)?,
             // -c goes beyond any window, wherever it stands.
             Key::Jitter => {
-                let range = "from 0";
+                let range = "from 0 to 3162240000";
                 let jitter = jitter(&value).ok_or(UsageError::Number { word: value, option: "-j", range })?;
                 if window != Window::Everything {
                     window = Window::Around(jitter);
@@ -214,7 +219,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Invocation, Us
             }
             Key::Rejects => rejects = Some(Place::of(&value)),
             Key::Skew => {
-                let range = "such as 7200, -0.5";
+                let range = "such as 7200 or -0.5";
                 skew = micros(&value).ok_or(UsageError::Number { word: value, option: "-t", range })?;
             }
             Key::Generate if value == "man" => return Ok(Invocation::Manual),

@@ -38,7 +38,12 @@ impl Output {
     pub fn standard() -> Result<Output, Stop> {
         // The standard library's own would look for line breaks.
         let file = io::stdout().as_fd().try_clone_to_owned().map_err(Stop::Output)?;
-        Ok(Output { file: file.into(), buffer: Vec::with_capacity(BUFFER + crate::line::LONGEST) })
+        Ok(Output::to(file.into()))
+    }
+
+    /// A file.
+    pub fn to(file: File) -> Output {
+        Output { file, buffer: Vec::with_capacity(BUFFER + crate::line::LONGEST) }
     }
 
     /// Which file it is.

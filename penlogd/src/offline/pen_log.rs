@@ -1,4 +1,4 @@
-//! pen's request log, read along with the web servers' logs: the matcher learns as much of it as lies in the window.
+//! pen's request log, read along with the web servers' logs: the aligner learns as much of it as lies in the window.
 
 use std::io;
 use std::net::IpAddr;
@@ -7,12 +7,14 @@ use common::log_record::{Connection, Millis, Record, RecordError, parse_line};
 
 use super::input::{Input, Place};
 use super::lines::{Lines, Piece};
-use crate::matching::{Matcher, Moment};
+use crate::matching::{Aligner, Moment};
 
 /// pen's log.
 pub struct PenLog {
     /// Where it is.
     pub place: Place,
+    /// How many records have been read.
+    pub records: u64,
     /// Lines that are no records.
     pub bad: Bad,
     lines: Lines<Input>,
@@ -76,6 +78,7 @@ impl PenLog {
     pub fn new(place: Place, input: Input, servers: Servers, skew: i64) -> PenLog {
         PenLog {
             place,
+            records: 0,
             bad: Bad::default(),
             lines: Lines::of(input),
             servers,
@@ -85,11 +88,11 @@ impl PenLog {
         }
     }
 
-    /// Tells `matcher` all up to the first record that is later than this, in microseconds of UTC. Records are in order but
+    /// Tells `aligner` all up to the first record that is later than this, in microseconds of UTC. Records are in order but
     /// for a little, since pen's threads write one log: one that is late for that is told of as soon as it is met.
-    pub fn tell_until(&mut self, limit: i64, matcher: &mut Matcher) {
+    pub fn tell_until(&mut self, limit: i64, aligner: &mut Aligner) {
         while self.next_at.is_some_and(|at| at <= limit) {
-            self.next_at = self.tell_next(limit, matcher);
+            self.next_at = self.tell_next(limit, aligner);
         }
     }
 
@@ -100,7 +103,7 @@ impl PenLog {
 
     /// Tells of the next record, unless it is later than `limit`, and answers the time of what comes next, as far as it
     /// is known; none at the end.
-    fn tell_next(&mut self, limit: i64, matcher: &mut Matcher) -> Option<i64> {
+    fn tell_next(&mut self, limit: i64, aligner: &mut Aligner) -> Option<i64> {
         let text = match self.lines.next()? {
             Piece::Line(text) => text.strip_suffix(b"\r").unwrap_or(text),
             Piece::OfLong { is_last, .. } => {
@@ -118,7 +121,10 @@ impl PenLog {
                 self.lines.step_back();
                 return Some(at);
             }
-            Ok(Some((record, at))) => tell(record, at, &self.servers, matcher),
+            Ok(Some((record, at))) => {
+                self.records += 1;
+                tell(record, Moment(at), &self.servers, aligner);
+            }
             Ok(None) => {}
             Err(error) => self.bad.add(self.line_number, error),
         }
@@ -146,16 +152,16 @@ fn micros(time: u64, unit: i64, skew: i64) -> Option<i64> {
     i64::try_from(time).ok()?.checked_mul(unit)?.checked_sub(skew)
 }
 
-fn tell(record: Record<'_>, at: i64, servers: &Servers, matcher: &mut Matcher) {
+fn tell(record: Record<'_>, at: Moment, servers: &Servers, aligner: &mut Aligner) {
     match record {
         Record::Request { client, server, request, cut, .. } => {
             if let Some(server) = servers.representative(server.to_canonical()) {
-                matcher.request(client, server, request, cut, Moment(at));
+                aligner.request(client, server, request, cut, at);
             }
         }
         Record::Connection(connection) => {
             if let Some(server) = servers.representative(connection.server) {
-                matcher.connection(&Connection { server, ..connection }, Moment(at));
+                aligner.connection(&Connection { server, ..connection }, at);
             }
         }
     }

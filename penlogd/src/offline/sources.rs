@@ -148,7 +148,7 @@ mod tests {
             ("2001:db8::1:/x", "2001:db8::1", "/x"),
             ("::1:access.log", "::1", "access.log"),
             ("1:2:3:4:5:6:7:8:a", "1:2:3:4:5:6:7:8", "a"),
-            ("::ffff:10.0.0.1:x", "10.0.0.1", "x"),
+            ("[::ffff:10.0.0.1]:x", "10.0.0.1", "x"),
         ] {
             assert_eq!(parsed(word), (server.into(), log.into()), "{word}");
         }
@@ -171,6 +171,10 @@ mod tests {
             ),
             ("/tmp/a:b", "bad server '/tmp/a' in '/tmp/a:b': an address or a host's name is expected"),
             ("::1:2:x", "'::1:2:x' can mean several addresses: [ADDRESS]:LOGFILE is expected"),
+            (
+                "::ffff:10.0.0.1:x",
+                "'::ffff:10.0.0.1:x' can mean several addresses: [ADDRESS]:LOGFILE is expected",
+            ),
         ] {
             assert_eq!(Source::parse(word).unwrap_err().to_string(), why);
         }

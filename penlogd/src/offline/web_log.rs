@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::input::{Input, Place};
 use super::lines::{Lines, Piece};
-use crate::line::{Format, Line};
+use crate::line::{Format, Line, Stamp};
 
 /// One of the logs that are merged.
 pub struct WebLog {
@@ -36,9 +36,16 @@ pub struct Counts {
 
 /// What a log has next.
 pub enum Next<'a> {
-    /// A line, and its place in the merged log: the latest time, in microseconds, that the log has shown so far. So lines
-    /// of a log keep their order, though servers write a line at the end of a request with the time of its beginning.
-    Line(Line<'a>, i64),
+    /// A line with a time.
+    Line {
+        /// All of it, without its newline.
+        text: &'a [u8],
+        /// What it says.
+        line: Line<'a>,
+        /// Its place in the merged log: the latest time, in microseconds, that the log has shown so far. So lines of a log
+        /// keep their order, though servers write a line at the end of a request with the time of its beginning.
+        place: i64,
+    },
     /// A line without a time, or a part of it.
     Reject {
         /// What it says.
@@ -71,9 +78,9 @@ impl WebLog {
             None => return Next::End,
             Some(Piece::Line(text)) => {
                 let line = format.read(text);
-                if let Some(stamp) = &line.time {
-                    self.latest = self.latest.max(stamp.micros);
-                    return Next::Line(line, self.latest);
+                if let Some(Stamp { micros, .. }) = line.time {
+                    self.latest = self.latest.max(micros);
+                    return Next::Line { text, line, place: self.latest };
                 }
                 (text, true)
             }

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use common::acl::Network;
-use common::addr::{Host, ListenAddr, ListenPlace, Port};
+use common::addr::{AddrError, Host, ListenAddr, ListenPlace};
 use common::mdoc::fill;
 use common::options::{self, Row};
 
 use crate::line::Format;
 
-const TEMPLATE: &str = include_str!("../../../man/penlogd.8.in");
+const TEMPLATE: &str = include_str!("../../../man/penlogd.1.in");
 
 const USAGE: &str = "\
 usage: penlogd [-bdf] [-a ADDR[/LEN]]... [-e REGEX] [-j DIR] [-l FILE] [-n N] [-p FILE] [-u USER] [-w MS]
@@ -232,7 +232,9 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Request, Strin
     invocation.listen = match &words.arguments[..] {
         [] => return Err("no port: '[ADDR:]PORT' is expected, --help tells more".to_owned()),
         [listen] => Listen::parse(listen)?,
-        [_, extra, ..] => return Err(format!("superfluous argument '{extra}': one '[ADDR:]PORT' is expected")),
+        [_, extra, ..] => {
+            return Err(format!("superfluous argument '{extra}': one '[ADDR:]PORT' is expected"));
+        }
     };
     if invocation.log.is_none() && !invocation.foreground {
         return Err("no log: '-l FILE' is expected, or '-f' for lines on standard output".to_owned());
@@ -295,20 +297,20 @@ where
 
 impl Listen {
     fn parse(text: &str) -> Result<Listen, String> {
-        let expected = "'PORT', 'ADDR:PORT' or '[IPv6 address]:PORT' is expected";
-        if text.starts_with([':', '/']) {
+        let (host, port) = text.rsplit_once(':').map_or((None, text), |(host, port)| (Some(host), port));
+        if host == Some("") || text.starts_with('/') || text.ends_with(']') {
+            let expected = "'PORT', 'ADDR:PORT' or '[IPv6 address]:PORT' is expected";
             return Err(format!("bad address '{text}': {expected}"));
         }
-        let parsed: ListenAddr = text.parse().map_err(|error: common::addr::AddrError| error.to_string())?;
-        match parsed.place() {
-            ListenPlace::Inet { host, port: Port::Number(port) } => {
-                Ok(Listen { text: text.to_owned(), host: host.clone(), port: *port })
-            }
-            ListenPlace::Inet { port: Port::Service(name), .. } => {
-                Err(format!("bad port '{name}' in '{text}': a number from 0 to 65535 is expected"))
-            }
-            ListenPlace::Unix(_) => Err(format!("bad address '{text}': {expected}")),
-        }
+        let number = port.parse().ok().filter(|_| port.bytes().all(|byte| byte.is_ascii_digit()));
+        let expected = "a number from 0 to 65535 is expected";
+        let port = number.ok_or_else(|| format!("bad port '{port}' in '{text}': {expected}"))?;
+        let parsed: ListenAddr = text.parse().map_err(|error: AddrError| error.to_string())?;
+        let host = match parsed.place() {
+            ListenPlace::Inet { host, .. } => host.clone(),
+            ListenPlace::Unix(_) => None,
+        };
+        Ok(Listen { text: text.to_owned(), host, port })
     }
 }
 

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-use pen_tests::truth::{Case, Format, Formats, Merger, Mode, Outcome};
+use pen_tests::truth::{Case, Format, Formats, Merger, Mode, Outcome, Programs};
 
 const USAGE: &str = "\
 usage: log_truth [--rate N]... [--mode single|keep-alive|pipelined|mixed]... [--only penlogd|mergelogs]
@@ -143,13 +143,16 @@ impl Options {
         let seconds = self.seconds.unwrap_or(if rate < 100.0 { 20.0 } else { 4.0 });
         Case {
             merger,
+            programs: Programs::default(),
             connections,
             formats: if connections { self.formats } else { Formats::All(Format::NoPort) },
             mode,
             rate,
             duration: Duration::from_secs_f64(seconds),
             service: Duration::from_millis(if rate > 2_000.0 { 10 } else { 50 }),
+            least: Duration::ZERO,
             unlogged: self.unlogged,
+            distinct: false,
             seed: self.seed,
         }
     }

@@ -5,6 +5,8 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
+
 use super::clients::{Load, Mode, Sent, send};
 use super::format::Formats;
 use super::judge::{Verdict, judge};
@@ -23,11 +25,34 @@ pub enum Merger {
     Mergelogs,
 }
 
+/// Ours, or pen 0.34.1's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Version {
+    /// The program under test.
+    #[default]
+    New,
+    /// The one that Debian has.
+    Old,
+}
+
+/// Which programs take part.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Programs {
+    /// pen's version.
+    pub pen: Version,
+    /// The merging program's version.
+    pub merger: Version,
+    /// The version of the penlog that the servers write to; without one they send their lines to penlogd themselves.
+    pub penlog: Option<Version>,
+}
+
 /// What is tried.
 #[derive(Clone, Copy, Debug)]
 pub struct Case {
     /// Which program merges.
     pub merger: Merger,
+    /// Which programs take part.
+    pub programs: Programs,
     /// Whether pen records connections, too.
     pub connections: bool,
     /// How the servers write their lines.
@@ -38,10 +63,14 @@ pub struct Case {
     pub rate: f64,
     /// For so long.
     pub duration: Duration,
-    /// How long a request takes, in the mean.
+    /// How long a request takes besides `least`, in the mean.
     pub service: Duration,
+    /// How long a request takes at least.
+    pub least: Duration,
     /// The share of requests that the servers never log.
     pub unlogged: f64,
+    /// Whether each request is for a page of its own, else pages are as popular as in life.
+    pub distinct: bool,
     /// Makes it another one.
     pub seed: u64,
 }
@@ -74,13 +103,25 @@ impl Case {
     }
 
     fn online(&self) -> Outcome {
-        let penlogd = Penlogd::start(&["-n", "20000"]);
+        let penlogd = match self.programs.merger {
+            Version::New => Penlogd::start(&["-n", "20000"]),
+            Version::Old => Penlogd::start_old(),
+        };
         let address = penlogd.address();
-        let (sent, logged, mut complaints) = self.traffic(&address.to_string(), LogTo::Penlogd(address));
+        let to = match self.programs.penlog {
+            None => LogTo::Penlogd(address),
+            Some(Version::New) => LogTo::Penlog(program::penlog(), address),
+            Some(Version::Old) => LogTo::Penlog(program::old_penlog(), address),
+        };
+        let (sent, logged, mut complaints) = self.traffic(&address.to_string(), to);
         penlogd.wait_until_idle();
         let (dropped, spent) = (penlogd.dropped_by_the_kernel(), spent(penlogd.process()));
         let records = sent.requests + if self.connections { 2 * sent.connections } else { 0 };
-        complaints.push_str(&penlogd.stderr());
+        let said = penlogd.stderr();
+        // The first line of ours is where it listens.
+        let start =
+            if self.programs.merger == Version::New { said.find('\n').map_or(0, |end| end + 1) } else { 0 };
+        complaints.push_str(&said[start..]);
         let lines = penlogd.stop();
         let verdict = judge(lines.iter().map(String::as_str));
         Outcome { sent, logged, verdict, dropped, cost: spent / (records + logged).max(1) as u32, complaints }
@@ -88,10 +129,13 @@ impl Case {
 
     fn offline(&self) -> Outcome {
         let directory = tempfile::tempdir().expect("a directory can be made");
-        let pen_log = directory.path().join("pen");
+        let pen_log = directory.path().join("pen.log");
         let servers = LogTo::Files(directory.path().to_owned());
         let (sent, logged, mut complaints) = self.traffic(&pen_log.display().to_string(), servers);
-        let mut command = Command::new(program::mergelogs());
+        let mut command = Command::new(match self.programs.merger {
+            Version::New => program::mergelogs(),
+            Version::Old => program::old_mergelogs(),
+        });
         command.arg("-p").arg(&pen_log);
         for server in 0..usize::from(COUNT) {
             let file = directory.path().join(Servers::file(server));
@@ -112,15 +156,27 @@ impl Case {
 
     /// Sends the load: what was sent, how many lines the servers logged, and what pen complained of.
     fn traffic(&self, pen_log: &str, log: LogTo) -> (Sent, usize, String) {
-        let manner = Manner { formats: self.formats, service: self.service, unlogged: self.unlogged, log };
+        let Case { formats, service, least, unlogged, .. } = *self;
+        let manner = Manner { formats, service, least, unlogged, log };
         let servers = Servers::start(manner, self.seed);
-        let kind = if self.connections { " connections" } else { "" };
-        let pen = Pen::builder().option("-r").option("-x 5000").command(&format!("log {pen_log}{kind}"));
-        let pen = pen.servers(servers.addresses()).start();
-        let load = Load { mode: self.mode, rate: self.rate, duration: self.duration, seed: self.seed };
+        let builder = Pen::builder().option("-r").option("-x 5000").servers(servers.addresses());
+        let pen = match self.programs.pen {
+            Version::Old => builder.program(program::old_pen()).option(&format!("-l {pen_log}")),
+            Version::New if self.connections => builder.command(&format!("log {pen_log} connections")),
+            Version::New => builder.command(&format!("log {pen_log}")),
+        };
+        let pen = pen.start();
+        let load = Load {
+            mode: self.mode,
+            rate: self.rate,
+            duration: self.duration,
+            distinct: self.distinct,
+            seed: self.seed,
+        };
         let sent = send(&load, pen.address().ip());
         pen.wait_until_idle();
-        let said = pen.stop().stderr;
+        pen.signal(Signal::SIGTERM);
+        let said = pen.wait().stderr;
         // The first two lines are where it listens.
         let complaints = said.splitn(3, '\n').nth(2).unwrap_or_default().to_owned();
         (sent, servers.stop(), complaints)

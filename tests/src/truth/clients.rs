@@ -53,6 +53,8 @@ pub struct Load {
     pub rate: f64,
     /// For so long.
     pub duration: Duration,
+    /// Whether each request is for a page of its own.
+    pub distinct: bool,
     /// Makes it another one.
     pub seed: u64,
 }
@@ -79,6 +81,7 @@ pub fn send(load: &Load, pen: SocketAddr) -> Sent {
         traffic: Traffic::new(load.seed, PAGES),
         connections: Slab::new(),
         sent: Sent::default(),
+        distinct: load.distinct,
         pen,
     }
     .send(load)
@@ -98,6 +101,7 @@ struct Crowd {
     traffic: Traffic,
     connections: Slab<Connection>,
     sent: Sent,
+    distinct: bool,
     pen: SocketAddr,
 }
 
@@ -238,7 +242,8 @@ impl Crowd {
         let connection = &mut self.connections[slot];
         for number in 1..=count {
             let close = if number == count && end == End::ByServer { "Connection: close\r\n" } else { "" };
-            let (page, name) = (self.traffic.page(), connection.name);
+            let page = if self.distinct { self.sent.requests + number } else { self.traffic.page() };
+            let name = connection.name;
             let written = write!(
                 connection.output,
                 "GET /page/{page}.html HTTP/1.1\r\nHost: www\r\nUser-Agent: true={name}\r\n{close}\r\n"

@@ -11,7 +11,8 @@ mod judge;
 mod servers;
 mod traffic;
 
-pub use case::{Case, Merger, Outcome};
-pub use clients::Mode;
-pub use format::{Format, Formats};
+pub use case::{Case, Merger, Outcome, Programs, Version};
+pub use clients::{Load, Mode, Sent, send};
+pub use format::{Format, Formats, named};
 pub use judge::{Verdict, judge};
+pub use servers::{LogTo, Manner, Servers};

@@ -7,8 +7,9 @@ use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -16,6 +17,7 @@ use chrono::DateTime;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
+use socket2::SockRef;
 
 use super::format::{Entry, Format, Formats};
 use super::traffic::Traffic;
@@ -25,8 +27,10 @@ use super::traffic::Traffic;
 pub struct Manner {
     /// How they write their lines.
     pub formats: Formats,
-    /// The mean of the exponential time that a request takes.
+    /// The mean of the exponential time that a request takes besides `least`.
     pub service: Duration,
+    /// What every request takes.
+    pub least: Duration,
     /// The share of requests that they never log.
     pub unlogged: f64,
     /// Where their lines go.
@@ -38,6 +42,8 @@ pub struct Manner {
 pub enum LogTo {
     /// A datagram each, from the server's own address.
     Penlogd(SocketAddr),
+    /// Into a penlog for each server, this program, which sends them from the server's own address.
+    Penlog(PathBuf, SocketAddr),
     /// A file for each server, in this directory.
     Files(PathBuf),
 }
@@ -45,8 +51,16 @@ pub enum LogTo {
 /// The servers, which run until they are told to stop.
 pub struct Servers {
     addresses: Vec<SocketAddr>,
-    stop: Arc<AtomicBool>,
-    thread: JoinHandle<usize>,
+    shared: Arc<Shared>,
+    thread: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Shared {
+    stop: AtomicBool,
+    /// A bit for each server that is to die.
+    doomed: AtomicUsize,
+    logged: AtomicUsize,
 }
 
 /// There are so many, at 127.0.1.1 and upwards.
@@ -60,10 +74,10 @@ impl Servers {
         let listeners: Vec<_> = listeners.map(|listener| listener.expect("a port is free")).collect();
         let address = |listener: &TcpListener| listener.local_addr().expect("it is bound");
         let addresses = listeners.iter().map(address).collect();
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
-        let thread = thread::spawn(move || Farm::new(listeners, manner, seed).run(&stopped));
-        Self { addresses, stop, thread }
+        let shared = Arc::new(Shared::default());
+        let farm = Farm::new(listeners, manner, seed, Arc::clone(&shared));
+        let thread = thread::spawn(|| farm.run());
+        Self { addresses, shared, thread }
     }
 
     /// Where they listen.
@@ -76,16 +90,28 @@ impl Servers {
         format!("server.{server}")
     }
 
+    /// How many lines they have logged so far.
+    pub fn logged(&self) -> usize {
+        self.shared.logged.load(Ordering::Acquire)
+    }
+
+    /// Has a server die: nobody listens there any more, and its connections are reset.
+    pub fn kill(&self, server: usize) {
+        self.shared.doomed.fetch_or(1 << server, Ordering::Relaxed);
+    }
+
     /// Stops them: how many lines they have logged.
     pub fn stop(self) -> usize {
-        self.stop.store(true, Ordering::Relaxed);
-        self.thread.join().expect("the servers do not panic")
+        self.shared.stop.store(true, Ordering::Relaxed);
+        self.thread.join().expect("the servers do not panic");
+        self.shared.logged.load(Ordering::Acquire)
     }
 }
 
 struct Farm {
     poll: Poll,
-    listeners: Vec<TcpListener>,
+    /// None is a server that has died.
+    listeners: Vec<Option<TcpListener>>,
     logs: Vec<Log>,
     connections: Slab<Connection>,
     /// Distinguishes connections that have had the same slot.
@@ -94,6 +120,7 @@ struct Farm {
     manner: Manner,
     traffic: Traffic,
     clock: Clock,
+    shared: Arc<Shared>,
 }
 
 struct Connection {
@@ -114,7 +141,7 @@ struct Request {
 }
 
 impl Farm {
-    fn new(mut listeners: Vec<TcpListener>, manner: Manner, seed: u64) -> Self {
+    fn new(mut listeners: Vec<TcpListener>, manner: Manner, seed: u64, shared: Arc<Shared>) -> Self {
         let poll = Poll::new().expect("a poll can be had");
         for (server, listener) in listeners.iter_mut().enumerate() {
             let registered = poll.registry().register(listener, Token(server), Interest::READABLE);
@@ -125,7 +152,7 @@ impl Farm {
             addresses.enumerate().map(|(server, address)| Log::open(server, address, &manner)).collect();
         Self {
             poll,
-            listeners,
+            listeners: listeners.into_iter().map(Some).collect(),
             logs,
             connections: Slab::new(),
             opened: 0,
@@ -133,12 +160,13 @@ impl Farm {
             manner,
             traffic: Traffic::new(seed, 1),
             clock: Clock::default(),
+            shared,
         }
     }
 
-    fn run(mut self, stop: &AtomicBool) -> usize {
+    fn run(mut self) {
         let mut events = Events::with_capacity(1024);
-        while !stop.load(Ordering::Relaxed) {
+        while !self.shared.stop.load(Ordering::Relaxed) {
             let now = Instant::now();
             let next = self.due.peek().map(|Reverse((at, ..))| at.saturating_duration_since(now));
             let patience = next.unwrap_or(LOOKS_UP_EVERY).min(LOOKS_UP_EVERY);
@@ -153,12 +181,13 @@ impl Farm {
                 }
             }
             self.answer_what_is_due();
+            self.bury();
         }
-        self.logs.into_iter().map(Log::close).sum()
+        self.logs.into_iter().for_each(Log::close);
     }
 
     fn accept(&mut self, server: usize) {
-        while let Ok((stream, peer)) = self.listeners[server].accept() {
+        while let Some(Ok((stream, peer))) = self.listeners[server].as_ref().map(TcpListener::accept) {
             // Without it the second of two answers waits for the acknowledgement of the first.
             let _ = stream.set_nodelay(true);
             self.opened += 1;
@@ -196,7 +225,7 @@ impl Farm {
     fn serve_next(&mut self, slot: usize) {
         let connection = &self.connections[slot];
         if !connection.requests.is_empty() {
-            let at = Instant::now() + self.traffic.exponential(self.manner.service);
+            let at = Instant::now() + self.manner.least + self.traffic.exponential(self.manner.service);
             self.due.push(Reverse((at, slot, connection.number)));
         }
     }
@@ -221,11 +250,27 @@ impl Farm {
             let format = self.manner.formats.of(connection.server);
             let time = self.clock.now();
             self.logs[connection.server].write(format, connection.peer, &request, time);
+            self.shared.logged.fetch_add(1, Ordering::Release);
         }
         if sent.is_err() || request.last || (connection.finished && connection.requests.is_empty()) {
             self.connections.remove(slot);
         } else {
             self.serve_next(slot);
+        }
+    }
+
+    /// Ends the servers that are to die.
+    fn bury(&mut self) {
+        let doomed = self.shared.doomed.swap(0, Ordering::Relaxed);
+        for server in (0..self.listeners.len()).filter(|server| doomed & (1 << server) != 0) {
+            self.listeners[server] = None;
+            self.connections.retain(|_, connection| {
+                if connection.server == server {
+                    // Its close is a reset, then.
+                    let _ = SockRef::from(&connection.stream).set_linger(Some(Duration::ZERO));
+                }
+                connection.server != server
+            });
         }
     }
 }
@@ -283,6 +328,7 @@ struct Log {
 
 enum Target {
     Datagrams(UdpSocket),
+    Penlog(Child, ChildStdin),
     File(BufWriter<File>),
 }
 
@@ -293,6 +339,14 @@ impl Log {
                 let socket = UdpSocket::bind((address.ip(), 0)).expect("a port is free");
                 socket.connect(penlogd).expect("penlogd is on the same host");
                 Target::Datagrams(socket)
+            }
+            LogTo::Penlog(program, penlogd) => {
+                let (host, port) = (penlogd.ip().to_string(), penlogd.port().to_string());
+                let mut command = Command::new(program);
+                command.args([host, port, address.ip().to_string()]).stdin(Stdio::piped());
+                let mut penlog = command.spawn().expect("penlog can be run");
+                let stdin = penlog.stdin.take().expect("stdin is piped");
+                Target::Penlog(penlog, stdin)
             }
             LogTo::Files(directory) => {
                 let file = File::create(directory.join(Servers::file(server)));
@@ -307,17 +361,25 @@ impl Log {
         let agent = format!("{} seq={}.{}", request.agent, self.server, self.written);
         let line = format.line(&Entry { peer, request: &request.line, agent: &agent, time });
         match &mut self.target {
-            // A penlogd that is gone refuses, which the next line may be told.
-            Target::Datagrams(socket) => _ = socket.send(line.as_bytes()),
+            // The error is of an earlier line, which nobody took; this one has not been sent then.
+            Target::Datagrams(socket) => {
+                let _ = socket.send(line.as_bytes()).or_else(|_| socket.send(line.as_bytes()));
+            }
+            Target::Penlog(_, stdin) => stdin.write_all(line.as_bytes()).expect("penlog reads"),
             Target::File(file) => file.write_all(line.as_bytes()).expect("the disk has room"),
         }
     }
 
-    fn close(self) -> usize {
-        if let Target::File(mut file) = self.target {
-            file.flush().expect("the disk has room");
+    fn close(self) {
+        match self.target {
+            Target::Datagrams(_) => {}
+            Target::Penlog(mut penlog, stdin) => {
+                drop(stdin);
+                let ended = penlog.wait().expect("it is our child");
+                assert!(ended.success(), "penlog: {ended}");
+            }
+            Target::File(mut file) => file.flush().expect("the disk has room"),
         }
-        self.written
     }
 }
 

@@ -16,6 +16,14 @@ fn right(line: &str) -> Command {
     }
 }
 
+fn log_to(destination: LogDestination, connections: bool) -> Command {
+    Command::Log(Setting::Set(Logging { destination, connections }))
+}
+
+fn penlogd(given: &str) -> LogDestination {
+    LogDestination::Penlogd { address: given.parse().unwrap(), given: given.to_owned() }
+}
+
 fn wrong(line: &str) -> String {
     match parse(line) {
         Err(error) => error.to_string(),
@@ -122,12 +130,13 @@ fn every_other_command_is_read() {
         ("listen", Command::Listen(None)),
         ("listen 80 :::80", Command::Listen(Some(vec!["80".parse().unwrap(), ":::80".parse().unwrap()]))),
         ("log", Command::Log(Setting::Show)),
-        ("log /var/log/a b:1 ", Command::Log(Setting::Set(LogDestination::File("/var/log/a b:1".into())))),
-        ("log pen.log", Command::Log(Setting::Set(LogDestination::File("pen.log".into())))),
-        (
-            "log loghost:10000",
-            Command::Log(Setting::Set(LogDestination::Penlogd("loghost:10000".parse().unwrap()))),
-        ),
+        ("log /var/log/a b:1 ", log_to(LogDestination::File("/var/log/a b:1".into()), false)),
+        ("log pen.log", log_to(LogDestination::File("pen.log".into()), false)),
+        ("log a b \t connections", log_to(LogDestination::File("a b".into()), true)),
+        ("log connections", log_to(LogDestination::File("connections".into()), false)),
+        ("log a connections b", log_to(LogDestination::File("a connections b".into()), false)),
+        ("log loghost:10000", log_to(penlogd("loghost:10000"), false)),
+        ("log ::1:10000 connections", log_to(penlogd("::1:10000"), true)),
         ("no log", Command::Log(Setting::Remove)),
         ("mode", Command::Mode),
         ("pid", Command::Pid),

@@ -1,5 +1,5 @@
-//! The steward's part in looking the servers' names up again: it begins a round when it is due, and moves the servers whose
-//! addresses have changed. When that is, `rounds` says; what becomes of the servers, `settings::names`.
+//! The steward's part in looking names up again: it begins a round when it is due, and moves the servers and request logs whose
+//! addresses have changed. When that is, `rounds` says; what becomes of them, `settings::names` and `settings::log`.
 
 use std::sync::Arc;
 use std::thread;
@@ -9,6 +9,7 @@ use common::reason;
 use super::Steward;
 use crate::control::rounds::News;
 use crate::engine::time::Tick;
+use crate::settings;
 use crate::settings::names::{self, Answers};
 
 impl Steward {
@@ -49,9 +50,17 @@ impl Steward {
         }
         let mut draft = self.draft();
         let moves = names::take_in(&mut draft, answers);
+        let log_moves = settings::log::take_in(&mut draft, answers);
         match self.publisher.publish(draft) {
-            Ok(()) => moves.iter().for_each(|step| log::info!("{step}")),
-            Err(error) => log::error!("{error}; servers whose addresses have changed stay where they were"),
+            Ok(()) => {
+                for step in moves {
+                    log::info!("{step}");
+                }
+                for step in log_moves {
+                    log::info!("{step}");
+                }
+            }
+            Err(error) => log::error!("{error}; what has another address stays where it was"),
         }
     }
 }

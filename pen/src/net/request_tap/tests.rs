@@ -24,7 +24,7 @@ struct Rig {
 impl Rig {
     fn new(server: ServerAddr) -> Rig {
         let directory = tempfile::tempdir().unwrap();
-        let log = RequestLog::open(Destination::File(directory.path().join("log"))).unwrap();
+        let log = RequestLog::open(&Destination::File(directory.path().join("log"))).unwrap();
         let client: IpAddr = "192.0.2.7".parse().unwrap();
         let server = Server::new(server, ServerState::new(ServerId { slot: 0, generation: 0 }));
         let peer = Peer { address: client.into(), port: 4711 };
@@ -32,15 +32,26 @@ impl Rig {
     }
 
     fn client(&mut self, data: &[u8]) {
-        self.tap.client_spoke(data, &self.peer, &self.server, &self.log);
+        let witness = Witness { peer: &self.peer, server: &self.server, log: &self.log };
+        self.tap.client_spoke(data, witness);
     }
 
     fn server(&mut self) {
-        self.tap.server_spoke(&self.peer, &self.server, &self.log);
+        self.answer(b"an answer");
+    }
+
+    fn answer(&mut self, data: &[u8]) {
+        let witness = Witness { peer: &self.peer, server: &self.server, log: &self.log };
+        self.tap.server_spoke(data, witness);
     }
 
     fn end(&mut self) {
-        self.tap.finish(&self.peer, &self.server, &self.log);
+        self.tap.finish(Witness { peer: &self.peer, server: &self.server, log: &self.log });
+    }
+
+    /// The requests in the log.
+    fn requests(&self) -> Vec<String> {
+        self.lines().iter().map(|line| line.splitn(3, ' ').nth(2).unwrap().to_owned()).collect()
     }
 
     /// The lines of the log, without the time.
@@ -138,7 +149,7 @@ fn a_server_that_speaks_first_asks_for_nothing() {
 #[test]
 fn of_an_endless_line_the_beginning_is_logged_once() {
     let mut rig = inet();
-    for _ in 0..30 {
+    for _ in 0..300 {
         rig.client(b"0123456789");
     }
     rig.end();
@@ -161,3 +172,5 @@ fn a_server_behind_a_unix_socket_is_named_unix() {
     rig.client(b"GET /\n");
     assert_eq!(rig.lines(), ["192.0.2.7 unix GET /"]);
 }
+
+mod http;

@@ -278,42 +278,6 @@ fn the_source_address_is_set_and_taken_back() {
 }
 
 #[test]
-fn the_log_is_set_told_and_taken_away() {
-    let draft = converse(
-        draft(Stage::Live),
-        &[
-            ("log", ""),
-            ("log /var/log/pen", "/var/log/pen"),
-            ("log", "/var/log/pen"),
-            ("no log", ""),
-            ("log", ""),
-        ],
-    );
-    assert!(draft.service().log.is_none());
-}
-
-#[test]
-fn the_same_log_stays_open() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("log");
-    let line = format!("log {}", path.display());
-    let mut draft = draft(Stage::Start);
-    run(&mut draft, &[&line]);
-    let open = crate::request_log::RequestLog::open(crate::request_log::Destination::File(path)).unwrap();
-    draft.service_mut().log.as_mut().unwrap().log = Some(open);
-    run(&mut draft, &[&line]);
-    assert!(draft.service().request_log().is_some());
-    run(&mut draft, &["log /another"]);
-    assert!(draft.service().request_log().is_none());
-}
-
-#[test]
-fn a_penlogd_is_refused_for_now() {
-    let refused = "log loghost:10000: this version of pen logs to files only, penlogd support comes later";
-    assert_eq!(say(&mut draft(Stage::Start), "log loghost:10000"), Err(refused.to_owned()));
-}
-
-#[test]
 fn the_status_file_is_set_told_and_taken_away() {
     let mut draft = converse(
         draft(Stage::Live),

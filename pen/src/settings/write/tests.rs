@@ -89,6 +89,7 @@ fn lists_servers_and_services_are_written_as_they_are() {
             "source 127.0.0.9",
             "log a b.log",
             "service zeta listen /run/zeta.sock",
+            "service zeta log ::1:http connections",
             "service alpha listen 9000",
             "service zeta server 0 address 127.0.0.1 port 1",
         ],
@@ -107,6 +108,7 @@ fn lists_servers_and_services_are_written_as_they_are() {
         "\nsource 127.0.0.9\n",
         "\nlog a b.log\n",
         "\n\nservice zeta\nlisten /run/zeta.sock\n",
+        "\nlog ::1:http connections\n",
     ] {
         assert!(text.contains(lines), "{lines}\nis not in\n{text}");
     }

@@ -78,7 +78,7 @@ impl<'a, T: FnMut(Member<'a>)> Scanner<'a, '_, T> {
         match place {
             Place::Member(name) => (self.take)(Member { parent: Parent::None, name, value }),
             Place::Nested { parent, name } => {
-                (self.take)(Member { parent: Parent::Named(parent), name, value })
+                (self.take)(Member { parent: Parent::Named(parent), name, value });
             }
             Place::Whole | Place::Deep(_) => {}
         }

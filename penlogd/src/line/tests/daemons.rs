@@ -223,6 +223,8 @@ fn groups_that_overlap_or_are_empty_change_nothing_twice() {
     assert_eq!(given(&format.read(b"10.0.0.9 41234"), &CLIENT), "192.0.2.7");
     let format = Format::pattern(r"(?<addr>\d*)(?<port>\d*)").unwrap();
     assert_eq!(given(&format.read(b"x"), &CLIENT), "x");
+    let format = Format::pattern(r"^(?<addr>\S*):(?<port>\d+)").unwrap();
+    assert_eq!(given(&format.read(b":53"), &CLIENT), ":53");
 }
 
 #[test]

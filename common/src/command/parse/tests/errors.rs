@@ -43,7 +43,6 @@ fn commands_of_later_versions_say_so() {
         ("drain 3", "drain", "draining"),
         ("geoip_db x", "geoip_db", "GeoIP"),
         ("acl 1 permit country SE", "country", "GeoIP"),
-        ("log /var/log/pen connections", "log ... connections", "connection record"),
     ] {
         assert_eq!(
             wrong(line),
@@ -225,9 +224,13 @@ const WRONG: &[(&str, &str, &str)] = &[
     (
         "log host:70000",
         "bad port '70000' in 'host:70000': a number from 1 to 65535 or a service name is expected",
-        "log [FILE|HOST:PORT]",
+        "log [FILE|HOST:PORT] [connections]",
     ),
-    ("log a b:80", "bad host 'a b' in 'a b:80': a name or an IP address is expected", "log [FILE|HOST:PORT]"),
+    (
+        "log a b:80",
+        "bad host 'a b' in 'a b:80': a name or an IP address is expected",
+        "log [FILE|HOST:PORT] [connections]",
+    ),
     ("threads 0", "bad number '0': a number from 1 to 1024 or auto is expected", "threads [N|auto]"),
     ("threads x", "bad number 'x': a number from 1 to 1024 or auto is expected", "threads [N|auto]"),
     ("threads 1 2", "superfluous word '2'", "threads [N|auto]"),

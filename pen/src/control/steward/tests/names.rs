@@ -36,6 +36,10 @@ impl Resolver for Gated {
     fn port(&self, port: &Port) -> Result<u16, String> {
         self.names.port(port)
     }
+
+    fn udp_port(&self, port: &Port) -> Result<u16, String> {
+        self.port(port)
+    }
 }
 
 /// A steward in its own thread, with a server 0 at `www1`.

@@ -153,7 +153,7 @@ fn command() -> impl Strategy<Value = String> {
         }),
         3 => word(&[
             "listen 0", "listen /run/a.sock 127.0.0.1:0", "web 127.0.0.1:0", "web 8080", "no web", "threads auto",
-            "web_stats /var/www/a page.html", "web_stats x", "no web_stats", "log a b", "log /x:y", "no log",
+            "web_stats /var/www/a page.html", "web_stats x", "no web_stats", "log a b", "log /x:y connections", "log www1:514 connections", "log [::1]:http", "no log",
             "no abuse", "no emergency", "source 127.0.0.1", "source ::1", "no source", "tcp_fastclose up",
             "tcp_fastclose down", "tcp_fastclose both", "tcp_fastclose off", "service default",
         ]),

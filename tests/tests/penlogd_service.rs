@@ -1,0 +1,277 @@
+//! penlogd as a service: its command line, its start, its rights, its files and signals.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Read;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+use pen_tests::{LogDaemon, Peer, is_root, private_address, program, wait_until};
+
+/// What is wrong with a command line, and what is said of it.
+const WRONG: &[(&str, i32, &str)] = &[
+    ("-f", 2, "no port: '[ADDR:]PORT' is expected, --help tells more"),
+    ("10888", 2, "no log: '-l FILE' is expected, or '-f' for lines on standard output"),
+    ("-f 1 2", 2, "superfluous argument '2': one '[ADDR:]PORT' is expected"),
+    ("-f 65536", 2, "bad port '65536' in '65536': a number from 0 to 65535 is expected"),
+    ("-f :1", 2, "bad address ':1': 'PORT', 'ADDR:PORT' or '[IPv6 address]:PORT' is expected"),
+    ("-f /run/x", 2, "bad address '/run/x': 'PORT', 'ADDR:PORT' or '[IPv6 address]:PORT' is expected"),
+    ("-f syslog", 2, "bad port 'syslog' in 'syslog': a number from 0 to 65535 is expected"),
+    ("-f [::1]", 2, "bad address '[::1]': 'PORT', 'ADDR:PORT' or '[IPv6 address]:PORT' is expected"),
+    ("-f 1:2:3", 2, "bad host '1:2' in '1:2:3': a name or an IP address is expected"),
+    ("-x 1", 2, "unknown option '-x': --help lists the options"),
+    ("-n", 2, "-n: a value is missing, N is expected"),
+    ("-n 0 1", 2, "-n: bad number '0': 1 to 10000000 is expected"),
+    ("-n +5 1", 2, "-n: bad number '+5': 1 to 10000000 is expected"),
+    ("--wait 1001 1", 2, "-w: bad number '1001': 0 to 1000 is expected"),
+    ("-a web1 1", 2, "-a: bad address 'web1': an IPv4 or IPv6 address is expected"),
+    ("-a 10.0.0.0/33 1", 2, "-a: bad length '33' in '10.0.0.0/33': a number from 0 to 32 is expected"),
+    ("-e (?<port>.) 1", 2, "-e: the regular expression has no group (?<addr>...)"),
+    ("--generate x", 2, "--generate: bad kind 'x': man is expected"),
+    (
+        "-f -u no-such-user 1",
+        1,
+        "unknown user 'no-such-user': a name or number from the user database is expected",
+    ),
+    ("-f 192.0.2.1:1", 1, "cannot receive at 192.0.2.1:1: this machine does not have that address"),
+    ("-f -l /nonexistent/x 127.0.0.1:0", 1, "cannot open the log /nonexistent/x: No such file or directory"),
+    (
+        "-f -p /nonexistent/x 127.0.0.1:0",
+        1,
+        "cannot write the pid file /nonexistent/x: No such file or directory",
+    ),
+    ("-f -j /nonexistent 127.0.0.1:0", 1, "cannot chroot to '/nonexistent': No such file or directory"),
+];
+
+#[test]
+fn wrong_command_lines_are_refused_with_one_line() {
+    for (words, status, said) in WRONG {
+        let ended = LogDaemon::run(words.split(' '));
+        assert_eq!((ended.code, ended.stderr), (Some(*status), format!("penlogd: {said}\n")), "{words}");
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_is_told_in_the_background_too() {
+    let first = LogDaemon::builder().start();
+    let second = LogDaemon::builder().at(first.address()).start_in_background().unwrap_err();
+    let said = format!("penlogd: cannot receive at {}: another program has that port\n", first.address());
+    assert_eq!((second.code, second.stderr), (Some(1), said));
+}
+
+#[test]
+fn help_version_and_manual_are_printed() {
+    for words in ["", "-h", "--help"] {
+        let ended = LogDaemon::run(words.split_terminator(' '));
+        assert_eq!(ended.code, Some(0));
+        assert!(ended.stdout.starts_with("usage: penlogd [-bdf] "), "{}", ended.stdout);
+        assert!(ended.stdout.contains("  -w, --wait MS "), "{}", ended.stdout);
+    }
+    let version = LogDaemon::run(["--version"]);
+    assert_eq!(version.stdout, format!("penlogd {}\n", env!("CARGO_PKG_VERSION")));
+    let manual = LogDaemon::run(["--generate", "man"]);
+    assert!(manual.stdout.contains(".It Fl n Ar N , Fl Fl cache Ar N\n"), "{}", manual.stdout);
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = Command::new(program::penlogd()).arg("--help").stdout(full).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), &*said), (Some(1), "penlogd: cannot write: No space left on device\n"));
+}
+
+#[test]
+fn in_the_background_it_is_up_when_the_parent_ends_and_ends_with_term() {
+    let address = private_address();
+    let builder = LogDaemon::builder().at(address);
+    let (process, directory) = builder.start_in_background().unwrap();
+    let (log, pid_file) = (directory.path().join("log"), directory.path().join("pid"));
+    assert_eq!(fs::read_to_string(&pid_file).unwrap(), process.0.to_string());
+    Peer::to(address, "127.0.1.1").send("hello\n");
+    wait_until("the line is there", || fs::read(&log).is_ok_and(|log| log == b"hello\n"));
+    process.end();
+    assert!(!pid_file.exists());
+}
+
+#[test]
+fn without_a_file_lines_go_to_standard_output() {
+    let address = private_address();
+    let mut child = Command::new(program::penlogd())
+        .args(["-f", &address.to_string()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = [0; 40];
+    child.stderr.as_mut().unwrap().read_exact(&mut said).unwrap();
+    Peer::to(address, "127.0.1.1").send("hello\n");
+    let mut line = [0; 6];
+    child.stdout.as_mut().unwrap().read_exact(&mut line).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(&line, b"hello\n");
+}
+
+#[test]
+fn term_writes_what_waits_and_ends_at_once() {
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        let builder = LogDaemon::builder().option("-w 1000").option("-p pid");
+        let pid_file = builder.directory().join("pid");
+        let penlogd = builder.start();
+        assert!(pid_file.exists());
+        let web = penlogd.peer("127.0.1.1");
+        let waiting = "10.9.9.9 - - [21/Nov/2026:14:31:53 +0000] \"GET /\" 200 1\n";
+        web.send(waiting);
+        web.send("behind it\n");
+        web.send("without an end");
+        penlogd.signal(signal);
+        let stopped = penlogd.stop();
+        let logged = String::from_utf8(stopped.logged).unwrap();
+        assert_eq!(logged, format!("{waiting}behind it\nwithout an end\n"));
+        assert!(!pid_file.exists());
+    }
+}
+
+#[test]
+fn hup_opens_the_file_again_and_no_line_is_lost() {
+    let penlogd = LogDaemon::start();
+    let web = penlogd.peer("127.0.1.1");
+    web.send("one\n");
+    penlogd.expect("one\n");
+    let (log, old) = (penlogd.directory().join("log"), penlogd.directory().join("log.1"));
+    fs::rename(&log, &old).unwrap();
+    web.send("two\n");
+    penlogd.signal(Signal::SIGHUP);
+    wait_until("the file is there", || log.exists());
+    web.send("three\n");
+    wait_until("all lines are there", || {
+        let (old, new) = (fs::read_to_string(&old).unwrap(), fs::read_to_string(&log).unwrap());
+        old + &new == "one\ntwo\nthree\n" && new.ends_with("three\n")
+    });
+}
+
+#[test]
+fn a_file_that_cannot_be_opened_again_leaves_the_old_one_in_use() {
+    let builder = LogDaemon::builder();
+    fs::create_dir(builder.directory().join("logs")).unwrap();
+    let penlogd = builder.log("logs/log").start();
+    let (logs, moved) = (penlogd.directory().join("logs"), penlogd.directory().join("moved"));
+    fs::rename(&logs, &moved).unwrap();
+    penlogd.signal(Signal::SIGHUP);
+    let name = logs.join("log");
+    penlogd.expect_word(&format!(
+        "cannot open the log {} again: No such file or directory; the file that was open stays in use",
+        name.display()
+    ));
+    penlogd.peer("127.0.1.1").send("still here\n");
+    wait_until("the line is there", || fs::read(moved.join("log")).unwrap() == b"still here\n");
+}
+
+#[test]
+fn a_log_that_was_removed_or_replaced_is_opened_again_without_a_signal() {
+    let replace = |log: &Path| fs::rename(log.with_extension("new"), log).unwrap();
+    let remove = |log: &Path| fs::remove_file(log).unwrap();
+    for change in [&replace as &dyn Fn(&Path), &remove] {
+        let penlogd = LogDaemon::start();
+        let (web, log) = (penlogd.peer("127.0.1.1"), penlogd.directory().join("log"));
+        fs::write(log.with_extension("new"), "").unwrap();
+        change(&log);
+        wait_until("lines go to the new file", || {
+            web.send("here\n");
+            fs::read(&log).is_ok_and(|log| log.ends_with(b"here\n"))
+        });
+        assert!(penlogd.stderr().contains("was removed or replaced, and is opened again"));
+    }
+}
+
+#[test]
+fn usr1_tells_what_was_counted() {
+    let penlogd = LogDaemon::builder().option("-b").option("-w 0").start();
+    let web = penlogd.peer("127.0.1.1");
+    web.send("one\ntwo\n");
+    web.send("+ 192.0.2.1 127.0.1.1 GET /\n");
+    web.send("three\n");
+    penlogd.expect("one\ntwo\nthree\n");
+    penlogd.signal(Signal::SIGUSR1);
+    penlogd.expect_word("3 lines (");
+    penlogd.expect_word("records: 1 of requests, 0 of connections, 0 bad");
+}
+
+#[test]
+fn a_fifo_takes_lines_as_fast_as_they_are_read_and_no_faster() {
+    let builder = LogDaemon::builder().log("fifo");
+    let path = builder.directory().join("fifo");
+    mkfifo(&path, Mode::S_IRWXU).unwrap();
+    let mut reader: File =
+        OpenOptions::new().read(true).custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits()).open(&path).unwrap();
+    let penlogd = builder.start();
+    let web = penlogd.peer("127.0.1.1");
+    let mut expected = String::new();
+    for number in 0..2000 {
+        let line = format!("{number} {}\n", "x".repeat(200));
+        web.send(&line);
+        expected += &line;
+    }
+    // Nobody reads yet, and it obeys nevertheless.
+    wait_until("all lines have come", || {
+        penlogd.signal(Signal::SIGUSR1);
+        penlogd.stderr().contains("2000 lines (")
+    });
+    let mut read = Vec::new();
+    wait_until("all is read", || {
+        // There is nothing now and then.
+        let _ = reader.read_to_end(&mut read);
+        read.len() >= expected.len()
+    });
+    assert!(read == expected.as_bytes());
+}
+
+#[test]
+fn the_user_and_the_root_directory_are_those_that_are_asked_for() {
+    if !is_root() {
+        eprintln!("skipped: other users need root");
+        return;
+    }
+    let builder = LogDaemon::builder().log("/log").option("-u nobody").option("-p /pid");
+    let root = builder.directory().to_owned();
+    let penlogd = builder.option(&format!("-j {}", root.display())).option("-b").start();
+    penlogd.peer("127.0.1.1").send("hello\n");
+    wait_until("the line is there", || fs::read(root.join("log")).is_ok_and(|log| log == b"hello\n"));
+    let process = penlogd.process();
+    let uid = fs::metadata(root.join("log")).unwrap().uid();
+    assert_ne!(uid, 0);
+    assert_eq!(process.status("Uid"), format!("{uid}\t{uid}\t{uid}\t{uid}"));
+    assert_eq!(process.status("CapPrm"), "0000000000000000");
+    assert_eq!(process.link("root"), root.canonicalize().unwrap());
+    assert_eq!(fs::metadata(root.join("pid")).unwrap().uid(), uid);
+    penlogd.stop();
+    assert!(!root.join("pid").exists());
+}
+
+#[test]
+fn a_file_of_another_user_is_left_alone() {
+    if !is_root() {
+        eprintln!("skipped: other users need root");
+        return;
+    }
+    let builder = LogDaemon::builder().option("-u nobody");
+    let log = builder.directory().join("log");
+    fs::write(&log, "precious\n").unwrap();
+    fs::set_permissions(&log, fs::Permissions::from_mode(0o666)).unwrap();
+    let ended = builder.start_in_background().unwrap_err();
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stderr.contains("the file belongs to uid 0"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_port_alone_is_one_of_all_addresses_of_both_kinds() {
+    let penlogd = LogDaemon::builder().on_all_addresses().option("-b").option("-w 0").start();
+    let port = penlogd.address().port();
+    let mut expected = String::new();
+    for host in ["127.0.0.1", "127.9.9.9", "::1"] {
+        let to = (host.parse::<std::net::IpAddr>().unwrap(), port).into();
+        Peer::to(to, host).send(format!("{host}\n"));
+        expected += &format!("{host}\n");
+        penlogd.expect(&expected);
+    }
+}

@@ -1,0 +1,8 @@
+//! The request log as a penlogd and a reader of its file see it. `files` has its rotation.
+
+mod request_log {
+    mod connections;
+    mod destinations;
+    mod http;
+    mod log_host;
+}
