@@ -123,3 +123,40 @@ fn crons_script_leaves_what_is_there_when_it_cannot_merge() {
     assert_eq!(fs::read_to_string(&merged).unwrap(), "of before");
     assert_eq!(merge(&[directory.path()]).code, Some(2));
 }
+
+#[test]
+fn the_page_about_logs_shows_the_examples_as_they_are() {
+    let page = page();
+    for name in ["apache.conf", "nginx.conf", "nginx-json.conf", "rsyslog.conf"] {
+        let text = text(name);
+        let lines: Vec<&str> =
+            text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
+        assert!(lines.len() >= 2, "{name}");
+        for line in lines {
+            assert!(page.lines().any(|shown| shown == format!("    {line}")), "{name}: {line}");
+        }
+    }
+    for entry in fs::read_dir(example("")).unwrap() {
+        let name = entry.unwrap().file_name();
+        let link = format!("(../scripts/examples/{})", name.to_string_lossy());
+        assert!(page.contains(&link), "{link}");
+    }
+}
+
+#[test]
+fn the_page_about_logs_shows_patterns_that_are_tested() {
+    let tested = Path::new(env!("CARGO_MANIFEST_DIR")).join("../penlogd/src/line/tests/daemons.rs");
+    let tested = fs::read_to_string(tested).unwrap();
+    let page = page();
+    let patterns: Vec<&str> =
+        page.split(" -e '").skip(1).filter_map(|rest| rest.split('\'').next()).collect();
+    assert_eq!(patterns.len(), 3, "{patterns:?}");
+    for pattern in patterns {
+        assert!(tested.contains(&format!("r\"{pattern}\"")), "{pattern}");
+    }
+}
+
+fn page() -> String {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/logs.md");
+    fs::read_to_string(page).expect("the page is there")
+}

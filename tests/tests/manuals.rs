@@ -105,7 +105,7 @@ fn mandoc_shows_every_command_and_option() {
         "[no] roundrobin",
         "server N [name NAME] [acl A] [address A] [port P] [max M] [hard H] [blacklist T] [weight W] [prio P], no server N",
         "listen [ADDR...]",
-        "log [FILE|HOST:PORT], no log",
+        "log [FILE|HOST:PORT] [connections], no log",
     ] {
         assert!(language.contains(&format!("     {head}\n")), "{head} in {language}");
     }
