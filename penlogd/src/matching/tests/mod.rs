@@ -2,6 +2,7 @@
 
 mod connections;
 mod cost;
+mod models;
 mod offline;
 mod online;
 mod world;
