@@ -199,19 +199,30 @@ impl LogDaemon {
         Peer::to(self.address, host)
     }
 
-    /// What is in the log.
+    /// What is in the log; of a device or a FIFO, nothing.
     pub fn logged(&self) -> Vec<u8> {
-        fs::read(&self.log).unwrap_or_default()
+        match fs::metadata(&self.log) {
+            Ok(file) if file.is_file() => fs::read(&self.log).unwrap_or_default(),
+            _ => Vec::new(),
+        }
     }
 
     /// Waits until the log is this, and nothing else.
     #[track_caller]
     pub fn expect(&self, lines: impl AsRef<[u8]>) {
         let lines = lines.as_ref();
-        if !within(LIMIT, || self.logged() == lines) {
-            let (log, lines) = (self.logged(), String::from_utf8_lossy(lines));
-            panic!("expected:\n{lines}\nlogged:\n{}\nsaid: {}", String::from_utf8_lossy(&log), self.stderr());
+        if within(LIMIT, || self.logged() == lines) {
+            return;
         }
+        let log = self.logged();
+        let same = log.iter().zip(lines).take_while(|(logged, expected)| logged == expected).count();
+        // Where they begin to differ, and not all of 64 KiB.
+        let shown = |text: &[u8]| {
+            let rest = &text[same.saturating_sub(500)..];
+            String::from_utf8_lossy(&rest[..rest.len().min(1000)]).into_owned()
+        };
+        let (expected, logged, said) = (shown(lines), shown(&log), self.stderr());
+        panic!("different from byte {same} on; expected:\n{expected}\nlogged:\n{logged}\nsaid: {said}");
     }
 
     /// Sends a signal.

@@ -23,6 +23,8 @@ const ROUNDS: usize = 12;
 struct Network {
     /// The clients' addresses, but for their number at the end.
     client: &'static str,
+    /// Asks the servers without pen, as monitoring does.
+    monitor: &'static str,
     pen: &'static str,
     apache: &'static str,
     by_syslog: &'static str,
@@ -35,6 +37,7 @@ struct Network {
 
 const V4: Network = Network {
     client: "10.9.0.",
+    monitor: "10.9.5.5",
     pen: "10.9.1.1:80",
     apache: "10.9.2.1:80",
     by_syslog: "10.9.2.2:80",
@@ -45,6 +48,7 @@ const V4: Network = Network {
 
 const V6: Network = Network {
     client: "fd09::",
+    monitor: "fd09::5:5",
     pen: "[fd09::1:1]:80",
     apache: "[fd09::2:1]:80",
     by_syslog: "[fd09::2:2]:80",
@@ -61,7 +65,10 @@ impl Network {
             let servers =
                 [self.pen, self.apache, self.by_syslog, self.by_tail].map(|it| address(it).ip().to_string());
             let clients = (1..=CLIENTS).map(|number| format!("{}{number}", self.client));
-            clients.chain(servers).for_each(|ip| _ = add(&format!("{ip}/128")));
+            clients
+                .chain(servers)
+                .chain([self.monitor.to_owned()])
+                .for_each(|ip| _ = add(&format!("{ip}/128")));
         } else {
             // One is enough for all of its network, and it is the one that pen speaks from.
             add(&format!("{}/16", address(self.pen).ip()));
@@ -198,6 +205,17 @@ fn ask(network: &Network, client: u8, path: impl Fn(usize) -> String) {
     }
 }
 
+/// Asks a server itself for the page that all clients ask for.
+fn check(network: &Network, server: &WebServer) {
+    let source = network.monitor.parse().expect("it is an address");
+    let stream = Stream::connect_from(source, server.address()).expect("the server accepts");
+    for _ in 0..CHECKS {
+        stream.send("GET /name?same HTTP/1.1\r\nHost: www\r\nX-Client: monitor\r\n\r\n");
+        Answer::read(&stream, true).and_then(Answer::or_error).expect("it is answered");
+    }
+}
+
+const CHECKS: usize = 20;
 const REQUESTS: usize = CLIENTS as usize * ROUNDS * 3;
 
 fn merges(network: &Network, logging: Logging) {
@@ -213,16 +231,18 @@ fn merges(network: &Network, logging: Logging) {
     thread::scope(|scope| {
         for client in 1..=CLIENTS {
             scope.spawn(move || match logging {
-                Logging::WithPorts => ask(network, client, |_| "/name".to_owned()),
+                Logging::WithPorts => ask(network, client, |_| "/name?same".to_owned()),
                 Logging::Common => ask(network, client, |number| format!("/name?{client}.{number}")),
             });
         }
+        for server in servers.all() {
+            scope.spawn(move || check(network, server));
+        }
     });
-    let about_clients =
-        |lines: &[Vec<String>]| lines.iter().flatten().filter(|line| truth(line).is_some()).count();
-    wait_until("every request is logged", || about_clients(&servers.logged()) == REQUESTS);
+    // Each has been asked once more at its start.
+    let total = REQUESTS + servers.all().len() * (CHECKS + 1);
+    wait_until("every request is logged", || servers.logged().iter().map(Vec::len).sum::<usize>() == total);
     let logged = servers.logged();
-    let total = logged.iter().map(Vec::len).sum();
     wait_until("every line is merged", || penlogd.lines().len() >= total);
     assert_eq!(penlogd.dropped_by_the_kernel(), 0);
     pen.stop();
@@ -241,7 +261,7 @@ fn merges(network: &Network, logging: Logging) {
 /// Compares a line with what became of it.
 #[track_caller]
 fn assert_names_its_client(logged: &str, merged: &str) {
-    // Before pen was there, the server was asked whether it is up.
+    // The others asked the server without pen.
     let Some(client) = truth(logged) else { return assert_eq!(merged, logged) };
     let (address, port) = named(merged).unwrap_or_else(|| panic!("it names nobody: {merged}"));
     assert_eq!(address, client.ip(), "{merged}");

@@ -18,7 +18,7 @@ const MEMORY: u64 = 300_000_000;
 
 /// As many as it takes when the program was built for speed, which a named one is.
 fn lines() -> u64 {
-    if std::env::var_os("MERGELOGS_BIN").is_some() { 5_000_000 } else { 300_000 }
+    if std::env::var_os("MERGELOGS_BIN").is_some() { 5_000_000 } else { 100_000 }
 }
 
 /// A request, made from its number alone, so that whoever writes a log or looks at the merged one knows all of them.

@@ -316,7 +316,7 @@ fn the_cache_has_room_for_as_many_records_as_it_is_told() {
 
 #[test]
 fn lines_of_other_daemons_are_read_by_a_pattern() {
-    let (penlogd, pen, web) = farm(&["-w 1000", "-e", r"from (?<addr>\S+) port (?<port>\d+)"]);
+    let (penlogd, pen, web) = farm(&["-w 1000", r"-e from (?<addr>\S+) port (?<port>\d+)"]);
     let line = |peer, port| format!("sshd[1]: Accepted publickey for jane from {peer} port {port} ssh2\n");
     pen.send("= 192.0.2.1 51515 10.9.9.9 41001 127.0.1.1 22 1700000000.042\n");
     web.send(line(PEN, 41001));

@@ -101,7 +101,7 @@ pub const GROUPS: &[Group] = &[
         flag('U', "udp", Kind::Later("balance UDP"), "balance UDP instead of TCP"),
     ]},
     Group { title: "Logs and statistics", rows: &[
-        value('l', "log", "DEST", Kind::Command("log"), "request log: a file (HOST:PORT of a penlogd: not yet)"),
+        value('l', "log", "DEST", Kind::Command("log"), "request log: a file, or HOST:PORT of a penlogd"),
         value('w', "web-stats", "FILE", Kind::Command("web_stats"), "status as html, written on USR1"),
     ]},
     Group { title: "TLS", rows: &[

@@ -145,7 +145,7 @@ mod tests {
                 vec![value(), words(&["permit", "deny"]), value(), value()],
                 vec![],
             ),
-            ("[FILE|HOST:PORT]", vec![file], vec![]),
+            ("[FILE|HOST:PORT] [connections]", vec![file, words(&["connections"])], vec![]),
             ("NAME [COMMAND]", vec![value(), command], vec![]),
             ("[ADDR...]", vec![value()], vec![]),
             ("N [name NAME] [max M]", vec![value()], vec!["name", "max"]),

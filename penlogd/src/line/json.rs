@@ -132,7 +132,7 @@ impl<'a> Found<'a> {
         for (_, peer, place) in addresses() {
             if peer.address == first.address {
                 line.places.add(peer.what(), place);
-                if let Some(port) = peer.port.filter(|_| !peer.ambiguous) {
+                if let Some(port) = peer.certain_port() {
                     line.ports = Ports::certain(port);
                 }
             }

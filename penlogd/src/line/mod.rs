@@ -1,7 +1,7 @@
 //! What a line of a server's log says about who asked for what, and the line with the client put in its place.
 //!
-//! The forms are each in a module: [`web`] reads Common Log Format and what begins like it, [`json`] lines of JSON, [`pattern`]
-//! whatever a regular expression describes; [`syslog`] takes the header away that web servers' lines get on their way.
+//! The forms are each in a module: `web` reads Common Log Format and what begins like it, `json` lines of JSON, `pattern`
+//! whatever a regular expression describes; `syslog` takes the header away that web servers' lines get on their way.
 //! Whose a line is, `matching` says.
 
 mod escape;
@@ -18,6 +18,7 @@ mod web;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::ops::Range;
 
 pub use pattern::PatternError;
 pub use ports::Ports;
@@ -150,10 +151,10 @@ impl<'a> Line<'a> {
 
     fn write(&self, out: &mut Vec<u8>, fill: impl Fn(What, &[u8], &mut Vec<u8>)) {
         let mut written = 0;
-        for place in self.places.iter() {
-            out.extend_from_slice(&self.text[written..place.start]);
-            fill(place.what, &self.text[place.start..place.end], out);
-            written = place.end;
+        for (what, Range { start, end }) in self.places.iter() {
+            out.extend_from_slice(&self.text[written..start]);
+            fill(what, &self.text[start..end], out);
+            written = end;
         }
         out.extend_from_slice(&self.text[written..]);
         out.push(b'\n');
@@ -167,10 +168,10 @@ impl<'a> Line<'a> {
     /// Takes what was read at the place of the peer, the port if it says nothing else so far.
     fn take_peer(&mut self, peer: Peer) {
         self.peer = peer.address;
-        match peer.port {
-            Some(port) if peer.ambiguous => self.ports.guess(port),
-            Some(port) => self.ports = Ports::certain(port),
-            None => {}
+        match (peer.certain_port(), peer.port) {
+            (Some(port), _) => self.ports = Ports::certain(port),
+            (None, Some(port)) => self.ports.guess(port),
+            (None, None) => {}
         }
     }
 }
@@ -178,7 +179,7 @@ impl<'a> Line<'a> {
 #[cfg(any(test, feature = "fuzzing"))]
 impl Line<'_> {
     /// The places that a client or another time may take, from the left to the right.
-    pub(crate) fn changing(&self) -> impl Iterator<Item = (What, std::ops::Range<usize>)> {
-        self.places.iter().map(|place| (place.what, place.start..place.end))
+    pub(crate) fn changing(&self) -> impl Iterator<Item = (What, Range<usize>)> {
+        self.places.iter()
     }
 }

@@ -10,7 +10,7 @@ use super::place::What;
 pub(super) struct Peer {
     /// The address, if it is one, and it can be told.
     pub address: Option<IpAddr>,
-    /// The port.
+    /// The port; a guess, where the address is none.
     pub port: Option<u16>,
     /// The text may as well be an address alone: `2001:db8::1:4123`.
     pub ambiguous: bool,
@@ -19,7 +19,12 @@ pub(super) struct Peer {
 impl Peer {
     /// What stands there.
     pub fn what(self) -> What {
-        if self.port.is_some() && !self.ambiguous { What::Endpoint } else { What::Address }
+        if self.certain_port().is_some() { What::Endpoint } else { What::Address }
+    }
+
+    /// The port, if it can be nothing else: `www.example.com:80` may be whom the peer asked for.
+    pub fn certain_port(self) -> Option<u16> {
+        self.address.and(self.port)
     }
 
     /// The place of `text`, without the brackets of an address alone.

@@ -28,10 +28,10 @@ pub(super) struct Places {
 
 /// A place.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
-    pub what: What,
-    pub start: usize,
-    pub end: usize,
+struct Place {
+    what: What,
+    start: u32,
+    end: u32,
 }
 
 impl Places {
@@ -40,9 +40,12 @@ impl Places {
 
     /// Adds one that is not empty, unless there are enough or another is there.
     pub fn add(&mut self, what: What, Range { start, end }: Range<usize>) {
+        // No line is that long.
+        let (Ok(start), Ok(end)) = (u32::try_from(start), u32::try_from(end)) else { return };
         let length = usize::from(self.length);
-        let index = self.iter().take_while(|place| place.start < start).count();
-        let free = self.iter().all(|place| place.end <= start || end <= place.start);
+        let there = self.places.iter().flatten();
+        let index = there.clone().take_while(|place| place.start < start).count();
+        let free = there.clone().all(|place| place.end <= start || end <= place.start);
         if start < end && free && length < Places::MOST {
             self.places.copy_within(index..length, index + 1);
             self.places[index] = Some(Place { what, start, end });
@@ -51,13 +54,13 @@ impl Places {
     }
 
     /// They, from the left to the right.
-    pub fn iter(&self) -> impl Iterator<Item = &Place> {
-        self.places.iter().flatten()
+    pub fn iter(&self) -> impl Iterator<Item = (What, Range<usize>)> {
+        self.places.iter().flatten().map(|place| (place.what, place.start as usize..place.end as usize))
     }
 
     /// Whether an address is among them.
     pub fn have_peer(&self) -> bool {
-        self.iter().any(|place| matches!(place.what, What::Address | What::Endpoint))
+        self.iter().any(|(what, _)| matches!(what, What::Address | What::Endpoint))
     }
 }
 

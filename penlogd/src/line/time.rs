@@ -42,11 +42,11 @@ pub(super) fn write_common(time: Stamp, text: &[u8], out: &mut Vec<u8>) {
     let seconds = time.micros.div_euclid(MICROS);
     let (year, month, day) = date(seconds.div_euclid(DAY));
     let second = seconds.rem_euclid(DAY);
-    let year = [two(year / 100), two(year)].concat();
+    let year = [two(year / 100), two(year)];
     for (text, end) in [
         (&two(day)[..], b'/'),
         (MONTHS[month].as_bytes(), b'/'),
-        (&year, b':'),
+        (year.as_flattened(), b':'),
         (&two(second / 3600), b':'),
         (&two(second / 60 % 60), b':'),
     ] {
@@ -83,7 +83,8 @@ fn iso(text: &[u8], yearless: Option<Yearless>) -> Option<Stamp> {
     Some(time(days * DAY + seconds - east, fraction))
 }
 
-/// Reads Unix time: seconds, perhaps with a fraction, or, told apart by their size, milli-, micro- or nanoseconds.
+/// Reads Unix time: seconds, perhaps with a fraction, or, told apart by their size, milli-, micro- or nanoseconds. Before
+/// 1973 it is no point in time but how long something took.
 fn unix(text: &[u8]) -> Option<Stamp> {
     let whole = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let number: i64 = std::str::from_utf8(&text[..whole]).ok()?.parse().ok()?;
@@ -92,7 +93,8 @@ fn unix(text: &[u8]) -> Option<Stamp> {
         return None;
     }
     let micros = match number {
-        0..100_000_000_000 => return Some(time(number, part)),
+        ..100_000_000 => return None,
+        100_000_000..100_000_000_000 => return Some(time(number, part)),
         100_000_000_000..100_000_000_000_000 => number * 1000,
         100_000_000_000_000..100_000_000_000_000_000 => number,
         _ => number / 1000,
@@ -306,6 +308,7 @@ mod tests {
             "2023-11-14T22:13Z",
             "2023-11-14T22:13:20UTC",
             "1700000000x",
+            "0.005",
             "1700000000.",
             "99999999999999999999",
             "Nov 21 14:31:53",

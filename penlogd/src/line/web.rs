@@ -2,16 +2,18 @@
 //! anything behind it.
 //!
 //! - The peer is the first field. Where the first is a virtual host, as Apache's `vhost_combined` has it
-//!   (`www.example.com:80 10.0.0.9 - - [...`), it is the second.
-//! - The request is the first string in quotes. A line without one shows no peer, and stays as it is. Where the end of
-//!   the line comes before the quote, the line was cut, and the request with it.
+//!   (`www.example.com:80 10.0.0.9 - - [...`), it is the second. A name alone and a port is no peer's port for certain.
+//! - The request is the first string in quotes, but for `""` before the time, which is a user without a name. A line without
+//!   one shows no peer, and stays as it is. Where the end of the line comes before the quote, the line was cut, and the
+//!   request with it.
 //! - The time is the last one in brackets before the request, or else the first behind it.
 //! - The peer's port is certain where the peer is `10.0.0.9:41234`, or where a field is `port=41234`, `rport=41234` or
 //!   `remote_port=41234` (also `rport="41234"`). Else every number from 1 to 65535 that is a field of its own may be it.
-//!   The number of three digits right behind the request is the status, and the one behind that counts bytes: neither of them is
-//!   ever a port.
+//!   The number of three digits right behind the request is the status, and the one behind that counts bytes: neither of
+//!   them is ever a port.
 //! - Clients choose some of the text, and must not be able to pass for others. So nothing in quotes is a port, and before
-//!   the request only what stands next to the peer, or behind the time: between them is the user's name, as the client gave it.
+//!   the request only what stands next to the peer, or behind the time: between them is the user's name, as the client
+//!   gave it.
 
 use super::place::What;
 use super::{Line, Ports, escape, peer, time};
@@ -45,10 +47,13 @@ pub(super) fn read(text: &[u8]) -> Line<'_> {
     line
 }
 
-/// Where the first quote stands that is not escaped.
+/// Where the request's quote stands, the first that is not escaped.
 fn first_quote(text: &[u8]) -> Option<usize> {
     let escaped = |quote| text[..quote].iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1;
-    memchr::memchr_iter(b'"', text).find(|quote| !escaped(*quote))
+    let mut quotes = memchr::memchr_iter(b'"', text).filter(|quote| !escaped(*quote));
+    let first = quotes.next()?;
+    // Apache writes a user without a name so, who could hide with it else.
+    if text[first..].starts_with(b"\"\" [") { quotes.nth(1).or(Some(first)) } else { Some(first) }
 }
 
 /// How long the string is whose first quote stands before `text`.
@@ -82,14 +87,15 @@ fn take_peer(head: &[u8], line: &mut Line<'_>) -> usize {
     first
 }
 
-/// Whether ` 10.0.0.9 - - [` stands here, behind a virtual host; then the length of the address.
+/// Whether ` 10.0.0.9 - - [` stands here, behind a virtual host; then the length of the address. The user's name may have
+/// spaces.
 fn behind_virtual_host(text: &[u8]) -> Option<usize> {
     let text = text.strip_prefix(b" ")?;
-    let mut fields = text.splitn(4, |byte| *byte == b' ');
-    let (address, _identity, _user) = (fields.next()?, fields.next()?, fields.next()?);
+    let (address, rest) = text.split_at(field_length(text));
     let peer = peer::read(address);
-    let is_address = peer.address.is_some() || peer.ambiguous;
-    (is_address && fields.next()?.starts_with(b"[")).then_some(address.len())
+    let (before_time, _) = rest.split_at(memchr::memrchr(b'[', rest)?);
+    let has_two_fields = memchr::memchr_iter(b' ', before_time).nth(2).is_some();
+    (has_two_fields && (peer.address.is_some() || peer.ambiguous)).then_some(address.len())
 }
 
 /// Reads the last time in brackets, and says where it ends.

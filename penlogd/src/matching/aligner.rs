@@ -15,44 +15,45 @@ use super::{Answer, Limits, Moment, Question};
 /// for what sorting by time does to them.
 #[derive(Debug)]
 pub struct Aligner {
-    limits: Limits,
+    matcher: super::Matcher,
+    answers: std::collections::VecDeque<Answer>,
 }
 
 impl Aligner {
     /// It knows nothing yet.
     pub fn new(limits: Limits) -> Aligner {
-        Aligner { limits }
+        Aligner { matcher: super::Matcher::new(limits), answers: Default::default() }
     }
 
     /// A client asked a server for this; `cut`: it is the beginning only. Records come in the order of pen's log.
     pub fn request(&mut self, client: IpAddr, server: IpAddr, request: &[u8], cut: bool, at: Moment) {
-        let _ = (client, server, request, cut, at, self.limits);
+        self.matcher.request(client, server, request, cut, at);
     }
 
     /// A connection was opened or closed.
     pub fn connection(&mut self, record: &Connection, at: Moment) {
-        let _ = (record, at);
+        self.matcher.connection(record, at);
     }
 
     /// The next line, of the log with this number; `at` is the time that it shows.
     pub fn line(&mut self, log: usize, question: &Question<'_>) {
-        let _ = (log, question);
+        let _ = log; let a = self.matcher.client_at_last(question); self.answers.push_back(a);
     }
 
     /// The answer for the oldest line that has none yet, unless it is better to tell more lines first. No more than a few
     /// thousand lines are without an answer at any time. Never [`Answer::Untold`].
     pub fn answer(&mut self) -> Option<Answer> {
-        None
+        self.answers.pop_front()
     }
 
     /// The same, but no more lines follow: nothing only if all lines have their answers.
     pub fn last_answer(&mut self) -> Option<Answer> {
-        None
+        self.answers.pop_front()
     }
 
     /// Forgets request records from before this moment, and connections that were closed before it. No line from before
     /// it should be without an answer.
     pub fn forget_before(&mut self, moment: Moment) {
-        let _ = moment;
+        self.matcher.forget_before(moment);
     }
 }

@@ -1,10 +1,19 @@
 //! Whose line it is: by the connection that it came over, wherever the line shows the peer's port, or by what was asked.
 
 mod aligner;
+mod connections;
+mod habits;
+mod histogram;
+mod requests;
+mod texts;
+mod witness;
 
 use std::net::IpAddr;
 
 pub use aligner::Aligner;
+use connections::Connections;
+use requests::Requests;
+use witness::{Confirmation, Witness};
 
 use common::log_record::Connection;
 
@@ -62,42 +71,133 @@ pub struct Limits {
     pub connections: usize,
 }
 
-/// What is known of pen's records.
+/// What is known of pen's records, for lines that come one by one, each with its answer at once.
 #[derive(Debug)]
 pub struct Matcher {
-    limits: Limits,
+    requests: Requests,
+    connections: Connections,
 }
 
 impl Matcher {
     /// It knows nothing yet.
     pub fn new(limits: Limits) -> Matcher {
-        Matcher { limits }
+        Matcher {
+            requests: Requests::new(limits.requests),
+            connections: Connections::new(limits.connections),
+        }
     }
 
     /// A client asked a server for this; `cut`: it is the beginning only.
     pub fn request(&mut self, client: IpAddr, server: IpAddr, request: &[u8], cut: bool, at: Moment) {
-        let _ = (client, server, request, cut, at, self.limits);
+        self.requests.add(client, server, request, cut, at);
     }
 
     /// A connection was opened or closed.
     pub fn connection(&mut self, record: &Connection, at: Moment) {
-        let _ = (record, at);
+        self.connections.add(record, at);
     }
 
-    /// Whose line this is. Each request record is used once.
+    /// Whose this line is. Each request record is used once.
     pub fn client(&mut self, question: &Question<'_>) -> Answer {
-        let _ = question;
-        Answer::Unknown
+        self.answer(question, Patience::Waits)
     }
 
     /// Whose this line is as far as it is known now, for one that waits no longer: never [`Answer::Untold`].
     pub fn client_at_last(&mut self, question: &Question<'_>) -> Answer {
-        let _ = question;
-        Answer::Unknown
+        self.answer(question, Patience::Ended)
     }
 
     /// Forgets request records from before this moment, and connections that were closed before it.
     pub fn forget_before(&mut self, moment: Moment) {
-        let _ = moment;
+        self.requests.forget_before(moment);
+        self.connections.forget_before(moment);
+    }
+
+    fn answer(&mut self, question: &Question<'_>, patience: Patience) -> Answer {
+        let Question { server, at, ports, .. } = *question;
+        let asked = question.request.map(|request| self.requests.asked(server, request, at));
+        let witness = Witness::of(question, &self.connections, 0, |client| {
+            asked.as_ref().and_then(|asked| self.requests.best(asked, Some(client.address)))
+        });
+        let fits = match (&asked, &witness) {
+            (_, Some(Witness { confirmation: Some(_), .. })) | (None, _) => None,
+            (Some(asked), _) => self.requests.best(asked, None),
+        };
+        match verdict(question, witness.as_ref(), fits.is_some(), patience) {
+            Verdict::Connection(client) => {
+                if let (Some(asked), Some(Witness { confirmation: Some(record), .. })) = (&asked, &witness) {
+                    self.requests.consume(asked, record);
+                }
+                if !ports.are_certain() {
+                    self.connections.learn(server, true);
+                }
+                return Answer::Exact(client);
+            }
+            Verdict::Wait(client) => return Answer::Untold(client),
+            Verdict::Record => {}
+        }
+        let Some(asked) = asked else { return Answer::Unknown };
+        let Some(choice) = fits else { return self.requests.spent(&asked) };
+        let client = Client { address: choice.client, port: None };
+        let shows_port = if ports.are_certain() {
+            self.connections.are_told_of(server)
+        } else {
+            ports.iter().next().is_some() && self.connections.are_shown_by(server)
+        };
+        if shows_port && patience == Patience::Waits {
+            return Answer::Untold(client);
+        }
+        if !ports.are_certain() {
+            self.connections.learn(server, false);
+        }
+        self.requests.consume(&asked, &choice);
+        Answer::Likely(client)
     }
 }
+
+/// Whether a line can wait for records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Patience {
+    Waits,
+    Ended,
+}
+
+/// What a connection tells of a line.
+enum Verdict {
+    /// Whose it is.
+    Connection(Client),
+    /// Perhaps this client's, but a record that comes soon may tell better.
+    Wait(Client),
+    /// Nothing.
+    Record,
+}
+
+/// Judges a witness. A record of the same request confirms it. Else the port must be the peer's for certain: then the line is its
+/// client's if it came in time, and if not, it may be the line of a later connection that has not been told of yet. A number
+/// that may be something else counts only where no record fits.
+fn verdict<C>(
+    question: &Question<'_>,
+    witness: Option<&Witness<C>>,
+    a_record_fits: bool,
+    patience: Patience,
+) -> Verdict {
+    let Some(witness) = witness else { return Verdict::Record };
+    if witness.confirmation.is_some() {
+        return Verdict::Connection(witness.client);
+    }
+    match (question.ports.are_certain(), witness.is_in_time, patience) {
+        (true, true, _) | (true, false, Patience::Ended) => Verdict::Connection(witness.client),
+        (true, false, Patience::Waits) => Verdict::Wait(witness.client),
+        (false, true, _) if question.peer.is_some() && !a_record_fits => Verdict::Connection(witness.client),
+        (false, ..) => Verdict::Record,
+    }
+}
+
+impl Confirmation for requests::Choice {
+    fn likelihood(&self) -> f32 {
+        self.likelihood
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -38,7 +38,7 @@ pub fn main() -> ExitCode {
     match options::parse(std::env::args_os().skip(1)) {
         Ok(Invocation::Usage) => {
             // Somebody who only wants to know how it goes.
-            let _ = writeln!(io::stderr(), "{}", options::USAGE);
+            let _ = writeln!(io::stderr(), "{}; --help lists the options", options::USAGE);
             USAGE_ERROR.into()
         }
         Ok(Invocation::Help) => show(&options::help()),

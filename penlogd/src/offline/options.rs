@@ -11,7 +11,7 @@ use super::sources::{Source, SourceError};
 use crate::line::{Format, PatternError};
 
 /// The command line in short.
-pub const USAGE: &str = "usage: mergelogs -p PENLOG [options] SERVER:LOGFILE ...; --help lists the options";
+pub const USAGE: &str = "usage: mergelogs -p PENLOG [options] SERVER:LOGFILE ...";
 
 /// The window without `-j`, in seconds.
 const JITTER: i64 = 600;
@@ -170,7 +170,7 @@ const TABLE: &[Row<Key>] = &[
     Row {
         key: Key::Skew,
         short: Some('t'),
-        long: "time-difference",
+        long: "skew",
         value: Some("SECONDS"),
         about: "The time on pen's clock minus UTC (0)",
         details: "It is 0 wherever pen's clock is right, in whatever time zone: pen's log counts seconds of UTC. \

@@ -13,6 +13,8 @@ use crate::matching::{Aligner, Moment};
 pub struct PenLog {
     /// Where it is.
     pub place: Place,
+    /// How many records have been read.
+    pub records: u64,
     /// Lines that are no records.
     pub bad: Bad,
     lines: Lines<Input>,
@@ -76,6 +78,7 @@ impl PenLog {
     pub fn new(place: Place, input: Input, servers: Servers, skew: i64) -> PenLog {
         PenLog {
             place,
+            records: 0,
             bad: Bad::default(),
             lines: Lines::of(input),
             servers,
@@ -118,7 +121,10 @@ impl PenLog {
                 self.lines.step_back();
                 return Some(at);
             }
-            Ok(Some((record, at))) => tell(record, Moment(at), &self.servers, aligner),
+            Ok(Some((record, at))) => {
+                self.records += 1;
+                tell(record, Moment(at), &self.servers, aligner);
+            }
             Ok(None) => {}
             Err(error) => self.bad.add(self.line_number, error),
         }

@@ -12,6 +12,7 @@ pub fn lines(merge: &Merge, tells_counts: bool) -> Vec<String> {
     let rejects = merge.rejects.place().map(ToString::to_string);
     lines.extend(merge.logs.iter().filter_map(|log| rejected(log, rejects.as_deref())));
     lines.extend(bad_records(merge));
+    lines.extend(no_client(merge));
     lines.extend(failures(merge));
     lines
 }
@@ -48,6 +49,20 @@ fn bad_records(merge: &Merge) -> Option<String> {
         count => format!("{count} lines are no records"),
     };
     Some(format!("{}: {what}, first line {line}: {error}", log.place))
+}
+
+/// It is not worth a word where some lines find none; but if all do, the command line is wrong.
+fn no_client(merge: &Merge) -> Option<String> {
+    let sum = |count: fn(&Counts) -> u64| merge.logs.iter().map(|log| count(&log.counts)).sum::<u64>();
+    let (known, unknown) = (sum(|counts| counts.exact + counts.likely), sum(|counts| counts.unknown));
+    let log = &merge.records.log;
+    let is_strange = known == 0 && unknown > 0 && log.records > 0;
+    let place = &log.place;
+    is_strange.then(|| {
+        format!(
+            "no line has a client: are these servers those of {place}, and clocks within the jitter (-j, -t)?"
+        )
+    })
 }
 
 fn failures(merge: &Merge) -> impl Iterator<Item = String> + '_ {

@@ -116,12 +116,11 @@ impl Output {
         if lines.is_empty() {
             return;
         }
-        if self.pending.len() + lines.len() > MOST_KEPT {
-            self.dropped += count_lines(lines);
-        } else {
-            self.pending.extend_from_slice(lines);
-            self.since.get_or_insert(now);
-        }
+        let room = MOST_KEPT - self.pending.len();
+        let fits = if lines.len() <= room { lines.len() } else { whole_lines(&lines[..room]) };
+        self.pending.extend_from_slice(&lines[..fits]);
+        self.dropped += count_lines(&lines[fits..]);
+        self.since.get_or_insert(now);
         lines.clear();
     }
 
@@ -166,7 +165,10 @@ impl Output {
         }
         let too_many = self.trouble.as_ref().map_or(0, |trouble| self.dropped - trouble.dropped);
         if too_many > 0 {
-            log::error!("the log {}: {too_many} lines were too many to keep, and are lost", self.target.name());
+            log::error!(
+                "the log {}: {too_many} lines were too many to keep, and are lost",
+                self.target.name()
+            );
         }
     }
 
@@ -231,8 +233,7 @@ impl Output {
                 Err(error) => break Progress::Failed(error),
             }
         };
-        let whole =
-            self.pending[..self.written].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let whole = whole_lines(&self.pending[..self.written]);
         self.pending.drain(..whole);
         self.written -= whole;
         progress
@@ -307,6 +308,11 @@ impl Target {
         }
         self.file.write(&bytes[..bytes.len().min(PIPE)])
     }
+}
+
+/// How many bytes of a text are whole lines.
+fn whole_lines(text: &[u8]) -> usize {
+    text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)
 }
 
 fn first_line(text: &[u8]) -> &[u8] {

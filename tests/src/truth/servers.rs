@@ -361,8 +361,10 @@ impl Log {
         let agent = format!("{} seq={}.{}", request.agent, self.server, self.written);
         let line = format.line(&Entry { peer, request: &request.line, agent: &agent, time });
         match &mut self.target {
-            // A penlogd that is gone refuses, which the next line may be told.
-            Target::Datagrams(socket) => _ = socket.send(line.as_bytes()),
+            // The error is of an earlier line, which nobody took; this one has not been sent then.
+            Target::Datagrams(socket) => {
+                let _ = socket.send(line.as_bytes()).or_else(|_| socket.send(line.as_bytes()));
+            }
             Target::Penlog(_, stdin) => stdin.write_all(line.as_bytes()).expect("penlog reads"),
             Target::File(file) => file.write_all(line.as_bytes()).expect("the disk has room"),
         }

@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use pen_tests::{Backend, DeadPort, End, Family, LogHost, Pen, PenBuilder, wait_until};
+use pen_tests::{Backend, DeadPort, End, Family, Pen, PenBuilder, Stream, wait_until};
+
+use super::log_host::LogHost;
 
 /// A record of a connection.
 #[derive(Debug)]
@@ -96,11 +98,14 @@ fn a_connection_is_told_before_its_requests_and_after_them() {
     assert!(loghost.arrived().is_empty());
 }
 
+/// What a test does to end a connection.
+type Ending = fn(&Pen, Stream);
+
 #[test]
 fn however_a_connection_ends_its_end_is_told_once() {
     let (loghost, (server, _)) = (LogHost::new(), remembering());
     let pen = before(&server, &loghost).command("idle_timeout 1").option("-t 1").start();
-    let ends: [(&str, fn(&Pen, pen_tests::Stream)); 5] = [
+    let ends: [(&str, Ending); 5] = [
         ("the client resets", |_, client| client.reset()),
         ("the client finishes", |_, client| {
             client.finish();
@@ -222,7 +227,7 @@ fn a_file_has_them_too() {
 fn what_is_turned_on_and_off_while_a_connection_is_open_leaves_no_half_of_a_pair() {
     let (loghost, other, (server, _)) = (LogHost::new(), LogHost::new(), remembering());
     let pen = Pen::builder().server(&server).start();
-    let say = |client: &pen_tests::Stream, line: &str| assert_eq!(client.exchange(line), line);
+    let say = |client: &Stream, line: &str| assert_eq!(client.exchange(line), line);
     let (to_loghost, to_other) = (format!("log {}", loghost.address()), format!("log {}", other.address()));
 
     let unheard = pen.connect();

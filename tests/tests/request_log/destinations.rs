@@ -1,14 +1,17 @@
 //! Where records go: to a file, to a penlogd that may be missing or move.
 
+use std::fmt::Display;
 use std::fs;
 use std::net::SocketAddr;
 
 use nix::sys::signal::Signal;
-use pen_tests::{Backend, Family, LIMIT, LogHost, Pen, private_address, wait_until, with_own_names, within};
+use pen_tests::{Backend, Family, LIMIT, Pen, Stream, private_address, wait_until, with_own_names, within};
+
+use super::log_host::LogHost;
 
 /// A pen before `server`, whose requests go to `destination`.
-fn logging_to(destination: impl ToString, server: &Backend) -> Pen {
-    Pen::builder().server(server).option(&format!("-l {}", destination.to_string())).start()
+fn logging_to(destination: impl Display, server: &Backend) -> Pen {
+    Pen::builder().server(server).option(&format!("-l {destination}")).start()
 }
 
 /// Says a line through pen, and waits for it to come back.
@@ -171,7 +174,7 @@ fn each_service_has_a_log_of_its_own() {
         .command(&format!("service web server 0 address 127.0.0.1 port {}", echo.address().port()))
         .command(&format!("service web log {}", loghost.address()))
         .start();
-    let other = pen_tests::Stream::connect(&other.into()).unwrap();
+    let other = Stream::connect(&other.into()).unwrap();
     assert_eq!(other.exchange("to penlogd"), "to penlogd");
     speak(&pen, "to the file");
     assert_eq!(loghost.next(), "+ 127.0.0.1 127.0.0.1 to penlogd\n");

@@ -2,7 +2,9 @@
 
 use std::io::{Read, Write};
 
-use pen_tests::{Backend, LogHost, Pen, Stream};
+use pen_tests::{Backend, Pen, Stream};
+
+use super::log_host::LogHost;
 
 const NO: &str = "GET /no HTTP/1.1\r\nHost: x\r\n\r\n";
 
@@ -68,14 +70,14 @@ fn what_bodies_say_has_none() {
 #[test]
 fn a_thousand_requests_in_one_connection_are_a_thousand_records_in_their_order() {
     const REQUESTS: usize = 1_000;
-    let sent: String =
+    let sent: Vec<String> =
         (0..REQUESTS).map(|number| format!("GET /{number} HTTP/1.1\r\nHost: x\r\n\r\n")).collect();
     let server = Backend::silent();
     let (pen, loghost) = logging(&server);
     let client = pen.connect();
     let mut records = Vec::new();
     // Slowly enough for the socket of the test: what it has no room for is gone.
-    for part in sent.as_bytes().chunks(1_000) {
+    for part in sent.concat().as_bytes().chunks(1_000) {
         client.send(part);
         let begun = String::from_utf8_lossy(part).matches("\r\n\r\n").count();
         records.extend(loghost.take(begun));

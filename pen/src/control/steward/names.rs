@@ -53,8 +53,12 @@ impl Steward {
         let log_moves = settings::log::take_in(&mut draft, answers);
         match self.publisher.publish(draft) {
             Ok(()) => {
-                moves.iter().for_each(|step| log::info!("{step}"));
-                log_moves.iter().for_each(|step| log::info!("{step}"));
+                for step in moves {
+                    log::info!("{step}");
+                }
+                for step in log_moves {
+                    log::info!("{step}");
+                }
             }
             Err(error) => log::error!("{error}; what has another address stays where it was"),
         }

@@ -72,7 +72,6 @@ impl Chunks {
                 let digit = char::from(byte).to_digit(16).map_or(0, u64::from);
                 Chunks::Size { size: size << 4 | digit, digits: digits + 1 }
             }
-            (Chunks::Size { size, digits: 1.. }, b' ' | b'\t' | b';') => Chunks::Extension { size },
             (Chunks::Size { size, digits: 1.. } | Chunks::Extension { size }, b'\r') => {
                 Chunks::SizeEnd { size }
             }
@@ -83,7 +82,9 @@ impl Chunks {
                 0 => Chunks::Line,
                 left => Chunks::Data { left },
             },
-            (Chunks::Extension { size }, 1..) => Chunks::Extension { size },
+            (Chunks::Size { size, digits: 1.. }, b' ' | b'\t' | b';') | (Chunks::Extension { size }, 1..) => {
+                Chunks::Extension { size }
+            }
             (Chunks::DataEnd, b'\r') => Chunks::DataEndLf,
             (Chunks::DataEnd | Chunks::DataEndLf, b'\n') => Chunks::START,
             (Chunks::Line, b'\r') => Chunks::BodyEnd,

@@ -3,6 +3,7 @@ use std::time::Duration;
 use common::command::ServiceName;
 
 use super::*;
+use crate::engine::time::Tick;
 use crate::settings::draft::Stage;
 use crate::settings::testing::{ChangingNames, draft, environment_with, initial_settings, next, run, say};
 use crate::settings::{Service, file};
@@ -133,7 +134,7 @@ fn a_penlogd_whose_name_has_another_address_is_followed_and_an_answer_that_fails
     let web = ServiceName::new("web").unwrap();
     let log = draft.speaking_of(&web, |draft| Ok(open(draft))).unwrap();
     let host: Host = "loghost".parse().unwrap();
-    assert_eq!(names_of(&draft), [host.clone()]);
+    assert_eq!(names_of(&draft), std::slice::from_ref(&host));
 
     let failed = Answers::from([(host.clone(), Err("unknown host".to_owned()))]);
     assert!(take_in(&mut draft, &failed).is_empty());
@@ -146,7 +147,9 @@ fn a_penlogd_whose_name_has_another_address_is_followed_and_an_answer_that_fails
     let (settings, effects) = draft.finish().unwrap();
     let web = settings.services.find("web").unwrap();
     assert_eq!(address(settings.service(web)), format!("127.0.0.1:{port}"));
-    effects.iter().for_each(|effect| effect.happen(crate::engine::time::Tick(0)));
+    for effect in effects {
+        effect.happen(Tick(0));
+    }
     log.record(crate::request_log::testing::request("GET /"));
     let mut datagram = [0; 100];
     let length = penlogd.recv(&mut datagram).unwrap();

@@ -136,7 +136,7 @@ fn times_have_many_names_and_forms() {
         (r#"{"time":"[14/Nov/2023:23:13:20 +0100]"}"#, T0, false),
         (r#"{"time":"soon","ts":1700000000}"#, T0, false),
         (r#"{"time":"2023-11-14T22:13:20Z","msec":"1700000000.500"}"#, T0 + 500_000, true),
-        (r#"{"time":"2023-11-14T22:13:20Z","ts":5}"#, T0, false),
+        (r#"{"time":"0.005","ts":1700000000}"#, T0, false),
     ] {
         assert_eq!(read(text).time, Some(Stamp { micros, fine }), "{text}");
     }

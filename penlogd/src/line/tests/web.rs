@@ -60,9 +60,9 @@ fn the_first_field_may_show_the_port() {
         ("2001:db8::9:80", Some("2001:db8::9:80"), None, false),
         ("2001:db8::9:412a", Some("2001:db8::9:412a"), None, false),
         ("pen.example.com", None, None, false),
-        ("pen.example.com:41234", None, Some(41234), true),
+        ("pen.example.com:41234", None, Some(41234), false),
         ("[2001:db8::9", None, None, false),
-        ("[]:41234", None, Some(41234), true),
+        ("[]:41234", None, Some(41234), false),
         ("unix:", None, None, false),
         ("-", None, None, false),
     ] {
@@ -125,6 +125,12 @@ fn a_virtual_host_before_the_peer_stays() {
             "2001:db8::9",
             r#"www:443 192.0.2.7 - - [14/Nov/2023:22:13:20 +0000] "GET / HTTP/1.1" 200 12"#,
         ),
+        // The user is called "a b [".
+        (
+            r#"www.example.com:80 10.9.9.9 - a b [ [14/Nov/2023:22:13:20 +0000] "GET / HTTP/1.1" 401 12"#,
+            "10.9.9.9",
+            r#"www.example.com:80 192.0.2.7 - a b [ [14/Nov/2023:22:13:20 +0000] "GET / HTTP/1.1" 401 12"#,
+        ),
         // It may be the peer.
         (
             r#"10.0.0.1:80 10.9.9.9 - - [14/Nov/2023:22:13:20 +0000] "GET / HTTP/1.1" 200 12"#,
@@ -175,6 +181,8 @@ fn the_request_is_the_first_string_up_to_its_own_quote() {
         // It was cut.
         (r#""GET /long"#, "GET /long"),
         (r#""GET /long\"#, r"GET /long\"),
+        (r#""" [T] "GET / HTTP/1.1" 401"#, "GET / HTTP/1.1"),
+        (r#""" ["#, ""),
         // The user is called x".
         (r#"x\" "GET / HTTP/1.1" 200"#, "GET / HTTP/1.1"),
     ] {

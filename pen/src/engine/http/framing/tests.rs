@@ -175,18 +175,16 @@ fn request() -> impl Strategy<Value = (String, String)> {
         |(method, target, minor, gap, end, fields, (kind, text, cuts))| {
             let kind = if minor == "0" { kind.min(1) } else { kind };
             let line = format!("{method} {target} HTTP/1.{minor}");
-            let mut whole = format!("{gap}{line}{end}");
-            for (name, value) in fields {
-                let matters = ["content-length", "transfer-encoding"].contains(&name.to_lowercase().as_str());
-                if !matters {
-                    whole += &format!("{name}:{value}{end}");
-                }
-            }
-            whole += &match kind {
+            let matters =
+                |name: &str| ["content-length", "transfer-encoding"].contains(&name.to_lowercase().as_str());
+            let fields = fields.iter().filter(|(name, _)| !matters(name));
+            let fields: Vec<String> = fields.map(|(name, value)| format!("{name}:{value}{end}")).collect();
+            let rest = match kind {
                 0 => end.to_owned(),
                 1 => format!("Content-Length: {}{end}{end}{text}", text.len()),
                 _ => format!("Transfer-Encoding: chunked{end}{end}{}", chunked(&text, &cuts, end)),
             };
+            let whole = format!("{gap}{line}{end}{}{rest}", fields.concat());
             (method != "CONNECT").then_some((line, whole))
         },
     )
@@ -194,15 +192,15 @@ fn request() -> impl Strategy<Value = (String, String)> {
 
 fn chunked(text: &str, cuts: &[usize], end: &str) -> String {
     let mut rest = text;
-    let mut whole = String::new();
+    let mut chunks = Vec::new();
     for cut in cuts.iter().copied().chain([text.len()]) {
         let (chunk, others) = rest.split_at(cut.min(rest.len()));
         if !chunk.is_empty() {
-            whole += &format!("{:x};x=y{end}{chunk}{end}", chunk.len());
+            chunks.push(format!("{:x};x=y{end}{chunk}{end}", chunk.len()));
         }
         rest = others;
     }
-    whole + &format!("0{end}GET: /no HTTP/1.1{end}{end}")
+    format!("{}0{end}GET: /no HTTP/1.1{end}{end}", chunks.concat())
 }
 
 /// Cuts the text at these places, wherever they are.

@@ -1,0 +1,4 @@
+//! What the parts of matching do together.
+
+mod online;
+mod world;
