@@ -37,7 +37,9 @@ impl Aligner {
 
     /// The next line, of the log with this number; `at` is the time that it shows.
     pub fn line(&mut self, log: usize, question: &Question<'_>) {
-        let _ = log; let a = self.matcher.client_at_last(question); self.answers.push_back(a);
+        let _ = log;
+        let a = self.matcher.client_at_last(question);
+        self.answers.push_back(a);
     }
 
     /// The answer for the oldest line that has none yet, unless it is better to tell more lines first. No more than a few

@@ -148,7 +148,13 @@ impl Connections {
     }
 
     /// Gives `see` the connections from this port of pen to the server that asks that were there about then.
-    pub(super) fn each(&self, question: &Question<'_>, port: u16, lasting: i64, mut see: impl FnMut(Candidate)) {
+    pub(super) fn each(
+        &self,
+        question: &Question<'_>,
+        port: u16,
+        lasting: i64,
+        mut see: impl FnMut(Candidate),
+    ) {
         let Some(of_server) = self.servers.get(&question.server) else { return };
         let at = question.at.0.saturating_add(lasting).saturating_sub(of_server.skew) / 1000;
         let all = of_port(question.server, port);

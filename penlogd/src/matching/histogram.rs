@@ -74,7 +74,11 @@ impl Histogram {
 }
 
 impl Scale {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rounded and within the bounds")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "rounded and within the bounds"
+    )]
     fn bucket(&self, value: f32) -> usize {
         let distance = (1.0 + value.abs() / self.unit).log2() * self.per_octave;
         let distance = (distance.round() as usize).min(self.side);

@@ -117,7 +117,11 @@ impl Requests {
         let mut unused = asked.texts.iter().filter(|text| !self.entries[text.index()].unused.is_empty());
         unused.next()?;
         let (expected, habit) = self.habits.expect(asked.server, asked.at, newest);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place is small and not negative")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a place is small and not negative"
+        )]
         let near_front = expected.place.max(0.0) as u64;
         let mut best: Option<Choice> = None;
         let mut count = 0;
@@ -129,7 +133,8 @@ impl Requests {
                 if client.is_none_or(|client| client == record.client) {
                     let likelihood = habit.likelihood(&expected, place, record.at);
                     if best.is_none_or(|best| (likelihood, place) >= (best.likelihood, best.place)) {
-                        best = Some(Choice { client: record.client, likelihood, place, text, is_sure: false });
+                        best =
+                            Some(Choice { client: record.client, likelihood, place, text, is_sure: false });
                     }
                 }
             };

@@ -71,7 +71,9 @@ impl Nearest {
         let mut candidate = Some(candidate);
         // An empty place is as far away as can be; of connections as near, the later one is more likely.
         let distance = |slot: &Option<Candidate>| {
-            slot.map_or((i64::MAX, i64::MAX), |candidate| (candidate.distance, candidate.opened.0.wrapping_neg()))
+            slot.map_or((i64::MAX, i64::MAX), |candidate| {
+                (candidate.distance, candidate.opened.0.wrapping_neg())
+            })
         };
         for slot in &mut self.0 {
             if distance(&candidate) < distance(slot) {
