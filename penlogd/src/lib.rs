@@ -1,5 +1,5 @@
 //! Putting the clients back into logs of servers behind pen: `penlogd` does it as the lines come, `mergelogs` with
-//! files afterwards. What both need is here: [`line`] reads a server's line, [`matching`] knows from pen's records whose
+//! files afterwards. What both need is here: [`mod@line`] reads a server's line, [`matching`] knows from pen's records whose
 //! it is. Both are pure: no sockets, files, clocks or threads.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 

@@ -4,4 +4,5 @@ mod request_log {
     mod connections;
     mod destinations;
     mod http;
+    mod log_host;
 }

@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use pen_tests::{Backend, DeadPort, End, Family, LogHost, Pen, PenBuilder, Stream, wait_until};
+use pen_tests::{Backend, DeadPort, End, Family, Pen, PenBuilder, Stream, wait_until};
+
+use super::log_host::LogHost;
 
 /// A record of a connection.
 #[derive(Debug)]

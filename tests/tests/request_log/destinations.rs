@@ -5,9 +5,9 @@ use std::fs;
 use std::net::SocketAddr;
 
 use nix::sys::signal::Signal;
-use pen_tests::{
-    Backend, Family, LIMIT, LogHost, Pen, Stream, private_address, wait_until, with_own_names, within,
-};
+use pen_tests::{Backend, Family, LIMIT, Pen, Stream, private_address, wait_until, with_own_names, within};
+
+use super::log_host::LogHost;
 
 /// A pen before `server`, whose requests go to `destination`.
 fn logging_to(destination: impl Display, server: &Backend) -> Pen {

@@ -2,7 +2,9 @@
 
 use std::io::{Read, Write};
 
-use pen_tests::{Backend, LogHost, Pen, Stream};
+use pen_tests::{Backend, Pen, Stream};
+
+use super::log_host::LogHost;
 
 const NO: &str = "GET /no HTTP/1.1\r\nHost: x\r\n\r\n";
 
