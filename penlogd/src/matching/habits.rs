@@ -23,7 +23,7 @@ const FADING: f32 = 0.005;
 /// What a match counts whose record was chosen among several.
 const OF_MANY: f32 = 0.05;
 /// What the age's likelihood counts beside the place's: they are not independent.
-const SHARE_OF_AGE: f32 = 0.5;
+const SHARE_OF_AGE: f32 = 0.3;
 /// So much of a difference moves the front.
 const GAIN: f64 = 0.25;
 /// And so much of it a server's lag behind the front.

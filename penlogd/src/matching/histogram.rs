@@ -19,15 +19,15 @@ pub(super) struct Scale {
 pub(super) struct Histogram {
     scale: Scale,
     weights: Vec<f32>,
-    /// What all buckets have besides, so that no value is impossible.
-    prior: f32,
     /// The weight of the next value: instead of letting all others fade.
     next: f32,
     fading: f32,
 }
 
-/// So many values are always as if they had come, evenly.
+/// At first it is as if so many values had come, evenly.
 const PRIOR: f32 = 4.0;
+/// No value is ever impossible.
+const LEAST: f32 = 1e-5;
 /// A value counts in its neighbourhood, too.
 const KERNEL: [f32; 5] = [0.1, 0.2, 0.4, 0.2, 0.1];
 /// Weights are made smaller before they lose precision.
@@ -39,7 +39,7 @@ impl Histogram {
         let buckets = 2 * scale.side + 1;
         #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
         let prior = PRIOR / buckets as f32;
-        Histogram { scale, weights: vec![0.0; buckets], prior, next: 1.0, fading }
+        Histogram { scale, weights: vec![prior; buckets], next: 1.0, fading }
     }
 
     /// Learns a value, which counts so much (up to 1).
@@ -68,8 +68,19 @@ impl Histogram {
         best.map_or(0.0, |bucket| self.scale.value(bucket))
     }
 
+    /// The value that this share of all values is below.
+    pub(super) fn quantile(&self, share: f32) -> f32 {
+        let total: f32 = self.weights.iter().sum();
+        let mut below = 0.0;
+        let bucket = self.weights.iter().position(|weight| {
+            below += weight;
+            below >= total * share
+        });
+        bucket.map_or(0.0, |bucket| self.scale.value(bucket))
+    }
+
     fn density(&self, bucket: usize) -> f32 {
-        (self.weights[bucket] + self.next * self.prior).ln() - self.scale.log_width(bucket)
+        (self.weights[bucket] + self.next * LEAST).ln() - self.scale.log_width(bucket)
     }
 }
 

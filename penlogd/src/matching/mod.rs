@@ -1,10 +1,14 @@
 //! Whose line it is: by the connection that it came over, wherever the line shows the peer's port, or by what was asked.
 
 mod aligner;
+mod alignment;
 mod connections;
+mod front;
 mod habits;
 mod histogram;
 mod requests;
+#[cfg(test)]
+mod tests;
 mod texts;
 mod witness;
 
@@ -198,6 +202,3 @@ impl Confirmation for requests::Choice {
         self.likelihood
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,4 +1,5 @@
 //! What the parts of matching do together.
 
+mod offline;
 mod online;
 mod world;

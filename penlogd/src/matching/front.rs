@@ -1,0 +1,154 @@
+//! How far each log's lines have come in the sequence of their server's records: the log's *front*.
+//!
+//! A line moves it by a record, and where the line's own record is found it is corrected. Times keep it from going astray: it
+//! stays among records whose times differ from the line's by what is usual.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+
+use super::Moment;
+use super::alignment::{Line, Match, Place};
+use super::histogram::{Histogram, Scale};
+
+/// Fronts of all logs.
+#[derive(Debug, Default)]
+pub(super) struct Fronts {
+    logs: Vec<Option<Habit>>,
+    servers: HashMap<IpAddr, Times>,
+}
+
+/// A log's front, and what is usual.
+#[derive(Debug)]
+pub(super) struct Habit {
+    /// A line's time minus its record's, in microseconds.
+    ages: Histogram,
+    /// How far records are from where they are expected.
+    places: Histogram,
+    /// Nearly all ages are between them.
+    usual_ages: (i64, i64),
+    place: f64,
+    matches: u32,
+}
+
+/// The times of a server's records.
+#[derive(Debug, Default)]
+struct Times {
+    times: VecDeque<Moment>,
+    /// The number of the first.
+    first: u64,
+}
+
+/// Nearly all times are whole seconds.
+const AGES: Scale = Scale { unit: 1e6, per_octave: 4.0, side: 48 };
+const PLACES: Scale = Scale { unit: 1.0, per_octave: 3.0, side: 36 };
+const FADING: f32 = 0.001;
+const OF_MANY: f32 = 0.1;
+/// What the age's likelihood counts beside the place's: they are not independent.
+const SHARE_OF_AGE: f32 = 0.5;
+/// So much of a difference moves the front.
+const GAIN: f64 = 0.25;
+/// A greater difference is an outlier.
+const OUTLIER: f64 = 8.0;
+/// Ages are usual at first, and always, that differ by no more than that: clocks differ, and seconds are whole.
+const TOLERANCE: i64 = 2_000_000;
+/// The usual ages are found again after so many matches.
+const OFTEN: u32 = 256;
+
+impl Fronts {
+    /// Adds a record behind the server's others, and answers its number.
+    pub(super) fn add_record(&mut self, server: IpAddr, at: Moment) -> u64 {
+        let Times { times, first } = self.servers.entry(server).or_default();
+        let at = times.back().map_or(at, |newest| at.max(*newest));
+        times.push_back(at);
+        *first + times.len() as u64 - 1
+    }
+
+    /// Forgets the oldest record of a server.
+    pub(super) fn forget_oldest(&mut self, server: IpAddr) {
+        if let Some(times) = self.servers.get_mut(&server)
+            && times.times.pop_front().is_some()
+        {
+            times.first += 1;
+        }
+    }
+
+    /// Moves a log's front by a line that may have a record, and answers the line's place, and what is usual.
+    pub(super) fn expect(&mut self, log: usize, server: IpAddr, at: Moment) -> (Line, &mut Habit) {
+        if log >= self.logs.len() {
+            self.logs.resize_with(log + 1, || None);
+        }
+        let times = self.servers.entry(server).or_default();
+        let habit = self.logs[log].get_or_insert_with(|| Habit::new(times.number_at(at)));
+        habit.place += 1.0;
+        habit.keep_to(times, at);
+        (Line { at, place: habit.place }, habit)
+    }
+}
+
+impl Habit {
+    fn new(place: f64) -> Habit {
+        Habit {
+            ages: Histogram::new(AGES, FADING),
+            places: Histogram::new(PLACES, FADING),
+            usual_ages: (0, 0),
+            place,
+            matches: 0,
+        }
+    }
+
+    /// How likely it is, as a logarithm, that this record is the line's.
+    pub(super) fn likelihood(&self, line: &Line, record: &Place) -> f32 {
+        self.places.likelihood(difference(line, record))
+            + SHARE_OF_AGE * self.ages.likelihood(age(line, record))
+    }
+
+    /// Learns from a match.
+    pub(super) fn learn(&mut self, line: &Line, found: &Match) {
+        let weight = if found.is_sure { 1.0 } else { OF_MANY };
+        let difference = difference(line, &found.place);
+        self.ages.add(age(line, &found.place), weight);
+        self.places.add(difference, weight);
+        self.place += GAIN * f64::from(difference).clamp(-OUTLIER, OUTLIER);
+        self.matches = self.matches.wrapping_add(1);
+        if self.matches.is_multiple_of(OFTEN) {
+            #[expect(clippy::cast_possible_truncation, reason = "below a day")]
+            let range = |share| self.ages.quantile(share) as i64;
+            self.usual_ages = (range(0.01), range(0.99));
+        }
+    }
+
+    /// Keeps the front among records of about the line's time.
+    fn keep_to(&mut self, times: &Times, at: Moment) {
+        let (least, most) = (self.usual_ages.0 - TOLERANCE, self.usual_ages.1 + TOLERANCE);
+        let (earliest, latest) = (at.0.saturating_sub(most), at.0.saturating_sub(least));
+        if times.at(self.place).is_none_or(|Moment(time)| time < earliest || time > latest) {
+            let (earliest, latest) = (times.number_at(Moment(earliest)), times.number_at(Moment(latest)));
+            self.place = self.place.clamp(earliest, latest);
+        }
+    }
+}
+
+impl Times {
+    /// The time of the record with this number.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "numbers are small")]
+    fn at(&self, number: f64) -> Option<Moment> {
+        let index = (number.max(0.0) as u64).checked_sub(self.first)?;
+        self.times.get(index as usize).copied()
+    }
+
+    /// The number of the first record at this time or later.
+    #[expect(clippy::cast_precision_loss, reason = "numbers are small")]
+    fn number_at(&self, at: Moment) -> f64 {
+        (self.first + self.times.partition_point(|time| *time < at) as u64) as f64
+    }
+}
+
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "it is put into a bucket")]
+fn difference(line: &Line, record: &Place) -> f32 {
+    (record.number as f64 - line.place) as f32
+}
+
+#[expect(clippy::cast_precision_loss, reason = "it is put into a bucket")]
+fn age(line: &Line, record: &Place) -> f32 {
+    line.at.0.saturating_sub(record.at.0) as f32
+}
