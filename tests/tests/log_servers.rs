@@ -70,8 +70,10 @@ impl Network {
                 .chain([self.monitor.to_owned()])
                 .for_each(|ip| _ = add(&format!("{ip}/128")));
         } else {
-            // One is enough for all of its network, and it is the one that pen speaks from.
+            // One is enough for all of its network, and it is the one that pen speaks from. nginx's datagrams come from
+            // another, though.
             add(&format!("{}/16", address(self.pen).ip()));
+            add(&format!("{}/32", address(self.penlogd).ip()));
         }
     }
 }
