@@ -188,7 +188,11 @@ fn verdict<C>(
 ) -> Verdict {
     let Some(witness) = witness else { return Verdict::Record };
     if witness.confirmation.is_some() {
-        return Verdict::Connection(witness.client);
+        // An earlier connection of the same port may have a record of the same request left, which was never logged.
+        return match (witness.is_near, patience) {
+            (false, Patience::Waits) => Verdict::Wait(witness.client),
+            (true, _) | (_, Patience::Ended) => Verdict::Connection(witness.client),
+        };
     }
     match (question.ports.are_certain(), witness.is_in_time, patience) {
         (true, true, _) | (true, false, Patience::Ended) => Verdict::Connection(witness.client),
