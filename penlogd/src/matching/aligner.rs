@@ -72,7 +72,7 @@ enum Pending {
 }
 
 /// A line has its answer when so many lines of its log have followed,
-const LINES: u64 = 64;
+const LINES: u64 = 128;
 /// or lines that are so many microseconds later,
 const TIME: i64 = 10_000_000;
 /// or so many lines of all logs.
@@ -165,7 +165,7 @@ impl Aligner {
             });
         };
         let alignment = &mut self.alignments[text.index()];
-        let (line, habit) = self.fronts.expect(log, server, at);
+        let (line, habit) = self.fronts.expect(log, server, at, alignment);
         let witness = Witness::of(question, &self.connections, lasting(at), |client| {
             alignment
                 .of_client(&line, client.address, habit)

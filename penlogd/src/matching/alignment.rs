@@ -10,6 +10,7 @@ use std::net::IpAddr;
 
 use super::Moment;
 use super::front::Habit;
+use super::survey::Survey;
 
 /// Where a record stands in pen's log.
 #[derive(Clone, Copy, Debug)]
@@ -104,8 +105,10 @@ struct Waiting {
 
 /// The cost of a record without a line: one in twenty.
 const SKIPPED: f32 = 3.0;
-/// The cost of a line without a record: one in five hundred.
-const ALONE: f32 = 6.2;
+/// Unless it is so many records behind the front.
+const LONG_AGO: f64 = 60.0;
+/// The cost of a line without a record: it happens only where another line needs the record more.
+const ALONE: f32 = 20.0;
 /// Ways that are so much less likely than the best one are given up.
 const HOPELESS: f32 = 12.0;
 /// No more ways are open than that.
@@ -207,6 +210,20 @@ impl Alignment {
         Some(Match { place: record.place, is_sure: true })
     }
 
+    /// Gives `see` the distances of all records that a place is not too far from, unless there are many.
+    pub(super) fn each_distance(&self, place: f64, see: impl FnMut(f32)) {
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            reason = "it is put into a bucket"
+        )]
+        let distance = |record: &Record| (record.place.number as f64 - place) as f32;
+        let (begin, end) = (self.near(place - Survey::RANGE), self.near(place + Survey::RANGE));
+        if end - begin <= Survey::MANY {
+            self.records.range(begin..end).map(distance).for_each(see);
+        }
+    }
+
     /// The place in `records` of the first one that is not before this number.
     fn near(&self, number: f64) -> usize {
         #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
@@ -256,7 +273,9 @@ impl Alignment {
             {
                 let cost = way.cost - habit.likelihood(line, &record.place);
                 taking = Some(State { next: index + 1, cost, step: way.step, record: Some(index) });
-                way.cost += SKIPPED;
+                if !line.is_long_after(&record.place) {
+                    way.cost += SKIPPED;
+                }
             }
             index += 1;
         }
@@ -285,6 +304,14 @@ impl Alignment {
             }
             self.states.retain(|state| state.cost < worst);
         }
+    }
+}
+
+impl Line {
+    /// Whether a record is so far behind the front that no line is expected for it any more.
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    fn is_long_after(&self, record: &Place) -> bool {
+        (record.number as f64) < self.place - LONG_AGO
     }
 }
 

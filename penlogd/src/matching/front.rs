@@ -7,8 +7,9 @@ use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 
 use super::Moment;
-use super::alignment::{Line, Match, Place};
+use super::alignment::{Alignment, Line, Match, Place};
 use super::histogram::{Histogram, Scale};
+use super::survey::Survey;
 
 /// Fronts of all logs.
 #[derive(Debug, Default)]
@@ -27,7 +28,9 @@ pub(super) struct Habit {
     /// Nearly all ages are between them.
     usual_ages: (i64, i64),
     place: f64,
+    lines: u32,
     matches: u32,
+    survey: Survey,
 }
 
 /// The times of a server's records.
@@ -51,6 +54,9 @@ const GAIN: f64 = 0.25;
 const OUTLIER: f64 = 8.0;
 /// Ages are usual at first, and always, that differ by no more than that: clocks differ, and seconds are whole.
 const TOLERANCE: i64 = 2_000_000;
+/// The first lines of a log look around for where they are, and later one of some.
+const FIRST: u32 = 256;
+const SOME: u32 = 8;
 /// The usual ages are found again after so many matches.
 const OFTEN: u32 = 256;
 
@@ -72,14 +78,24 @@ impl Fronts {
         }
     }
 
-    /// Moves a log's front by a line that may have a record, and answers the line's place, and what is usual.
-    pub(super) fn expect(&mut self, log: usize, server: IpAddr, at: Moment) -> (Line, &mut Habit) {
+    /// Moves a log's front by a line that may have a record, one of these, and answers the line's place, and what is usual.
+    pub(super) fn expect(
+        &mut self,
+        log: usize,
+        server: IpAddr,
+        at: Moment,
+        alignment: &Alignment,
+    ) -> (Line, &mut Habit) {
         if log >= self.logs.len() {
             self.logs.resize_with(log + 1, || None);
         }
         let times = self.servers.entry(server).or_default();
         let habit = self.logs[log].get_or_insert_with(|| Habit::new(times.number_at(at)));
         habit.place += 1.0;
+        habit.lines = habit.lines.wrapping_add(1);
+        if habit.lines < FIRST || habit.lines.is_multiple_of(SOME) {
+            habit.look_around(alignment, times, at);
+        }
         habit.keep_to(times, at);
         (Line { at, place: habit.place }, habit)
     }
@@ -92,7 +108,9 @@ impl Habit {
             places: Histogram::new(PLACES, FADING),
             usual_ages: (0, 0),
             place,
+            lines: 0,
             matches: 0,
+            survey: Survey::new(),
         }
     }
 
@@ -114,6 +132,21 @@ impl Habit {
             #[expect(clippy::cast_possible_truncation, reason = "below a day")]
             let range = |share| self.ages.quantile(share) as i64;
             self.usual_ages = (range(0.01), range(0.99));
+        }
+    }
+
+    /// Has the line say where the front may really be, and moves it if that is clear. Then nothing that was learned is right.
+    fn look_around(&mut self, alignment: &Alignment, times: &Times, at: Moment) {
+        let mut has_voted = false;
+        alignment.each_distance(self.place, |distance| {
+            self.survey.vote(distance);
+            has_voted = true;
+        });
+        if has_voted && let Some(distance) = self.survey.count_line() {
+            let place = self.place + distance;
+            let age = times.at(place).map_or(0, |time| at.0.saturating_sub(time.0));
+            let survey = std::mem::replace(&mut self.survey, Survey::new());
+            *self = Habit { usual_ages: (age, age), lines: self.lines, survey, ..Habit::new(place) };
         }
     }
 

@@ -19,6 +19,8 @@ pub(super) struct Scale {
 pub(super) struct Histogram {
     scale: Scale,
     weights: Vec<f32>,
+    /// The sum of the weights.
+    total: f32,
     /// The weight of the next value: instead of letting all others fade.
     next: f32,
     fading: f32,
@@ -27,7 +29,7 @@ pub(super) struct Histogram {
 /// At first it is as if so many values had come, evenly.
 const PRIOR: f32 = 4.0;
 /// No value is ever impossible.
-const LEAST: f32 = 1e-5;
+const LEAST: f32 = 1e-7;
 /// A value counts in its neighbourhood, too.
 const KERNEL: [f32; 5] = [0.1, 0.2, 0.4, 0.2, 0.1];
 /// Weights are made smaller before they lose precision.
@@ -39,7 +41,7 @@ impl Histogram {
         let buckets = 2 * scale.side + 1;
         #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
         let prior = PRIOR / buckets as f32;
-        Histogram { scale, weights: vec![prior; buckets], next: 1.0, fading }
+        Histogram { scale, weights: vec![prior; buckets], total: PRIOR, next: 1.0, fading }
     }
 
     /// Learns a value, which counts so much (up to 1).
@@ -48,7 +50,9 @@ impl Histogram {
         if self.next > GREATEST {
             self.weights.iter_mut().for_each(|weight| *weight /= GREATEST);
             self.next /= GREATEST;
+            self.total = self.weights.iter().sum();
         }
+        self.total += self.next * weight;
         let (bucket, last) = (self.scale.bucket(value), self.weights.len() - 1);
         for (offset, share) in KERNEL.iter().enumerate() {
             let bucket = (bucket + offset).saturating_sub(KERNEL.len() / 2).min(last);
@@ -56,7 +60,7 @@ impl Histogram {
         }
     }
 
-    /// The logarithm of the density at this value, but for what is the same for all values.
+    /// The logarithm of the density at this value, by the width of the buckets around zero.
     pub(super) fn likelihood(&self, value: f32) -> f32 {
         self.density(self.scale.bucket(value))
     }
@@ -70,17 +74,16 @@ impl Histogram {
 
     /// The value that this share of all values is below.
     pub(super) fn quantile(&self, share: f32) -> f32 {
-        let total: f32 = self.weights.iter().sum();
         let mut below = 0.0;
         let bucket = self.weights.iter().position(|weight| {
             below += weight;
-            below >= total * share
+            below >= self.total * share
         });
         bucket.map_or(0.0, |bucket| self.scale.value(bucket))
     }
 
     fn density(&self, bucket: usize) -> f32 {
-        (self.weights[bucket] + self.next * LEAST).ln() - self.scale.log_width(bucket)
+        (self.weights[bucket] / self.total + LEAST).ln() - self.scale.log_width(bucket)
     }
 }
 

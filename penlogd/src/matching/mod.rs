@@ -7,6 +7,7 @@ mod front;
 mod habits;
 mod histogram;
 mod requests;
+mod survey;
 #[cfg(test)]
 mod tests;
 mod texts;

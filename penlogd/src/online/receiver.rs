@@ -8,7 +8,7 @@ use mio::{Interest, Registry, Token};
 use socket2::{Domain, Socket, Type};
 use system::datagrams::{self, Batch, Datagram};
 
-use super::clock::{Clock, Reading};
+use super::clock::Clock;
 use super::options::Listen;
 use crate::matching::Moment;
 
@@ -49,7 +49,7 @@ impl Receiver {
     /// Hands what has come to `take`, each with its moment. False: there is nothing more now.
     pub(super) fn receive(
         &mut self,
-        clock: &Clock,
+        clock: &mut Clock,
         mut take: impl FnMut(Datagram<'_>, Moment),
     ) -> io::Result<bool> {
         let received = match self.batch.receive(&self.socket) {
@@ -57,9 +57,10 @@ impl Receiver {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
             Err(error) => return Err(error),
         };
-        let reading: Reading = clock.reading();
+        clock.compare();
+        let now = clock.now();
         for datagram in self.batch.datagrams() {
-            let moment = reading.moment(datagram.arrived);
+            let moment = clock.moment(datagram.arrived, now);
             take(datagram, moment);
         }
         Ok(received == self.batch.room())

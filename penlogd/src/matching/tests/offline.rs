@@ -83,8 +83,15 @@ fn shares_of_files() {
                 print!("{service:?} {unlogged} {rate}:");
                 for seed in 1..=5 {
                     let events = World { service, rate, unlogged, requests: 20_000, seed }.events();
-                    let shares =
-                        [(Shown::End, 0), (Shown::Begin, 0), (Shown::End, 1_300_000), (Shown::End, -700_000)];
+                    let is_late = |event: &&Event| event.kind == Kind::Request || event.at > 33_400_000;
+                    let late: Vec<Event> = events.iter().filter(is_late).cloned().collect();
+                    print!(" late {:.1}", 100.0 * share(&late, Shown::End, 0));
+                    let shares = [
+                        (Shown::End, 0),
+                        (Shown::Begin, 0),
+                        (Shown::End, 1_300_000),
+                        (Shown::End, -5_700_000),
+                    ];
                     let shares =
                         shares.map(|(shown, skew)| format!("{:.1}", 100.0 * share(&events, shown, skew)));
                     print!(" {}", shares.join("/"));
