@@ -270,8 +270,9 @@ fn a_port_alone_is_one_of_all_addresses_of_both_kinds() {
     let mut expected = String::new();
     for host in ["127.0.0.1", "127.9.9.9", "::1"] {
         let to = (host.parse::<std::net::IpAddr>().unwrap(), port).into();
-        Peer::to(to, host).send(format!("{host}\n"));
-        expected += &format!("{host}\n");
+        let line = format!("{host}\n");
+        Peer::to(to, host).send(&line);
+        expected += &line;
         penlogd.expect(&expected);
     }
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use common::reason;
+use memchr::{memchr, memchr_iter, memrchr};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use system::safe_file::{self, Existing};
 
@@ -312,14 +313,14 @@ impl Target {
 
 /// How many bytes of a text are whole lines.
 fn whole_lines(text: &[u8]) -> usize {
-    text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)
+    memrchr(b'\n', text).map_or(0, |end| end + 1)
 }
 
 fn first_line(text: &[u8]) -> &[u8] {
-    let end = text.iter().position(|byte| *byte == b'\n').map_or(text.len(), |end| end + 1);
+    let end = memchr(b'\n', text).map_or(text.len(), |end| end + 1);
     &text[..end]
 }
 
 fn count_lines(text: &[u8]) -> u64 {
-    text.iter().map(|byte| u64::from(*byte == b'\n')).sum()
+    memchr_iter(b'\n', text).count() as u64
 }
