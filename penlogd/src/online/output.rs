@@ -21,6 +21,8 @@ const DELAY: Duration = Duration::from_millis(100);
 const AGAIN: Duration = Duration::from_secs(1);
 /// How long a reader has to make room.
 const READING: Duration = Duration::from_millis(10);
+/// And how long altogether at the end.
+const FAREWELL: Duration = Duration::from_secs(2);
 /// So many bytes are kept when they cannot be written; lines beyond that are dropped.
 const MOST_KEPT: usize = 64 * 1024 * 1024;
 /// What a pipe takes without waiting whenever it takes anything.
@@ -157,9 +159,13 @@ impl Output {
         }
     }
 
-    /// Writes what is pending for the last time, and says so if that does not work.
-    pub(super) fn finish(&mut self, now: Instant) {
-        self.flush(now);
+    /// Writes what is pending for the last time, for which a reader has some time, and says so if that does not work.
+    pub(super) fn finish(&mut self, start: Instant) {
+        self.flush(start);
+        while self.target.kind == Kind::Stream && !self.pending.is_empty() && start.elapsed() < FAREWELL {
+            self.target.wait_for_reader();
+            self.flush(Instant::now());
+        }
         let left = count_lines(&self.pending);
         if left > 0 {
             log::error!("the log {}: {left} lines could not be written, and are lost", self.target.name());
@@ -296,6 +302,16 @@ impl Target {
 
     fn name(&self) -> String {
         self.path.as_deref().map_or("on standard output".to_owned(), |path| path.display().to_string())
+    }
+
+    /// Waits for room a little while.
+    fn wait_for_reader(&self) {
+        let mut interest = [PollFd::new(self.file.as_fd(), PollFlags::POLLOUT)];
+        // Whether there is any is seen when it is written to.
+        let _ = poll(&mut interest, PollTimeout::from(100_u8));
+        if interest[0].revents().is_some_and(|events| events.intersects(PollFlags::POLLERR)) {
+            std::thread::sleep(READING);
+        }
     }
 
     /// Writes without waiting for readers. The file itself cannot be told not to wait: it may be shared with others.
