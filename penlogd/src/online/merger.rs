@@ -276,3 +276,6 @@ fn is_syslog(line: &[u8]) -> bool {
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     (1..=3).contains(&digits) && rest.get(digits) == Some(&b'>')
 }
+
+#[cfg(test)]
+mod tests;
