@@ -25,7 +25,7 @@ const MOST_KEPT: usize = 64 * 1024 * 1024;
 /// What a pipe takes without waiting whenever it takes anything.
 const PIPE: usize = 4096;
 /// The least time between two complaints.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// When lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -321,5 +321,5 @@ fn first_line(text: &[u8]) -> &[u8] {
 }
 
 fn count_lines(text: &[u8]) -> u64 {
-    text.iter().filter(|byte| **byte == b'\n').count() as u64
+    text.iter().map(|byte| u64::from(*byte == b'\n')).sum()
 }

@@ -127,7 +127,7 @@ proptest! {
         }
         merger.finish(Moment(now), &mut out);
         prop_assert_eq!(merger.due(), None);
-        let newlines = out.iter().filter(|byte| **byte == b'\n').count() as u64;
+        let newlines: u64 = out.iter().map(|byte| u64::from(*byte == b'\n')).sum();
         prop_assert_eq!(newlines, merger.counters.lines);
         let counters = &merger.counters;
         let answered = counters.exact + counters.likely + counters.spent + counters.unknown + counters.plain;
