@@ -60,7 +60,7 @@ const V6: Network = Network {
 impl Network {
     /// Gives this machine all these addresses.
     fn make(&self) {
-        let add = |address: &str| run("ip", &["address", "add", address, "dev", "lo"]);
+        let add = |address: &str| run("ip", &["address", "add", address, "dev", "lo", "nodad"]);
         if self.pen.starts_with('[') {
             let servers =
                 [self.pen, self.apache, self.by_syslog, self.by_tail].map(|it| address(it).ip().to_string());
