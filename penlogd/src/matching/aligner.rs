@@ -166,9 +166,9 @@ impl Aligner {
         };
         let alignment = &mut self.alignments[text.index()];
         let (line, habit) = self.fronts.expect(log, server, at, alignment);
-        let witness = Witness::of(question, &self.connections, lasting(at), |client| {
+        let witness = Witness::of(question, &self.connections, lasting(at), |candidate| {
             alignment
-                .of_client(&line, client.address, habit)
+                .best_of(&line, habit, |client, at| candidate.has_asked(client, at, lasting(at)))
                 .map(|(likelihood, index)| Unused { likelihood, index })
         });
         let is_port = self.connections.are_shown_by(server);

@@ -190,13 +190,18 @@ impl Alignment {
         }
     }
 
-    /// How likely the best unused record of this client is, as a logarithm, and which it is.
-    pub(super) fn of_client(&self, line: &Line, client: IpAddr, habit: &Habit) -> Option<(f32, u64)> {
+    /// How likely the best unused record that `is_meant` (by client and time) is, as a logarithm, and which it is.
+    pub(super) fn best_of(
+        &self,
+        line: &Line,
+        habit: &Habit,
+        is_meant: impl Fn(IpAddr, Moment) -> bool,
+    ) -> Option<(f32, u64)> {
         let near = self.near(line.place);
         let nearby = near.saturating_sub(BEFORE)..self.records.len().min(near + BEHIND);
         let unused = nearby.filter(|index| {
             let record = &self.records[*index];
-            !record.is_used && record.client == client
+            !record.is_used && is_meant(record.client, record.place.at)
         });
         let likelihood =
             |index: usize| (habit.likelihood(line, &self.records[index].place), self.first + index as u64);

@@ -76,11 +76,16 @@ pub(super) struct Candidate {
     pub(super) distance: i64,
     /// When it opened.
     pub(super) opened: Moment,
+    /// When it closed, if it did.
+    closed: Moment,
 }
 
 /// So many connections of a port are looked at that opened before a time, and as many that opened afterwards; of open ones, and
 /// of closed ones.
 const NEAR: usize = 6;
+
+/// Records of one moment come within such a time, in microseconds.
+const LATE: i64 = 50_000;
 
 /// A line belongs to no connection that ended so long before, in microseconds, or begins so long afterwards.
 const FARTHEST: i64 = 60_000_000;
@@ -173,7 +178,7 @@ impl Connections {
                 let distance = span.distance(question.at, lasting);
                 if distance <= FARTHEST && question.peer.is_none_or(|peer| peer == key.pen) {
                     let client = Client { address: span.client, port: Some(span.client_port) };
-                    see(Candidate { client, distance, opened: span.opened });
+                    see(Candidate { client, distance, opened: span.opened, closed: span.end() });
                 }
             }
         }
@@ -216,6 +221,15 @@ impl Connections {
                 self.servers.remove(&server);
             }
         }
+    }
+}
+
+impl Candidate {
+    /// Whether it can be its client that asked for something then, at a time that lasts.
+    pub(super) fn has_asked(&self, client: IpAddr, at: Moment, lasting: i64) -> bool {
+        client == self.client.address
+            && at.0.saturating_add(lasting + LATE) >= self.opened.0
+            && at.0.saturating_sub(LATE) <= self.closed.0
     }
 }
 

@@ -121,8 +121,8 @@ impl Matcher {
     fn answer(&mut self, question: &Question<'_>, patience: Patience) -> Answer {
         let Question { server, at, ports, .. } = *question;
         let asked = question.request.map(|request| self.requests.asked(server, request, at));
-        let witness = Witness::of(question, &self.connections, 0, |client| {
-            asked.as_ref().and_then(|asked| self.requests.best(asked, Some(client.address)))
+        let witness = Witness::of(question, &self.connections, 0, |candidate| {
+            asked.as_ref().and_then(|asked| self.requests.best(asked, Some(candidate)))
         });
         let fits = match (&asked, &witness) {
             (_, Some(Witness { confirmation: Some(_), .. })) | (None, _) => None,

@@ -7,6 +7,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 
+use super::connections::Candidate;
 use super::habits::{Habits, Match};
 use super::texts::{Found, TextId, Texts};
 use super::{Answer, Client, Moment};
@@ -111,8 +112,8 @@ impl Requests {
         Asked { server, texts: self.texts.find(server, request), at }
     }
 
-    /// The unused record that fits best, of this client if one is given.
-    pub(super) fn best(&mut self, asked: &Asked, client: Option<IpAddr>) -> Option<Choice> {
+    /// The unused record that fits best, of this connection if one is given.
+    pub(super) fn best(&mut self, asked: &Asked, of: Option<&Candidate>) -> Option<Choice> {
         let newest = self.newest();
         let mut unused = asked.texts.iter().filter(|text| !self.entries[text.index()].unused.is_empty());
         unused.next()?;
@@ -130,7 +131,7 @@ impl Requests {
             let mut compare = |place: u64| {
                 let record = &self.records[usize_of(place - self.oldest)];
                 count += 1;
-                if client.is_none_or(|client| client == record.client) {
+                if of.is_none_or(|of| of.has_asked(record.client, record.at, 0)) {
                     let likelihood = habit.likelihood(&expected, place, record.at);
                     if best.is_none_or(|best| (likelihood, place) >= (best.likelihood, best.place)) {
                         best =

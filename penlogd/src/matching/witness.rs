@@ -33,12 +33,12 @@ const NEAR: i64 = 250_000;
 const FOR_A_SECOND: f32 = 1.0;
 
 impl<C: Confirmation> Witness<C> {
-    /// The best one. `confirm` finds the record of a client. The line's time lasts so many microseconds.
+    /// The best one. `confirm` finds a record of its client from its time. The line's time lasts so many microseconds.
     pub(super) fn of(
         question: &Question<'_>,
         connections: &Connections,
         lasting: i64,
-        mut confirm: impl FnMut(Client) -> Option<C>,
+        mut confirm: impl FnMut(&Candidate) -> Option<C>,
     ) -> Option<Witness<C>> {
         let mut nearest = Nearest::default();
         for port in question.ports.iter() {
@@ -46,7 +46,7 @@ impl<C: Confirmation> Witness<C> {
         }
         let mut best: Option<Witness<C>> = None;
         for candidate in nearest.0.iter().flatten() {
-            let confirmation = confirm(candidate.client);
+            let confirmation = confirm(candidate);
             #[expect(clippy::cast_precision_loss, reason = "compared only")]
             let seconds = candidate.distance as f32 / 1e6;
             let likelihood = confirmation.map_or(0.0, |confirmation| confirmation.likelihood());

@@ -1,5 +1,6 @@
 //! What the parts of matching do together.
 
+mod connections;
 mod offline;
 mod online;
 mod world;
