@@ -229,10 +229,34 @@ impl Alignment {
         }
     }
 
-    /// The place in `records` of the first one that is not before this number.
+    /// The place in `records` of the first one that is not before this number. It is looked for near where the lines are, in
+    /// steps that double: elsewhere the records are cold.
     fn near(&self, number: f64) -> usize {
         #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-        self.records.partition_point(|record| (record.place.number as f64) < number)
+        let is_before = |record: &Record| (record.place.number as f64) < number;
+        let is_before = |index: usize| self.records.get(index).is_some_and(is_before);
+        let front = self.states.first().map_or(0, |state| usize_of(state.next.saturating_sub(self.first)));
+        // What is below `low` is before, what is from `high` on is not.
+        let (mut low, mut high, mut step) = (0, front.min(self.records.len()), 1);
+        if is_before(high) {
+            while is_before(high) {
+                (low, high, step) = (high + 1, high + step, 2 * step);
+            }
+            high = high.min(self.records.len());
+        } else {
+            while let Some(below) = high.checked_sub(step) {
+                if is_before(below) {
+                    low = below + 1;
+                    break;
+                }
+                (high, step) = (below, 2 * step);
+            }
+        }
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            if is_before(middle) { low = middle + 1 } else { high = middle }
+        }
+        low
     }
 
     /// Gives up what is below this index: ways that have not come so far go on there.

@@ -24,13 +24,20 @@ pub(super) struct Connections {
 }
 
 /// What is known of a server's connections together.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct OfServer {
     count: usize,
     /// The asking clock minus pen's, in microseconds, as of the last record.
     skew: i64,
     /// How often lately a number that might have been a port was one, from 0 to 1.
     shown: f32,
+}
+
+impl Default for OfServer {
+    /// Until lines show otherwise, whoever has pen tell of connections has the servers log ports.
+    fn default() -> OfServer {
+        OfServer { count: 0, skew: 0, shown: 1.0 }
+    }
 }
 
 /// Open ones, or closed ones.

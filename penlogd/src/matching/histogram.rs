@@ -18,18 +18,27 @@ pub(super) struct Scale {
 #[derive(Clone, Debug)]
 pub(super) struct Histogram {
     scale: Scale,
-    weights: Vec<f32>,
-    /// The sum of the weights.
+    buckets: Vec<Bucket>,
+    /// The sum of the weights, and its logarithm.
     total: f32,
+    log_total: f32,
     /// The weight of the next value: instead of letting all others fade.
     next: f32,
     fading: f32,
 }
 
+/// With logarithms, because many more densities are asked for than values are learned.
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    weight: f32,
+    log_weight: f32,
+    log_width: f32,
+}
+
 /// At first it is as if so many values had come, evenly.
 const PRIOR: f32 = 4.0;
-/// No value is ever impossible.
-const LEAST: f32 = 1e-7;
+/// No value is ever impossible: the logarithm of the least share.
+const LEAST: f32 = -16.0;
 /// A value counts in its neighbourhood, too.
 const KERNEL: [f32; 5] = [0.1, 0.2, 0.4, 0.2, 0.1];
 /// Weights are made smaller before they lose precision.
@@ -40,23 +49,27 @@ impl Histogram {
     pub(super) fn new(scale: Scale, fading: f32) -> Histogram {
         let buckets = 2 * scale.side + 1;
         #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
-        let prior = PRIOR / buckets as f32;
-        Histogram { scale, weights: vec![prior; buckets], total: PRIOR, next: 1.0, fading }
+        let weight = PRIOR / buckets as f32;
+        let bucket = |bucket| Bucket { weight, log_weight: weight.ln(), log_width: scale.log_width(bucket) };
+        let buckets = (0..buckets).map(bucket).collect();
+        Histogram { scale, buckets, total: PRIOR, log_total: PRIOR.ln(), next: 1.0, fading }
     }
 
     /// Learns a value, which counts so much (up to 1).
     pub(super) fn add(&mut self, value: f32, weight: f32) {
         self.next /= 1.0 - self.fading;
         if self.next > GREATEST {
-            self.weights.iter_mut().for_each(|weight| *weight /= GREATEST);
+            self.buckets.iter_mut().for_each(|bucket| bucket.set(bucket.weight / GREATEST));
             self.next /= GREATEST;
-            self.total = self.weights.iter().sum();
+            self.total = self.buckets.iter().map(|bucket| bucket.weight).sum();
         }
         self.total += self.next * weight;
-        let (bucket, last) = (self.scale.bucket(value), self.weights.len() - 1);
+        self.log_total = self.total.ln();
+        let (bucket, last) = (self.scale.bucket(value), self.buckets.len() - 1);
         for (offset, share) in KERNEL.iter().enumerate() {
             let bucket = (bucket + offset).saturating_sub(KERNEL.len() / 2).min(last);
-            self.weights[bucket] += self.next * weight * share;
+            let bucket = &mut self.buckets[bucket];
+            bucket.set(bucket.weight + self.next * weight * share);
         }
     }
 
@@ -67,7 +80,7 @@ impl Histogram {
 
     /// The value with the greatest density.
     pub(super) fn peak(&self) -> f32 {
-        let buckets = 0..self.weights.len();
+        let buckets = 0..self.buckets.len();
         let best = buckets.max_by(|a, b| self.density(*a).total_cmp(&self.density(*b)));
         best.map_or(0.0, |bucket| self.scale.value(bucket))
     }
@@ -75,15 +88,22 @@ impl Histogram {
     /// The value that this share of all values is below.
     pub(super) fn quantile(&self, share: f32) -> f32 {
         let mut below = 0.0;
-        let bucket = self.weights.iter().position(|weight| {
-            below += weight;
+        let bucket = self.buckets.iter().position(|bucket| {
+            below += bucket.weight;
             below >= self.total * share
         });
         bucket.map_or(0.0, |bucket| self.scale.value(bucket))
     }
 
     fn density(&self, bucket: usize) -> f32 {
-        (self.weights[bucket] / self.total + LEAST).ln() - self.scale.log_width(bucket)
+        let Bucket { log_weight, log_width, .. } = self.buckets[bucket];
+        (log_weight - self.log_total).max(LEAST) - log_width
+    }
+}
+
+impl Bucket {
+    fn set(&mut self, weight: f32) {
+        (self.weight, self.log_weight) = (weight, weight.ln());
     }
 }
 
@@ -94,8 +114,8 @@ impl Scale {
         reason = "rounded and within the bounds"
     )]
     fn bucket(&self, value: f32) -> usize {
-        let distance = (1.0 + value.abs() / self.unit).log2() * self.per_octave;
-        let distance = (distance.round() as usize).min(self.side);
+        let distance = log2(1.0 + value.abs() / self.unit) * self.per_octave;
+        let distance = ((distance + 0.5) as usize).min(self.side);
         if value < 0.0 { self.side - distance } else { self.side + distance }
     }
 
@@ -109,6 +129,16 @@ impl Scale {
         let size = self.unit * ((bucket.abs_diff(self.side) as f32 / self.per_octave).exp2() - 1.0);
         if bucket < self.side { -size } else { size }
     }
+}
+
+/// The logarithm of a number from 1 on, well enough to choose a bucket: between powers of two it is nearly straight, and the
+/// bend is about a parabola.
+#[expect(clippy::cast_precision_loss, reason = "exponents are small")]
+fn log2(number: f32) -> f32 {
+    const MANTISSA: u32 = 23;
+    let exponent = (number.to_bits() >> MANTISSA) as f32 - 127.0;
+    let part = f32::from_bits(number.to_bits() & ((1 << MANTISSA) - 1) | 127 << MANTISSA) - 1.0;
+    exponent + part + 0.344 * part * (1.0 - part)
 }
 
 #[cfg(test)]
@@ -137,6 +167,11 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_quick_logarithm_is_nearly_right(number in 1.0_f32..1e9) {
+            prop_assert!((log2(number) - number.log2()).abs() < 0.01, "{number}");
+        }
+
         #[test]
         fn a_bucket_stands_for_the_values_that_fall_into_it(value in -1e9_f32..1e9) {
             let middle = SCALE.value(SCALE.bucket(value));
