@@ -193,7 +193,7 @@ proptest! {
 
 #[test]
 fn a_line_waits_while_its_connection_may_still_be_told_of() {
-    let mut matcher = Matcher::new(Limits { requests: 10, connections: 10 });
+    let mut matcher = Matcher::new(Limits { requests: 100, connections: 10 });
     let mut record = Connection {
         client: address(7).into(),
         client_port: 5000,
@@ -221,8 +221,8 @@ fn a_line_waits_while_its_connection_may_still_be_told_of() {
 }
 
 #[test]
-fn a_number_that_is_no_port_of_the_peer_changes_nothing() {
-    let mut matcher = Matcher::new(Limits { requests: 10, connections: 10 });
+fn a_number_that_uses_not_to_be_a_port_changes_nothing() {
+    let mut matcher = Matcher::new(Limits { requests: 100, connections: 10 });
     let record = Connection {
         client: address(7).into(),
         client_port: 5000,
@@ -235,6 +235,14 @@ fn a_number_that_is_no_port_of_the_peer_changes_nothing() {
     };
     matcher.connection(&record, Moment(1_000_000));
     matcher.request(address(8), address(1), b"GET /", false, Moment(1_000_000));
+    // Such as the number of bytes sent.
+    let mut number = Ports::default();
+    number.push(1234);
+    for _ in 0..10 {
+        matcher.request(address(8), address(1), b"GET /", false, Moment(1_000_000));
+        let question = Question { ports: number, peer: Some(address(9)), ..question("GET /", 1_000_400) };
+        matcher.client_at_last(&question);
+    }
     let mut ports = Ports::default();
     ports.push(4000);
     let question = Question { ports, peer: Some(address(9)), ..question("GET /", 1_000_500) };
@@ -267,4 +275,26 @@ fn closed_connections_make_room_before_open_ones() {
     };
     let client = |port| Answer::Exact(Client { address: address(7), port: Some(port) });
     assert_eq!([2000, 2001, 2002].map(&mut ask), [client(2000), Answer::Unknown, client(2002)]);
+}
+
+#[test]
+fn connections_are_bounded_even_if_all_are_forged_for_one_port() {
+    let mut matcher = Matcher::new(Limits { requests: 1, connections: 2000 });
+    let mut rng = fastrand::Rng::with_seed(1);
+    for index in 0..20_000_i64 {
+        let opened = rng.u64(0..1_000_000);
+        let record = Connection {
+            client: address(7).into(),
+            client_port: 5000,
+            pen: address(9),
+            pen_port: 4000,
+            server: address(1),
+            server_port: rng.u16(..),
+            opened: Millis(opened),
+            closed: rng.bool().then_some(Millis(opened + 10)),
+        };
+        matcher.connection(&record, Moment(index));
+        assert!(matcher.connections.len() <= 2000);
+    }
+    matcher.forget_before(Moment(i64::MAX));
 }
