@@ -251,6 +251,11 @@ fn near<'a>(spans: impl Iterator<Item = &'a Span>) -> impl Iterator<Item = &'a S
 }
 
 impl Candidate {
+    /// Its requests came no earlier.
+    pub(super) fn earliest_request(&self) -> Moment {
+        Moment(self.opened.0.saturating_sub(LATE))
+    }
+
     /// Whether it can be its client that asked for something then, at a time that lasts.
     pub(super) fn has_asked(&self, client: IpAddr, at: Moment, lasting: i64) -> bool {
         client == self.client.address

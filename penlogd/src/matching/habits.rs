@@ -190,6 +190,12 @@ impl Habit {
 }
 
 impl Expected {
+    /// The record's number, as a number of a record.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small and not negative")]
+    pub(super) fn nearest_place(&self) -> u64 {
+        self.place.max(0.0) as u64
+    }
+
     /// How old such a record is, in microseconds. Clocks of several receivers may differ a little, so it may be negative.
     #[expect(clippy::cast_precision_loss, reason = "it is put into a bucket")]
     fn age(&self, at: Moment) -> f32 {
