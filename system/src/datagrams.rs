@@ -16,6 +16,10 @@ pub const LARGEST: usize = 64 * 1024;
 /// Room for a time stamp and what the kernel may tell besides.
 const CONTROL: usize = 64;
 
+/// The size of an address of any kind, a small number.
+#[allow(clippy::cast_possible_truncation)]
+const ADDRESS: libc::socklen_t = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+
 /// What arrived.
 #[derive(Clone, Copy, Debug)]
 pub struct Datagram<'a> {
@@ -29,7 +33,8 @@ pub struct Datagram<'a> {
 
 /// Room for several datagrams, that is used again and again.
 pub struct Batch {
-    buffers: Box<[[u8; LARGEST]]>,
+    /// [`LARGEST`] bytes for each.
+    buffers: Box<[u8]>,
     sources: Box<[libc::sockaddr_storage]>,
     controls: Box<[Control]>,
     vectors: Box<[libc::iovec]>,
@@ -82,7 +87,7 @@ impl Batch {
         // SAFETY: all of these are plain numbers and pointers of C, for which all-zero is a valid value.
         let (source, vector, header) = unsafe { (zeroed(), zeroed(), zeroed()) };
         Batch {
-            buffers: vec![[0; LARGEST]; most].into(),
+            buffers: vec![0; most * LARGEST].into(),
             sources: vec![source; most].into(),
             controls: vec![Control([0; CONTROL]); most].into(),
             vectors: vec![vector; most].into(),
@@ -93,7 +98,7 @@ impl Batch {
 
     /// How many datagrams there is room for.
     pub fn room(&self) -> usize {
-        self.buffers.len()
+        self.headers.len()
     }
 
     /// Takes what has arrived, as far as there is room, and says how many datagrams that are. It does not wait: where nothing
@@ -124,13 +129,14 @@ impl Batch {
 
     /// The kernel has changed the sizes to what it used of them.
     fn prepare(&mut self) {
-        for (index, header) in self.headers.iter_mut().enumerate() {
+        let buffers = self.buffers.chunks_exact_mut(LARGEST);
+        for (index, (header, buffer)) in self.headers.iter_mut().zip(buffers).enumerate() {
             let vector = &mut self.vectors[index];
-            vector.iov_base = self.buffers[index].as_mut_ptr().cast();
+            vector.iov_base = buffer.as_mut_ptr().cast();
             vector.iov_len = LARGEST;
             let message = &mut header.msg_hdr;
             message.msg_name = (&raw mut self.sources[index]).cast();
-            message.msg_namelen = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+            message.msg_namelen = ADDRESS;
             message.msg_iov = vector;
             message.msg_iovlen = 1;
             message.msg_control = self.controls[index].0.as_mut_ptr().cast();
@@ -145,7 +151,7 @@ impl Batch {
         let length = usize::try_from(header.msg_len).unwrap_or(LARGEST).min(LARGEST);
         Some(Datagram {
             source: address(&self.sources[index])?,
-            bytes: &self.buffers[index][..length],
+            bytes: &self.buffers[index * LARGEST..][..length],
             arrived: arrival(&header.msg_hdr),
         })
     }
@@ -153,7 +159,10 @@ impl Batch {
 
 impl std::fmt::Debug for Batch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Batch").field("room", &self.room()).field("received", &self.received).finish()
+        f.debug_struct("Batch")
+            .field("room", &self.room())
+            .field("received", &self.received)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,6 +1,6 @@
 //! A penlogd that is tried from outside: what it makes of datagrams, files, signals and rights.
 
-use std::fs;
+use std::fs::{self, File};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
@@ -199,6 +199,14 @@ impl LogDaemon {
         Peer::to(self.address, host)
     }
 
+    /// Ends it as [`stop`](LogDaemon::stop) does: its log, which is not read.
+    #[track_caller]
+    pub fn stop_and_open_log(mut self) -> File {
+        let file = File::open(&self.log).expect("the log is there");
+        self.end();
+        file
+    }
+
     /// What is in the log; of a device or a FIFO, nothing.
     pub fn logged(&self) -> Vec<u8> {
         match fs::metadata(&self.log) {
@@ -244,13 +252,20 @@ impl LogDaemon {
     /// Ends it with TERM, which it must obey with exit status 0.
     #[track_caller]
     pub fn stop(mut self) -> Stopped {
+        let said = self.end();
+        Stopped { said, logged: self.logged() }
+    }
+
+    /// What it said.
+    #[track_caller]
+    fn end(&mut self) -> String {
         self.signal(Signal::SIGTERM);
         wait_until("penlogd ends", || self.child.try_wait().expect("it is our child").is_some());
         let status = self.child.wait().expect("it is our child");
         let said = self.stderr.take().map(Transcript::end).unwrap_or_default();
         assert_eq!((status.code(), status.signal()), (Some(0), None), "penlogd's end: {said}");
         assert!(!said.contains("defect"), "{said}");
-        Stopped { said, logged: self.logged() }
+        said
     }
 }
 

@@ -31,16 +31,21 @@ pub struct WebServer {
 impl WebServer {
     /// Starts nginx.
     pub fn nginx() -> Self {
-        Self::nginx_logging(Address::Ip(private_address()), |_| "access_log off;".to_owned())
+        Self::nginx_with(2, Address::Ip(private_address()), |_| "access_log off;".to_owned())
     }
 
-    /// Starts nginx at this address, with the directives for its logs that `logging` says for its directory.
+    /// Starts nginx at this address, with the directives for its logs that `logging` says for its directory. It has a single
+    /// worker, so all its logs have the same order.
     pub fn nginx_logging(address: Address, logging: impl FnOnce(&str) -> String) -> Self {
+        Self::nginx_with(1, address, logging)
+    }
+
+    fn nginx_with(workers: u32, address: Address, logging: impl FnOnce(&str) -> String) -> Self {
         Self::start("nginx", address, |directory, address| {
             let logging = logging(directory);
             let user = if is_root() { "user root;" } else { "" };
             let config = format!(
-                "{user} worker_processes 2; daemon off; pid {directory}/pid; error_log {directory}/error.log;
+                "{user} worker_processes {workers}; daemon off; pid {directory}/pid; error_log {directory}/error.log;
                  worker_rlimit_nofile 8192;
                  events {{ worker_connections 4096; }}
                  http {{

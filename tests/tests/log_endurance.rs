@@ -205,6 +205,7 @@ fn penlogd_opens_its_file_again_on_hup_and_loses_no_line() {
     thread::scope(|scope| {
         let sending = scope.spawn(|| send(&load(Mode::Mixed), pen.address().ip()));
         while !sending.is_finished() {
+            wait_until("there is a file", || output.exists());
             fs::rename(&output, path(turned)).unwrap();
             turned += 1;
             penlogd.process().signal(Signal::SIGHUP);
@@ -234,6 +235,7 @@ fn pens_log_that_is_replaced_during_traffic_tells_mergelogs_all() {
     thread::scope(|scope| {
         let sending = scope.spawn(|| send(&load(Mode::Mixed), pen.address().ip()));
         while !sending.is_finished() {
+            wait_until("there is a file", || at("pen.log").exists());
             fs::rename(at("pen.log"), at(&format!("pen.log.{turned}"))).unwrap();
             turned += 1;
             pen.signal(Signal::SIGHUP);

@@ -60,7 +60,7 @@ const V6: Network = Network {
 impl Network {
     /// Gives this machine all these addresses.
     fn make(&self) {
-        let add = |address: &str| run("ip", &["address", "add", address, "dev", "lo"]);
+        let add = |address: &str| run("ip", &["address", "add", address, "dev", "lo", "nodad"]);
         if self.pen.starts_with('[') {
             let servers =
                 [self.pen, self.apache, self.by_syslog, self.by_tail].map(|it| address(it).ip().to_string());
@@ -70,8 +70,10 @@ impl Network {
                 .chain([self.monitor.to_owned()])
                 .for_each(|ip| _ = add(&format!("{ip}/128")));
         } else {
-            // One is enough for all of its network, and it is the one that pen speaks from.
+            // One is enough for all of its network, and it is the one that pen speaks from. nginx's datagrams come from
+            // another, though.
             add(&format!("{}/16", address(self.pen).ip()));
+            add(&format!("{}/32", address(self.penlogd).ip()));
         }
     }
 }
@@ -205,12 +207,13 @@ fn ask(network: &Network, client: u8, path: impl Fn(usize) -> String) {
     }
 }
 
-/// Asks a server itself for the page that all clients ask for.
+/// Asks a server itself, for a page that nobody else asks for: else a line may be taken for that of a client whose record
+/// fits.
 fn check(network: &Network, server: &WebServer) {
     let source = network.monitor.parse().expect("it is an address");
     let stream = Stream::connect_from(source, server.address()).expect("the server accepts");
     for _ in 0..CHECKS {
-        stream.send("GET /name?same HTTP/1.1\r\nHost: www\r\nX-Client: monitor\r\n\r\n");
+        stream.send("GET /name?monitor HTTP/1.1\r\nHost: www\r\nX-Client: monitor\r\n\r\n");
         Answer::read(&stream, true).and_then(Answer::or_error).expect("it is answered");
     }
 }

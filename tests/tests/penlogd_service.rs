@@ -6,6 +6,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use nix::fcntl::OFlag;
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
@@ -203,7 +204,7 @@ fn a_fifo_takes_lines_as_fast_as_they_are_read_and_no_faster() {
     let path = builder.directory().join("fifo");
     mkfifo(&path, Mode::S_IRWXU).unwrap();
     let mut reader: File =
-        OpenOptions::new().read(true).custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits()).open(&path).unwrap();
+        OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&path).unwrap();
     let penlogd = builder.start();
     let web = penlogd.peer("127.0.1.1");
     let mut expected = String::new();
@@ -224,6 +225,30 @@ fn a_fifo_takes_lines_as_fast_as_they_are_read_and_no_faster() {
         read.len() >= expected.len()
     });
     assert!(read == expected.as_bytes());
+}
+
+#[test]
+fn what_a_slow_reader_has_not_read_yet_is_written_at_the_end() {
+    let builder = LogDaemon::builder().log("fifo");
+    let path = builder.directory().join("fifo");
+    mkfifo(&path, Mode::S_IRWXU).unwrap();
+    let mut reader: File =
+        OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&path).unwrap();
+    let penlogd = builder.start();
+    let web = penlogd.peer("127.0.1.1");
+    let line = format!("{}\n", "x".repeat(199));
+    for _ in 0..2000 {
+        web.send(&line);
+    }
+    let process = penlogd.process();
+    penlogd.signal(Signal::SIGTERM);
+    let mut read = Vec::new();
+    wait_until("it has ended", || {
+        let _ = reader.read_to_end(&mut read);
+        !process.is_alive()
+    });
+    let _ = reader.read_to_end(&mut read);
+    assert_eq!(read.len(), 2000 * line.len(), "{}", penlogd.stderr());
 }
 
 #[test]
@@ -270,8 +295,9 @@ fn a_port_alone_is_one_of_all_addresses_of_both_kinds() {
     let mut expected = String::new();
     for host in ["127.0.0.1", "127.9.9.9", "::1"] {
         let to = (host.parse::<std::net::IpAddr>().unwrap(), port).into();
-        Peer::to(to, host).send(format!("{host}\n"));
-        expected += &format!("{host}\n");
+        let line = format!("{host}\n");
+        Peer::to(to, host).send(&line);
+        expected += &line;
         penlogd.expect(&expected);
     }
 }

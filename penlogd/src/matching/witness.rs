@@ -18,11 +18,16 @@ pub(super) struct Witness<C> {
     pub(super) confirmation: Option<C>,
     /// Whether the line came while it was there.
     pub(super) is_in_time: bool,
+    /// Whether it came then, or so near to it that no later connection can have the same port yet.
+    pub(super) is_near: bool,
     rank: f32,
 }
 
 /// So many connections, the nearest in time, are asked for records of the request.
 const MOST: usize = 4;
+
+/// A port is not used again within so many microseconds, and a line is mostly written within them.
+const NEAR: i64 = 250_000;
 
 /// A record is so much less likely for each second between its connection and the line.
 const FOR_A_SECOND: f32 = 1.0;
@@ -49,6 +54,7 @@ impl<C: Confirmation> Witness<C> {
                 client: candidate.client,
                 confirmation,
                 is_in_time: candidate.distance == 0,
+                is_near: candidate.distance <= NEAR,
                 rank: likelihood - FOR_A_SECOND * seconds,
             };
             // The nearest are first, and stay so among equals.

@@ -71,13 +71,10 @@ mod tests {
         Clock { start: Instant::now(), unix: 0, ahead: 0, latest: Moment(i64::MIN) }
     }
 
-    fn stamp(micros: u64) -> Option<Duration> {
-        Some(Duration::from_micros(micros))
-    }
-
     #[test]
     fn a_stamp_counts_from_now_whatever_the_clock_was_set_to() {
         let (mut clock, now) = (clock(), Moment(1_000_000_000));
+        let stamp = |micros| Some(Duration::from_micros(micros));
         clock.compare_with(now, 77_000_000);
         assert_eq!(clock.moment(stamp(0), now), Moment(1_000_000_000 - OLDEST));
         assert_eq!(clock.moment(stamp(76_999_000), now), Moment(999_999_000));
@@ -88,6 +85,7 @@ mod tests {
     #[test]
     fn moments_keep_the_order_of_their_stamps_however_late_the_clocks_are_read() {
         let mut clock = clock();
+        let stamp = |micros| Some(Duration::from_micros(micros));
         clock.compare_with(Moment(5_000), 5_000);
         assert_eq!(clock.moment(stamp(4_900), Moment(5_000)), Moment(4_900));
         clock.compare_with(Moment(6_000), 6_700);

@@ -20,6 +20,8 @@ const SIGNALS: Token = Token(1);
 
 /// After a turn there is a pause in which datagrams gather: they have their times from the kernel, so nothing is lost by it.
 const PAUSE: Duration = Duration::from_millis(2);
+/// So often, at the end, is what has come until then taken: it may come faster than that.
+const LAST_TURNS: usize = 64;
 /// So many batches are taken before signals and deadlines have their turn.
 const BATCHES: usize = 16;
 
@@ -157,7 +159,11 @@ impl Daemon {
 
     /// Takes what has come until now, and writes everything.
     fn finish(&mut self) {
-        while !self.receive() {}
+        for _ in 0..LAST_TURNS {
+            if self.receive() {
+                break;
+            }
+        }
         self.merger.finish(self.clock.now(), &mut self.lines);
         let now = Instant::now();
         self.output.append(&mut self.lines, now);

@@ -307,7 +307,9 @@ mod tests {
     fn a_line_is_found_by_each_of_its_ports() {
         let mut holding = holding(10, 1000);
         let mut ports = Ports::default();
-        [80, 4123].into_iter().for_each(|port| ports.push(port));
+        for port in [80, 4123] {
+            ports.push(port);
+        }
         holding.wait(server(1), b"line".to_vec(), Moment(0), None, ports);
         assert_eq!(holding.awaiting(Key::Port(server(2), 4123)), None);
         let id = holding.awaiting(Key::Port(server(1), 4123)).unwrap();

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use common::acl::Network;
 use common::log_record::{Record, RecordError, parse_datagram};
+use memchr::memchr;
 
 use super::counters::Counters;
 use super::holding::{self, Holding, Id, Key};
@@ -134,7 +135,7 @@ impl Merger {
     fn lines(&mut self, source: SocketAddr, text: &[u8], piece: usize, at: Moment, out: &mut Vec<u8>) {
         let server = source.ip().to_canonical();
         let mut rest = text;
-        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+        while let Some(end) = memchr(b'\n', rest) {
             self.line(server, &rest[..end], at, out);
             rest = &rest[end + 1..];
         }
@@ -276,3 +277,6 @@ fn is_syslog(line: &[u8]) -> bool {
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     (1..=3).contains(&digits) && rest.get(digits) == Some(&b'>')
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! penlogd's options: a table, and the command line that comes of it.
 
 use std::ffi::OsString;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -273,10 +274,10 @@ impl Invocation {
             Key::Foreground => self.foreground = true,
             Key::Chroot => self.chroot = Some(value.into()),
             Key::Log => self.log = Some(value.into()),
-            Key::Cache => self.cache = number("-n", &value, 1, CACHE_MOST)?,
+            Key::Cache => self.cache = number("-n", &value, &(1..=CACHE_MOST))?,
             Key::PidFile => self.pid_file = Some(value.into()),
             Key::User => self.user = Some(value),
-            Key::Wait => self.wait = Duration::from_millis(number("-w", &value, 0, WAIT_MOST)?),
+            Key::Wait => self.wait = Duration::from_millis(number("-w", &value, &(0..=WAIT_MOST))?),
             Key::Generate if value == "man" => return Ok(Some(manual())),
             Key::Generate => return Err(format!("--generate: bad kind '{value}': man is expected")),
             Key::Help => return Ok(Some(help())),
@@ -286,13 +287,15 @@ impl Invocation {
     }
 }
 
-fn number<T>(option: &str, value: &str, least: T, most: T) -> Result<T, String>
+fn number<T>(option: &str, value: &str, range: &RangeInclusive<T>) -> Result<T, String>
 where
     T: std::str::FromStr + PartialOrd + std::fmt::Display,
 {
     let is_decimal = value.bytes().all(|byte| byte.is_ascii_digit());
-    let number = value.parse().ok().filter(|number| is_decimal && (&least..=&most).contains(&number));
-    number.ok_or_else(|| format!("{option}: bad number '{value}': {least} to {most} is expected"))
+    let number = value.parse().ok().filter(|number| is_decimal && range.contains(number));
+    number.ok_or_else(|| {
+        format!("{option}: bad number '{value}': {} to {} is expected", range.start(), range.end())
+    })
 }
 
 impl Listen {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use common::reason;
+use memchr::{memchr, memchr_iter, memrchr};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use system::safe_file::{self, Existing};
 
@@ -20,12 +21,14 @@ const DELAY: Duration = Duration::from_millis(100);
 const AGAIN: Duration = Duration::from_secs(1);
 /// How long a reader has to make room.
 const READING: Duration = Duration::from_millis(10);
+/// And how long altogether at the end.
+const FAREWELL: Duration = Duration::from_secs(2);
 /// So many bytes are kept when they cannot be written; lines beyond that are dropped.
 const MOST_KEPT: usize = 64 * 1024 * 1024;
 /// What a pipe takes without waiting whenever it takes anything.
 const PIPE: usize = 4096;
 /// The least time between two complaints.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// When lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,9 +159,13 @@ impl Output {
         }
     }
 
-    /// Writes what is pending for the last time, and says so if that does not work.
-    pub(super) fn finish(&mut self, now: Instant) {
-        self.flush(now);
+    /// Writes what is pending for the last time, for which a reader has some time, and says so if that does not work.
+    pub(super) fn finish(&mut self, start: Instant) {
+        self.flush(start);
+        while self.target.kind == Kind::Stream && !self.pending.is_empty() && start.elapsed() < FAREWELL {
+            self.target.wait_for_reader();
+            self.flush(Instant::now());
+        }
         let left = count_lines(&self.pending);
         if left > 0 {
             log::error!("the log {}: {left} lines could not be written, and are lost", self.target.name());
@@ -297,6 +304,16 @@ impl Target {
         self.path.as_deref().map_or("on standard output".to_owned(), |path| path.display().to_string())
     }
 
+    /// Waits for room a little while.
+    fn wait_for_reader(&self) {
+        let mut interest = [PollFd::new(self.file.as_fd(), PollFlags::POLLOUT)];
+        // Whether there is any is seen when it is written to.
+        let _ = poll(&mut interest, PollTimeout::from(100_u8));
+        if interest[0].revents().is_some_and(|events| events.intersects(PollFlags::POLLERR)) {
+            std::thread::sleep(READING);
+        }
+    }
+
     /// Writes without waiting for readers. The file itself cannot be told not to wait: it may be shared with others.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.kind == Kind::Regular {
@@ -312,14 +329,14 @@ impl Target {
 
 /// How many bytes of a text are whole lines.
 fn whole_lines(text: &[u8]) -> usize {
-    text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)
+    memrchr(b'\n', text).map_or(0, |end| end + 1)
 }
 
 fn first_line(text: &[u8]) -> &[u8] {
-    let end = text.iter().position(|byte| *byte == b'\n').map_or(text.len(), |end| end + 1);
+    let end = memchr(b'\n', text).map_or(text.len(), |end| end + 1);
     &text[..end]
 }
 
 fn count_lines(text: &[u8]) -> u64 {
-    text.iter().filter(|byte| **byte == b'\n').count() as u64
+    memchr_iter(b'\n', text).count() as u64
 }

@@ -21,7 +21,7 @@ const MOST_BYTES: usize = 8 * 1024 * 1024;
 /// Beginnings of lines, by sender.
 #[derive(Debug, Default)]
 pub(super) struct Parts {
-    parts: HashMap<SocketAddr, Part>,
+    by_sender: HashMap<SocketAddr, Part>,
     /// The oldest first. Entries whose part is no longer there are skipped.
     ages: VecDeque<(u64, SocketAddr)>,
     bytes: usize,
@@ -40,12 +40,12 @@ pub(super) struct Part {
 
 impl Parts {
     pub(super) fn is_empty(&self) -> bool {
-        self.parts.is_empty()
+        self.by_sender.is_empty()
     }
 
     /// What this sender began, which is forgotten here.
     pub(super) fn take(&mut self, sender: &SocketAddr) -> Option<Part> {
-        let part = self.parts.remove(sender)?;
+        let part = self.by_sender.remove(sender)?;
         self.bytes -= part.text.len();
         Some(part)
     }
@@ -57,12 +57,12 @@ impl Parts {
         self.next += 1;
         self.ages.push_back((self.next, sender));
         let part = Part { text, was_cut: piece == CUT || piece >= HUGE, since, number: self.next };
-        self.parts.insert(sender, part);
+        self.by_sender.insert(sender, part);
     }
 
     /// The next line whose end is no longer waited for, and who sent it.
     pub(super) fn overdue(&mut self, now: Moment) -> Option<(SocketAddr, Vec<u8>)> {
-        let is_crowded = self.parts.len() > MOST || self.bytes > MOST_BYTES;
+        let is_crowded = self.by_sender.len() > MOST || self.bytes > MOST_BYTES;
         let (_, sender) = self.oldest().filter(|(due, _)| is_crowded || *due <= now)?;
         self.take(&sender).map(|part| (sender, part.text))
     }
@@ -80,7 +80,7 @@ impl Parts {
 
     fn oldest(&mut self) -> Option<(Moment, SocketAddr)> {
         while let Some((number, sender)) = self.ages.front() {
-            match self.parts.get(sender) {
+            match self.by_sender.get(sender) {
                 Some(part) if part.number == *number => {
                     return Some((Moment(part.since.0 + PATIENCE), *sender));
                 }

@@ -9,7 +9,7 @@ use super::merger::Merger;
 /// How often it is looked whether there is something to tell.
 const LOOK: Duration = Duration::from_secs(1);
 /// The least time between two reports.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// What was told so far.
 #[derive(Debug, Default)]
