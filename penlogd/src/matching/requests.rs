@@ -190,7 +190,9 @@ impl Entry {
     ) {
         let unused = &self.unused;
         if unused.len() <= 2 * NEAR {
-            unused.iter().for_each(|(place, record)| see(*place, record));
+            for (place, record) in unused {
+                see(*place, record);
+            }
             return;
         }
         let front = expected.nearest_place();
