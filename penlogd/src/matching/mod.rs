@@ -11,6 +11,7 @@ mod survey;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod ways;
 mod witness;
 
 use std::net::IpAddr;
