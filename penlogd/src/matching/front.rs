@@ -42,7 +42,7 @@ pub(super) struct Habit {
 /// The times of a server's records.
 #[derive(Debug, Default)]
 struct Times {
-    times: VecDeque<Moment>,
+    moments: VecDeque<Moment>,
     /// The number of the first.
     first: u64,
     /// How many logs there are of the server.
@@ -79,7 +79,7 @@ const OFTEN: u32 = 256;
 impl Fronts {
     /// Adds a record behind the server's others, and answers its number.
     pub(super) fn add_record(&mut self, server: IpAddr, at: Moment) -> u64 {
-        let Times { times, first, .. } = self.servers.entry(server).or_default();
+        let Times { moments: times, first, .. } = self.servers.entry(server).or_default();
         // Times are in order: some that are later than what follows them are wrong, but if there are many, it is that one.
         let wrong = times.iter().rev().take(WRONG + 1).take_while(|time| **time > at).count();
         let at = if wrong > WRONG { times.back().map_or(at, |newest| at.max(*newest)) } else { at };
@@ -91,7 +91,7 @@ impl Fronts {
     /// Forgets the oldest record of a server.
     pub(super) fn forget_oldest(&mut self, server: IpAddr) {
         if let Some(times) = self.servers.get_mut(&server)
-            && times.times.pop_front().is_some()
+            && times.moments.pop_front().is_some()
         {
             times.first += 1;
         }
@@ -222,13 +222,13 @@ impl Times {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "numbers are small")]
     fn at(&self, number: f64) -> Option<Moment> {
         let index = (number.max(0.0) as u64).checked_sub(self.first)?;
-        self.times.get(index as usize).copied()
+        self.moments.get(index as usize).copied()
     }
 
     /// The number of the first record at this time or later.
     #[expect(clippy::cast_precision_loss, reason = "numbers are small")]
     fn number_at(&self, at: Moment) -> f64 {
-        (self.first + self.times.partition_point(|time| *time < at) as u64) as f64
+        (self.first + self.moments.partition_point(|time| *time < at) as u64) as f64
     }
 }
 

@@ -10,6 +10,7 @@
 mod connections;
 mod cost;
 mod direct;
+mod hostile;
 mod models;
 mod offline;
 mod online;
