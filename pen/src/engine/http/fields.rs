@@ -89,7 +89,8 @@ impl Fields {
     pub(super) fn take(&mut self, byte: u8) -> Result<Option<Head>, Malformed> {
         self.place = match (self.place, byte) {
             (Place::StartLineEnd, b'\r') => Place::StartLineLf,
-            (Place::StartLineEnd | Place::StartLineLf, b'\n') => Place::Line,
+            // A line without a colon is no field.
+            (Place::StartLineEnd | Place::StartLineLf | Place::Name, b'\n') => Place::Line,
             (Place::Line, b'\r') => Place::HeadEnd,
             (Place::Line | Place::HeadEnd, b'\n') => return self.end().map(Some),
             // A line that goes on with blanks is a thing of the past, and of those who hide fields in it.
@@ -106,8 +107,6 @@ impl Fields {
                 self.keep_name(byte);
                 Place::Name
             }
-            // A line without a colon is no field.
-            (Place::Name, b'\n') => Place::Line,
             (Place::Name, b'\r') => {
                 self.field = Field::Other;
                 Place::ValueEnd

@@ -63,11 +63,12 @@ impl StartLine {
                     length as usize + 1 == CONNECT.len() && usize::from(self.like_connect) == CONNECT.len();
                 Place::Method { length: length.saturating_add(1) }
             }
-            Place::Method { length: 1.. } if byte == b' ' => Place::Target { length: 0 },
+            Place::Method { length: 1.. } | Place::Target { length: 0 } if byte == b' ' => {
+                Place::Target { length: 0 }
+            }
             Place::Target { length } if byte > b' ' && byte != 0x7f => {
                 Place::Target { length: length.saturating_add(1) }
             }
-            Place::Target { length: 0 } if byte == b' ' => Place::Target { length: 0 },
             Place::Target { length: 1.. } | Place::Version { matched: 0 } if byte == b' ' => {
                 Place::Version { matched: 0 }
             }

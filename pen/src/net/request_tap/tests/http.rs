@@ -80,6 +80,19 @@ fn after_the_switch_to_another_protocol_each_turn_is_a_record() {
 }
 
 #[test]
+fn a_switch_behind_the_answer_to_an_earlier_request_is_one_too() {
+    let mut rig = inet();
+    rig.client(b"GET /1 HTTP/1.1\r\n\r\nGET /chat HTTP/1.1\r\nUpgrade: raw\r\n\r\n");
+    rig.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 101 Switching Protocols\r\n\r\n");
+    for turn in [&b"\x81\x05frame"[..], b"text\r\nmore\r\n"] {
+        rig.client(turn);
+        rig.server();
+    }
+    rig.end();
+    assert_eq!(rig.requests(), ["GET /1 HTTP/1.1", "GET /chat HTTP/1.1", "..frame", "text"]);
+}
+
+#[test]
 fn a_server_that_does_not_switch_gets_http() {
     let mut rig = inet();
     rig.client(b"GET /chat HTTP/1.1\r\nUpgrade: websocket\r\n\r\n");
