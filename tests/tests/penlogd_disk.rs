@@ -78,6 +78,17 @@ fn a_line_that_a_full_disk_cut_is_whole_in_the_file_that_is_opened_next() {
 }
 
 #[test]
+fn a_limit_of_file_sizes_is_as_a_full_disk() {
+    let penlogd = LogDaemon::builder().under(["prlimit", "--fsize=2000:"]).start();
+    let web = penlogd.peer("127.0.1.1");
+    (0..100).for_each(|number| web.send(line(number)));
+    penlogd.expect_word("log: File too large; lines are kept, and it is tried again");
+    run("prlimit", &["--fsize=100000:", "--pid", &penlogd.process().0.to_string()]);
+    penlogd.expect((0..100).map(line).collect::<String>());
+    penlogd.expect_word("is written again, and no line is lost");
+}
+
+#[test]
 fn what_is_too_much_to_be_kept_is_counted_and_told() {
     let penlogd = LogDaemon::builder().log("/dev/full").start();
     let web = penlogd.peer("127.0.1.1");

@@ -186,6 +186,29 @@ fn a_log_that_was_removed_or_replaced_is_opened_again_without_a_signal() {
 }
 
 #[test]
+fn a_removed_log_that_cannot_be_opened_anew_gets_no_line_that_would_be_lost() {
+    let builder = LogDaemon::builder();
+    let logs = builder.directory().join("logs");
+    fs::create_dir(&logs).unwrap();
+    let penlogd = builder.log("logs/log").start();
+    let web = penlogd.peer("127.0.1.1");
+    fs::remove_dir_all(&logs).unwrap();
+    let mut sent = 0;
+    wait_until("it is told", || {
+        web.send(format!("{sent}\n"));
+        sent += 1;
+        penlogd.stderr().contains("lines are kept, and it is tried again")
+    });
+    // From now on all of them, also after a signal.
+    penlogd.signal(Signal::SIGHUP);
+    penlogd.expect_word("the file that was open stays in use");
+    let kept: String = (sent..sent + 100).map(|number| format!("{number}\n")).collect();
+    web.send(&kept);
+    fs::create_dir(&logs).unwrap();
+    wait_until("they are there", || penlogd.logged().ends_with(kept.as_bytes()));
+}
+
+#[test]
 fn usr1_tells_what_was_counted() {
     let penlogd = LogDaemon::builder().option("-b").option("-w 0").start();
     let web = penlogd.peer("127.0.1.1");
@@ -225,6 +248,35 @@ fn a_fifo_takes_lines_as_fast_as_they_are_read_and_no_faster() {
         read.len() >= expected.len()
     });
     assert!(read == expected.as_bytes());
+}
+
+#[test]
+fn hup_repeats_nothing_in_a_fifo_that_has_taken_half_a_line() {
+    let builder = LogDaemon::builder().log("fifo");
+    let path = builder.directory().join("fifo");
+    mkfifo(&path, Mode::S_IRWXU).unwrap();
+    let mut reader: File =
+        OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&path).unwrap();
+    let penlogd = builder.start();
+    let web = penlogd.peer("127.0.1.1");
+    // No pipe is full with a whole one.
+    let line = format!("{}\n", "x".repeat(50_000));
+    for _ in 0..10 {
+        web.send(&line);
+    }
+    wait_until("all lines have come", || {
+        penlogd.signal(Signal::SIGUSR1);
+        penlogd.stderr().contains("10 lines (")
+    });
+    penlogd.signal(Signal::SIGHUP);
+    let mut read = Vec::new();
+    wait_until("all is read", || {
+        let _ = reader.read_to_end(&mut read);
+        read.len() >= 10 * line.len()
+    });
+    penlogd.stop();
+    let _ = reader.read_to_end(&mut read);
+    assert!(read == line.repeat(10).as_bytes(), "{} bytes", read.len());
 }
 
 #[test]
