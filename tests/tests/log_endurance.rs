@@ -90,7 +90,7 @@ fn misbehave(number: usize, pen: &Pen) {
 #[test]
 fn clients_without_manners_confuse_nobodys_lines() {
     let _alone = alone();
-    let penlogd = Penlogd::start(&["-n", "5000"]);
+    let penlogd = Penlogd::builder().option("-n 5000").start();
     let servers = servers(LogTo::Penlogd(penlogd.address()));
     let pen = pen(&servers, &penlogd.address().to_string());
     disturbed(Mode::Mixed, &pen, |number| misbehave(number, &pen));
@@ -99,13 +99,13 @@ fn clients_without_manners_confuse_nobodys_lines() {
     let logged = servers.stop();
     penlogd.wait_until_idle();
     assert_eq!(penlogd.dropped_by_the_kernel(), 0);
-    assert_perfect(&judged(&penlogd.stop()), logged);
+    assert_perfect(&judged(&penlogd.stop().lines()), logged);
 }
 
 #[test]
 fn servers_that_die_take_no_line_with_them() {
     let _alone = alone();
-    let penlogd = Penlogd::start(&["-n", "5000"]);
+    let penlogd = Penlogd::builder().option("-n 5000").start();
     let servers = servers(LogTo::Penlogd(penlogd.address()));
     let pen = pen(&servers, &penlogd.address().to_string());
     thread::scope(|scope| {
@@ -122,13 +122,14 @@ fn servers_that_die_take_no_line_with_them() {
     let logged = servers.stop();
     penlogd.wait_until_idle();
     assert_eq!(penlogd.dropped_by_the_kernel(), 0);
-    assert_perfect(&judged(&penlogd.stop()), logged);
+    assert_perfect(&judged(&penlogd.stop().lines()), logged);
 }
 
 #[test]
 fn strangers_cannot_put_words_into_the_log() {
     let _alone = alone();
-    let penlogd = Penlogd::start(&["-n", "5000", "-a", "127.0.0.1", "-a", "127.0.1.0/24"]);
+    let penlogd =
+        Penlogd::builder().option("-n 5000").option("-a 127.0.0.1").option("-a 127.0.1.0/24").start();
     let servers = servers(LogTo::Penlogd(penlogd.address()));
     let pen = pen(&servers, &penlogd.address().to_string());
     let stranger = UdpSocket::bind("127.0.2.1:0").unwrap();
@@ -153,7 +154,7 @@ fn strangers_cannot_put_words_into_the_log() {
     let logged = servers.stop();
     penlogd.wait_until_idle();
     assert_eq!(penlogd.dropped_by_the_kernel(), 0);
-    assert_perfect(&judged(&penlogd.stop()), logged);
+    assert_perfect(&judged(&penlogd.stop().lines()), logged);
 }
 
 #[test]
@@ -162,7 +163,7 @@ fn a_penlogd_that_was_away_has_missed_only_what_came_meanwhile() {
     let directory = tempfile::tempdir().unwrap();
     let output = directory.path().join("merged");
     let address = private_address();
-    let first = Penlogd::start_at(address, &output, &["-n", "5000"]);
+    let first = Penlogd::builder().at(address).log(&output).option("-n 5000").start();
     let servers = servers(LogTo::Penlogd(address));
     let pen = pen(&servers, &address.to_string());
     let (mut away, mut second) = (0, None);
@@ -174,7 +175,7 @@ fn a_penlogd_that_was_away_has_missed_only_what_came_meanwhile() {
         let before = servers.logged();
         first.stop();
         wait_until("there are lines that nobody takes", || servers.logged() > before + 50);
-        second = Some(Penlogd::start_at(address, &output, &["-n", "5000"]));
+        second = Some(Penlogd::builder().at(address).log(&output).option("-n 5000").start());
         away = servers.logged() - before;
         sending.join().unwrap();
     });
@@ -184,7 +185,7 @@ fn a_penlogd_that_was_away_has_missed_only_what_came_meanwhile() {
     let second = second.expect("it was started");
     second.wait_until_idle();
     assert_eq!(second.dropped_by_the_kernel(), 0);
-    let verdict = judged(&second.stop());
+    let verdict = judged(&second.stop().lines());
     assert!(logged - verdict.out >= 50, "it was away: {verdict:#?}");
     assert!(logged - verdict.out <= away, "{away} were logged while it was away: {verdict:#?} of {logged}");
     assert_eq!((verdict.doubled, verdict.disordered, verdict.foreign), (0, 0, 0), "{verdict:#?}");
@@ -198,7 +199,7 @@ fn penlogd_opens_its_file_again_on_hup_and_loses_no_line() {
     let directory = tempfile::tempdir().unwrap();
     let path = |number: usize| directory.path().join(format!("merged.{number}"));
     let output = directory.path().join("merged");
-    let penlogd = Penlogd::start_at(private_address(), &output, &["-n", "5000"]);
+    let penlogd = Penlogd::builder().log(&output).option("-n 5000").start();
     let servers = servers(LogTo::Penlogd(penlogd.address()));
     let pen = pen(&servers, &penlogd.address().to_string());
     let mut turned = 0;
@@ -215,7 +216,7 @@ fn penlogd_opens_its_file_again_on_hup_and_loses_no_line() {
     pen.stop();
     let logged = servers.stop();
     penlogd.wait_until_idle();
-    let last = penlogd.stop();
+    let last = penlogd.stop().lines();
     let files = (0..turned).map(|number| fs::read_to_string(path(number)).unwrap());
     let lines: Vec<String> =
         files.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>()).chain(last).collect();

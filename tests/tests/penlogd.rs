@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use pen_tests::{LogDaemon, Peer, wait_until};
+use pen_tests::{Peer, Penlogd, wait_until};
 
 /// A server's line about a request that it has from pen, or what is to become of it: the client's.
 fn line(peer: &str, request: &str) -> String {
@@ -19,9 +19,9 @@ fn record(pen: &Peer, client: &str, server: &str, request: &str) {
 }
 
 /// A penlogd, its pen and the server 127.0.1.1.
-fn farm(options: &[&str]) -> (LogDaemon, Peer, Peer) {
+fn farm(options: &[&str]) -> (Penlogd, Peer, Peer) {
     let builder =
-        options.iter().fold(LogDaemon::builder().option("-b"), |builder, option| builder.option(option));
+        options.iter().fold(Penlogd::builder().option("-b"), |builder, option| builder.option(option));
     let penlogd = builder.start();
     let (pen, web) = (penlogd.peer("127.0.0.1"), penlogd.peer("127.0.1.1"));
     (penlogd, pen, web)
@@ -296,7 +296,7 @@ fn datagrams_count_only_from_where_they_are_allowed() {
 
 #[test]
 fn ipv6_servers_and_clients_are_as_good() {
-    let penlogd = LogDaemon::builder().option("-b").at_ipv6().start();
+    let penlogd = Penlogd::builder().option("-b").at_ipv6().start();
     let (pen, web) = (penlogd.peer("::1"), penlogd.peer("::1"));
     record(&pen, "2001:db8::7", "::1", "GET /a");
     web.send(line("fd00::1", "GET /a"));

@@ -10,7 +10,7 @@ use nix::fcntl::OFlag;
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
-use pen_tests::{LogDaemon, Peer, is_root, private_address, program, wait_until};
+use pen_tests::{Peer, Penlogd, is_root, private_address, program, wait_until};
 
 /// What is wrong with a command line, and what is said of it.
 const WRONG: &[(&str, i32, &str)] = &[
@@ -50,15 +50,15 @@ const WRONG: &[(&str, i32, &str)] = &[
 #[test]
 fn wrong_command_lines_are_refused_with_one_line() {
     for (words, status, said) in WRONG {
-        let ended = LogDaemon::run(words.split(' '));
+        let ended = Penlogd::run(words.split(' '));
         assert_eq!((ended.code, ended.stderr), (Some(*status), format!("penlogd: {said}\n")), "{words}");
     }
 }
 
 #[test]
 fn a_port_that_is_taken_is_told_in_the_background_too() {
-    let first = LogDaemon::builder().start();
-    let second = LogDaemon::builder().at(first.address()).start_in_background().unwrap_err();
+    let first = Penlogd::builder().start();
+    let second = Penlogd::builder().at(first.address()).start_in_background().unwrap_err();
     let said = format!("penlogd: cannot receive at {}: another program has that port\n", first.address());
     assert_eq!((second.code, second.stderr), (Some(1), said));
 }
@@ -66,14 +66,14 @@ fn a_port_that_is_taken_is_told_in_the_background_too() {
 #[test]
 fn help_version_and_manual_are_printed() {
     for words in ["", "-h", "--help"] {
-        let ended = LogDaemon::run(words.split_terminator(' '));
+        let ended = Penlogd::run(words.split_terminator(' '));
         assert_eq!(ended.code, Some(0));
         assert!(ended.stdout.starts_with("usage: penlogd [-bdf] "), "{}", ended.stdout);
         assert!(ended.stdout.contains("  -w, --wait MS "), "{}", ended.stdout);
     }
-    let version = LogDaemon::run(["--version"]);
+    let version = Penlogd::run(["--version"]);
     assert_eq!(version.stdout, format!("penlogd {}\n", env!("CARGO_PKG_VERSION")));
-    let manual = LogDaemon::run(["--generate", "man"]);
+    let manual = Penlogd::run(["--generate", "man"]);
     assert!(manual.stdout.contains(".It Fl n Ar N , Fl Fl cache Ar N\n"), "{}", manual.stdout);
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
     let output = Command::new(program::penlogd()).arg("--help").stdout(full).output().unwrap();
@@ -84,7 +84,7 @@ fn help_version_and_manual_are_printed() {
 #[test]
 fn in_the_background_it_is_up_when_the_parent_ends_and_ends_with_term() {
     let address = private_address();
-    let builder = LogDaemon::builder().at(address);
+    let builder = Penlogd::builder().at(address);
     let (process, directory) = builder.start_in_background().unwrap();
     let (log, pid_file) = (directory.path().join("log"), directory.path().join("pid"));
     assert_eq!(fs::read_to_string(&pid_file).unwrap(), process.0.to_string());
@@ -116,7 +116,7 @@ fn without_a_file_lines_go_to_standard_output() {
 #[test]
 fn term_writes_what_waits_and_ends_at_once() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
-        let builder = LogDaemon::builder().option("-w 1000").option("-p pid");
+        let builder = Penlogd::builder().option("-w 1000").option("-p pid");
         let pid_file = builder.directory().join("pid");
         let penlogd = builder.start();
         assert!(pid_file.exists());
@@ -135,7 +135,7 @@ fn term_writes_what_waits_and_ends_at_once() {
 
 #[test]
 fn hup_opens_the_file_again_and_no_line_is_lost() {
-    let penlogd = LogDaemon::start();
+    let penlogd = Penlogd::start();
     let web = penlogd.peer("127.0.1.1");
     web.send("one\n");
     penlogd.expect("one\n");
@@ -153,7 +153,7 @@ fn hup_opens_the_file_again_and_no_line_is_lost() {
 
 #[test]
 fn a_file_that_cannot_be_opened_again_leaves_the_old_one_in_use() {
-    let builder = LogDaemon::builder();
+    let builder = Penlogd::builder();
     fs::create_dir(builder.directory().join("logs")).unwrap();
     let penlogd = builder.log("logs/log").start();
     let (logs, moved) = (penlogd.directory().join("logs"), penlogd.directory().join("moved"));
@@ -173,7 +173,7 @@ fn a_log_that_was_removed_or_replaced_is_opened_again_without_a_signal() {
     let replace = |log: &Path| fs::rename(log.with_extension("new"), log).unwrap();
     let remove = |log: &Path| fs::remove_file(log).unwrap();
     for change in [&replace as &dyn Fn(&Path), &remove] {
-        let penlogd = LogDaemon::start();
+        let penlogd = Penlogd::start();
         let (web, log) = (penlogd.peer("127.0.1.1"), penlogd.directory().join("log"));
         fs::write(log.with_extension("new"), "").unwrap();
         change(&log);
@@ -186,8 +186,31 @@ fn a_log_that_was_removed_or_replaced_is_opened_again_without_a_signal() {
 }
 
 #[test]
+fn a_removed_log_that_cannot_be_opened_anew_gets_no_line_that_would_be_lost() {
+    let builder = Penlogd::builder();
+    let logs = builder.directory().join("logs");
+    fs::create_dir(&logs).unwrap();
+    let penlogd = builder.log("logs/log").start();
+    let web = penlogd.peer("127.0.1.1");
+    fs::remove_dir_all(&logs).unwrap();
+    let mut sent = 0;
+    wait_until("it is told", || {
+        web.send(format!("{sent}\n"));
+        sent += 1;
+        penlogd.stderr().contains("lines are kept, and it is tried again")
+    });
+    // From now on all of them, also after a signal.
+    penlogd.signal(Signal::SIGHUP);
+    penlogd.expect_word("the file that was open stays in use");
+    let kept: String = (sent..sent + 100).map(|number| format!("{number}\n")).collect();
+    web.send(&kept);
+    fs::create_dir(&logs).unwrap();
+    wait_until("they are there", || penlogd.logged().ends_with(kept.as_bytes()));
+}
+
+#[test]
 fn usr1_tells_what_was_counted() {
-    let penlogd = LogDaemon::builder().option("-b").option("-w 0").start();
+    let penlogd = Penlogd::builder().option("-b").option("-w 0").start();
     let web = penlogd.peer("127.0.1.1");
     web.send("one\ntwo\n");
     web.send("+ 192.0.2.1 127.0.1.1 GET /\n");
@@ -200,7 +223,7 @@ fn usr1_tells_what_was_counted() {
 
 #[test]
 fn a_fifo_takes_lines_as_fast_as_they_are_read_and_no_faster() {
-    let builder = LogDaemon::builder().log("fifo");
+    let builder = Penlogd::builder().log("fifo");
     let path = builder.directory().join("fifo");
     mkfifo(&path, Mode::S_IRWXU).unwrap();
     let mut reader: File =
@@ -228,8 +251,37 @@ fn a_fifo_takes_lines_as_fast_as_they_are_read_and_no_faster() {
 }
 
 #[test]
+fn hup_repeats_nothing_in_a_fifo_that_has_taken_half_a_line() {
+    let builder = Penlogd::builder().log("fifo");
+    let path = builder.directory().join("fifo");
+    mkfifo(&path, Mode::S_IRWXU).unwrap();
+    let mut reader: File =
+        OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&path).unwrap();
+    let penlogd = builder.start();
+    let web = penlogd.peer("127.0.1.1");
+    // No pipe is full with a whole one.
+    let line = format!("{}\n", "x".repeat(50_000));
+    for _ in 0..10 {
+        web.send(&line);
+    }
+    wait_until("all lines have come", || {
+        penlogd.signal(Signal::SIGUSR1);
+        penlogd.stderr().contains("10 lines (")
+    });
+    penlogd.signal(Signal::SIGHUP);
+    let mut read = Vec::new();
+    wait_until("all is read", || {
+        let _ = reader.read_to_end(&mut read);
+        read.len() >= 10 * line.len()
+    });
+    penlogd.stop();
+    let _ = reader.read_to_end(&mut read);
+    assert!(read == line.repeat(10).as_bytes(), "{} bytes", read.len());
+}
+
+#[test]
 fn what_a_slow_reader_has_not_read_yet_is_written_at_the_end() {
-    let builder = LogDaemon::builder().log("fifo");
+    let builder = Penlogd::builder().log("fifo");
     let path = builder.directory().join("fifo");
     mkfifo(&path, Mode::S_IRWXU).unwrap();
     let mut reader: File =
@@ -257,7 +309,7 @@ fn the_user_and_the_root_directory_are_those_that_are_asked_for() {
         eprintln!("skipped: other users need root");
         return;
     }
-    let builder = LogDaemon::builder().log("/log").option("-u nobody").option("-p /pid");
+    let builder = Penlogd::builder().log("/log").option("-u nobody").option("-p /pid");
     let root = builder.directory().to_owned();
     let penlogd = builder.option(&format!("-j {}", root.display())).option("-b").start();
     penlogd.peer("127.0.1.1").send("hello\n");
@@ -279,7 +331,7 @@ fn a_file_of_another_user_is_left_alone() {
         eprintln!("skipped: other users need root");
         return;
     }
-    let builder = LogDaemon::builder().option("-u nobody");
+    let builder = Penlogd::builder().option("-u nobody");
     let log = builder.directory().join("log");
     fs::write(&log, "precious\n").unwrap();
     fs::set_permissions(&log, fs::Permissions::from_mode(0o666)).unwrap();
@@ -290,7 +342,7 @@ fn a_file_of_another_user_is_left_alone() {
 
 #[test]
 fn a_port_alone_is_one_of_all_addresses_of_both_kinds() {
-    let penlogd = LogDaemon::builder().on_all_addresses().option("-b").option("-w 0").start();
+    let penlogd = Penlogd::builder().on_all_addresses().option("-b").option("-w 0").start();
     let port = penlogd.address().port();
     let mut expected = String::new();
     for host in ["127.0.0.1", "127.9.9.9", "::1"] {

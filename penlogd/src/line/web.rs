@@ -122,7 +122,8 @@ fn take_time(bracket: usize, text: &[u8], line: &mut Line<'_>) -> Option<usize> 
     // No time is longer than that.
     const LONGEST: usize = 40;
     let inside = &text[bracket + 1..];
-    let length = inside.iter().take(LONGEST).position(|byte| *byte == b']')?;
+    // There may be brackets only, each of which is looked at.
+    let length = memchr::memchr(b']', &inside[..inside.len().min(LONGEST)])?;
     let stamp = &inside[..length];
     let place = bracket + 1..bracket + 1 + length;
     if let Some(time) = time::common(stamp) {

@@ -139,11 +139,15 @@ impl Holding {
         Some(Id { server, number })
     }
 
-    /// A line that has waited long enough, or for which there is no more room.
+    /// A line that has waited long enough.
     pub(super) fn overdue(&mut self, now: Moment) -> Option<Id> {
+        self.oldest().filter(|(due, _)| *due <= now).map(|(_, id)| id)
+    }
+
+    /// A line that cannot wait any longer because there are too many, or they have too many bytes.
+    pub(super) fn squeezed_out(&mut self) -> Option<Id> {
         let is_crowded = self.lines > self.limits.lines || self.bytes > self.limits.bytes;
-        let (due, id) = self.oldest()?;
-        (is_crowded || due <= now).then_some(id)
+        if is_crowded { self.oldest().map(|(_, id)| id) } else { None }
     }
 
     /// The line that waits for the longest time, and when it is overdue.
@@ -371,6 +375,9 @@ mod tests {
                 Event::Pass(time) => self.now += time,
             }
             while let Some(id) = self.holding.overdue(Moment(self.now)) {
+                self.end(id);
+            }
+            while let Some(id) = self.holding.squeezed_out() {
                 self.end(id);
             }
         }
