@@ -184,7 +184,14 @@ const TABLE: &[Row<Key>] = &[
         about: "Prints a file that belongs to mergelogs: man, its manual page",
         details: "",
     },
-    Row { key: Key::Help, short: None, long: "help", value: None, about: "Prints a short help", details: "" },
+    Row {
+        key: Key::Help,
+        short: Some('h'),
+        long: "help",
+        value: None,
+        about: "Prints a short help",
+        details: "",
+    },
     Row {
         key: Key::Version,
         short: None,
