@@ -219,7 +219,7 @@ impl Output {
         self.was_moved = !self.target.has_its_name();
         self.is_removed = self.target.file.metadata().is_ok_and(|file| file.nlink() == 0);
         // Who renames a log sends HUP right after that, mostly: then this is not needed.
-        if !self.is_removed && !(self.was_moved && was_moved) {
+        if !(self.is_removed || self.was_moved && was_moved) {
             return Ok(());
         }
         match self.open_again() {
