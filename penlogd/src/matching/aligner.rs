@@ -159,7 +159,7 @@ impl Aligner {
         });
         let Some(text) = text else {
             let witness = Witness::of(question, &self.connections, lasting(at), |_| None::<Unused>);
-            return Pending::Known(match verdict(question, witness.as_ref(), false, Patience::Ended) {
+            return Pending::Known(match verdict(question, witness.as_ref(), true, Patience::Ended) {
                 Verdict::Connection(client) => Answer::Exact(client),
                 Verdict::Wait(_) | Verdict::Record => Answer::Unknown,
             });
@@ -171,7 +171,11 @@ impl Aligner {
                 .best_of(&line, habit, |client, at| candidate.has_asked(client, at, lasting(at)))
                 .map(|(likelihood, index)| Unused { likelihood, index })
         });
-        let verdict = verdict(question, witness.as_ref(), true, Patience::Ended);
+        let is_port = self.connections.are_shown_by(server);
+        let verdict = verdict(question, witness.as_ref(), is_port, Patience::Ended);
+        if !question.ports.are_certain() {
+            self.connections.learn(server, matches!(verdict, Verdict::Connection(_)));
+        }
         let (found, pending) = match verdict {
             Verdict::Connection(client) => {
                 let record = witness.and_then(|witness| witness.confirmation);

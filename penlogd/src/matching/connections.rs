@@ -5,9 +5,8 @@
 //! clock of whoever asks: a record tells of something that has just been. An end tells all that an opening does, so either may be
 //! missing, come twice, or come late.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::{IpAddr, Ipv6Addr};
-use std::ops::{Bound, RangeInclusive};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::net::IpAddr;
 
 use common::client_addr::ClientAddr;
 use common::log_record::Connection;
@@ -18,14 +17,22 @@ use super::{Client, Moment, Question};
 #[derive(Debug)]
 pub(super) struct Connections {
     most: usize,
-    open: Group,
-    closed: Group,
     servers: HashMap<IpAddr, OfServer>,
+    /// How many there are.
+    count: usize,
+    /// Those that are open, by their numbers.
+    open: BTreeMap<u64, Id>,
+    /// Those that are closed and when they were, the oldest first.
+    closed: VecDeque<(Moment, Id)>,
+    /// How many there have been.
+    numbers: u64,
 }
 
-/// What is known of a server's connections together.
+/// What is known of a server's connections.
 #[derive(Debug)]
 struct OfServer {
+    /// By pen's port, in the order of the times that pen tells.
+    ports: HashMap<u16, VecDeque<Span>>,
     count: usize,
     /// The asking clock minus pen's, in microseconds, as of the last record.
     skew: i64,
@@ -36,35 +43,32 @@ struct OfServer {
 impl Default for OfServer {
     /// Until lines show otherwise, whoever has pen tell of connections has the servers log ports.
     fn default() -> OfServer {
-        OfServer { count: 0, skew: 0, shown: 1.0 }
+        OfServer { ports: HashMap::new(), count: 0, skew: 0, shown: 1.0 }
     }
 }
 
-/// Open ones, or closed ones.
-#[derive(Debug, Default)]
-struct Group {
-    by_port: BTreeMap<Key, Span>,
-    /// By the time that they opened, if they are open, or closed, if they are closed.
-    by_age: BTreeSet<(Moment, Key)>,
-}
-
-/// What tells a connection from all others. Those of one port of a server stand side by side, by the times that pen tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
+/// Where a connection is found again, as long as it is there.
+#[derive(Clone, Copy, Debug)]
+struct Id {
     server: IpAddr,
     pen_port: u16,
-    opened: u64,
-    pen: IpAddr,
-    server_port: u16,
+    begin: u64,
+    number: u64,
 }
 
-/// A connection's client and time.
+/// A connection.
 #[derive(Clone, Copy, Debug)]
 struct Span {
     client: IpAddr,
     client_port: u16,
+    pen: IpAddr,
+    server_port: u16,
+    /// When it opened on pen's clock, in milliseconds.
+    begin: u64,
     opened: Moment,
-    closed: Option<Moment>,
+    /// The end of time, if it is open.
+    closed: Moment,
+    number: u64,
 }
 
 /// A connection that a line may have come over.
@@ -84,19 +88,30 @@ pub(super) struct Candidate {
 /// of closed ones.
 const NEAR: usize = 6;
 
+/// So many are looked at to find them.
+const FAR: usize = 32;
+
+/// A port has no more than this part of all, or than `OF_PORT`: it would take time to keep forged ones in order.
+const PART_OF_PORT: usize = 64;
+const OF_PORT: usize = 1024;
+
 /// Records of one moment come within such a time, in microseconds.
 const LATE: i64 = 50_000;
 
 /// A line belongs to no connection that ended so long before, in microseconds, or begins so long afterwards.
 const FARTHEST: i64 = 60_000_000;
 
+const NEVER: Moment = Moment(i64::MAX);
+
 impl Connections {
     pub(super) fn new(most: usize) -> Connections {
         Connections {
             most: most.max(1),
-            open: Group::default(),
-            closed: Group::default(),
             servers: HashMap::new(),
+            count: 0,
+            open: BTreeMap::new(),
+            closed: VecDeque::new(),
+            numbers: 0,
         }
     }
 
@@ -104,42 +119,84 @@ impl Connections {
     pub(super) fn add(&mut self, record: &Connection, at: Moment) {
         // A client of a Unix socket has no address that could be put into a line.
         let ClientAddr::Ip(client) = record.client else { return };
-        let key = Key {
-            server: record.server,
-            pen_port: record.pen_port,
-            opened: record.opened.0,
-            pen: record.pen,
-            server_port: record.server_port,
-        };
-        if self.closed.by_port.contains_key(&key) {
+        let of_server = self.servers.entry(record.server).or_default();
+        let spans = of_server.ports.entry(record.pen_port).or_default();
+        let place = spans.partition_point(|span| span.begin < record.opened.0);
+        let begin_then = spans.range_mut(place..).take_while(|span| span.begin == record.opened.0);
+        let mut known = begin_then.filter(|span| span.has_ends_of(record));
+        let known = known.next();
+        if known.as_ref().is_some_and(|span| !span.is_open()) {
             return;
         }
-        let known = self.open.remove(&key, |span| span.opened);
-        let of_server = self.servers.entry(key.server).or_default();
-        of_server.count += usize::from(known.is_none());
-        of_server.skew = at.0.saturating_sub(micros(record.closed.unwrap_or(record.opened).0));
-        let age = record.closed.map_or(0, |closed| closed.0.saturating_sub(record.opened.0));
-        let opened = known.map_or(Moment(at.0.saturating_sub(micros(age))), |known| known.opened);
-        let span = Span { client, client_port: record.client_port, opened, closed: None };
-        if record.closed.is_some() {
-            self.close(key, span, at.max(opened));
-        } else {
-            self.end_earlier(&key, at);
-            self.open.insert(key, span, span.opened);
+        let last = record.closed.unwrap_or(record.opened);
+        of_server.skew = at.0.saturating_sub(micros(last.0));
+        let (server, pen_port, begin) = (record.server, record.pen_port, record.opened.0);
+        let id = |number| Id { server, pen_port, begin, number };
+        match (known, record.closed) {
+            (Some(_), None) => {}
+            (Some(span), Some(_)) => {
+                self.open.remove(&span.number);
+                span.close(at, id(span.number), &mut self.closed);
+            }
+            (None, closed) => {
+                let number = self.numbers;
+                let mut new = Span {
+                    client,
+                    client_port: record.client_port,
+                    pen: record.pen,
+                    server_port: record.server_port,
+                    begin,
+                    opened: Moment(at.0.saturating_sub(micros(last.0.saturating_sub(begin)))),
+                    closed: NEVER,
+                    number,
+                };
+                if closed.is_some() {
+                    new.close(at, id(number), &mut self.closed);
+                } else {
+                    // The one between the same ends that was there before is over, although its end has not been told.
+                    let mut earlier = spans.range_mut(..place).rev().take(FAR);
+                    if let Some(earlier) = earlier.find(|span| span.is_open() && span.has_ends_of(record)) {
+                        self.open.remove(&earlier.number);
+                        let id = Id { begin: earlier.begin, ..id(earlier.number) };
+                        earlier.close(at, id, &mut self.closed);
+                    }
+                    self.open.insert(number, id(number));
+                }
+                spans.insert(place, new);
+                let is_full = spans.len() > OF_PORT.max(self.most / PART_OF_PORT);
+                let oldest =
+                    spans.front().filter(|_| is_full).map(|span| Id { begin: span.begin, ..id(span.number) });
+                of_server.count += 1;
+                self.count += 1;
+                self.numbers += 1;
+                if let Some(oldest) = oldest {
+                    self.open.remove(&oldest.number);
+                    self.remove(&oldest);
+                }
+            }
         }
-        if self.open.by_port.len() + self.closed.by_port.len() > self.most {
+        while self.count > self.most || self.closed.len() > self.most {
             self.forget_one();
         }
     }
 
     /// Forgets those that were closed before.
     pub(super) fn forget_before(&mut self, moment: Moment) {
-        while let Some((closed, key)) = self.closed.by_age.first().copied()
+        while let Some((closed, id)) = self.closed.front().copied()
             && closed < moment
         {
-            self.closed.remove(&key, Span::end);
-            self.count_down(key.server);
+            self.closed.pop_front();
+            self.remove(&id);
         }
+    }
+
+    /// How many connections or traces of them are kept.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        let spans = |of_server: &OfServer| of_server.ports.values().map(VecDeque::len).sum::<usize>();
+        let all: usize = self.servers.values().map(spans).sum();
+        assert_eq!(all, self.count);
+        all.max(self.closed.len()).max(self.open.len())
     }
 
     /// Whether pen tells of its connections to this server.
@@ -168,63 +225,64 @@ impl Connections {
         mut see: impl FnMut(Candidate),
     ) {
         let Some(of_server) = self.servers.get(&question.server) else { return };
+        let Some(spans) = of_server.ports.get(&port) else { return };
         let at = question.at.0.saturating_add(lasting).saturating_sub(of_server.skew) / 1000;
-        let all = of_port(question.server, port);
-        let then = Key { opened: u64::try_from(at).unwrap_or(0), ..*all.end() };
-        for group in [&self.open, &self.closed] {
-            let earlier = group.by_port.range(*all.start()..=then).rev().take(NEAR);
-            let later = group.by_port.range((Bound::Excluded(then), Bound::Included(*all.end()))).take(NEAR);
-            for (key, span) in earlier.chain(later) {
+        let then = u64::try_from(at).unwrap_or(0);
+        let place = spans.partition_point(|span| span.begin <= then);
+        near(spans.range(..place).rev())
+            .chain(near(spans.range(place..)))
+            .filter(|span| question.peer.is_none_or(|peer| peer == span.pen))
+            .for_each(|span| {
                 let distance = span.distance(question.at, lasting);
-                if distance <= FARTHEST && question.peer.is_none_or(|peer| peer == key.pen) {
+                if distance <= FARTHEST {
                     let client = Client { address: span.client, port: Some(span.client_port) };
-                    see(Candidate { client, distance, opened: span.opened, closed: span.end() });
+                    see(Candidate { client, distance, opened: span.opened, closed: span.closed });
                 }
-            }
-        }
-    }
-
-    /// The connection between the same ends that was there before is over, although its end has not been told.
-    fn end_earlier(&mut self, key: &Key, at: Moment) {
-        let before = self.open.by_port.range(*of_port(key.server, key.pen_port).start()..*key).rev();
-        let same = |other: &Key| other.pen == key.pen && other.server_port == key.server_port;
-        let earlier = before.take(NEAR).map(|(other, _)| *other).find(same);
-        if let Some(earlier) = earlier
-            && let Some(span) = self.open.remove(&earlier, |span| span.opened)
-        {
-            self.close(earlier, span, at.max(span.opened));
-        }
-    }
-
-    fn close(&mut self, key: Key, span: Span, at: Moment) {
-        self.closed.insert(key, Span { closed: Some(at), ..span }, at);
+            });
     }
 
     /// Makes room: those that are closed go first, the longest closed one before others.
     fn forget_one(&mut self) {
-        let closed = self.closed.by_age.first().map(|(_, key)| *key);
-        let removed = match closed {
-            Some(key) => self.closed.remove(&key, Span::end).map(|_| key),
-            None => self.open.by_age.first().map(|(_, key)| *key).inspect(|key| {
-                self.open.remove(key, |span| span.opened);
-            }),
-        };
-        if let Some(key) = removed {
-            self.count_down(key.server);
+        let closed = self.closed.pop_front().map(|(_, id)| id);
+        if let Some(id) = closed.or_else(|| self.open.pop_first().map(|(_, id)| id)) {
+            self.remove(&id);
         }
     }
 
-    fn count_down(&mut self, server: IpAddr) {
-        if let Some(of_server) = self.servers.get_mut(&server) {
-            of_server.count -= 1;
-            if of_server.count == 0 {
-                self.servers.remove(&server);
-            }
+    /// Removes a connection that is neither among the open nor among the closed ones any more.
+    fn remove(&mut self, id: &Id) {
+        let Some(of_server) = self.servers.get_mut(&id.server) else { return };
+        let Some(spans) = of_server.ports.get_mut(&id.pen_port) else { return };
+        let Some(place) = id.place_in(spans) else { return };
+        spans.remove(place);
+        if spans.is_empty() {
+            of_server.ports.remove(&id.pen_port);
         }
+        of_server.count -= 1;
+        if of_server.count == 0 {
+            self.servers.remove(&id.server);
+        }
+        self.count -= 1;
     }
 }
 
+/// The nearest open ones and the nearest closed ones of these.
+fn near<'a>(spans: impl Iterator<Item = &'a Span>) -> impl Iterator<Item = &'a Span> {
+    let mut left = [NEAR; 2];
+    spans.take(FAR).filter(move |span| {
+        let left = &mut left[usize::from(span.is_open())];
+        let is_near = *left > 0;
+        *left = left.saturating_sub(1);
+        is_near
+    })
+}
+
 impl Candidate {
+    /// Its requests came no earlier.
+    pub(super) fn earliest_request(&self) -> Moment {
+        Moment(self.opened.0.saturating_sub(LATE))
+    }
+
     /// Whether it can be its client that asked for something then, at a time that lasts.
     pub(super) fn has_asked(&self, client: IpAddr, at: Moment, lasting: i64) -> bool {
         client == self.client.address
@@ -233,43 +291,37 @@ impl Candidate {
     }
 }
 
-impl Group {
-    fn insert(&mut self, key: Key, span: Span, age: Moment) {
-        self.by_port.insert(key, span);
-        self.by_age.insert((age, key));
-    }
-
-    fn remove(&mut self, key: &Key, age: impl Fn(&Span) -> Moment) -> Option<Span> {
-        let span = self.by_port.remove(key)?;
-        self.by_age.remove(&(age(&span), *key));
-        Some(span)
+impl Id {
+    fn place_in(&self, spans: &VecDeque<Span>) -> Option<usize> {
+        let first = spans.partition_point(|span| span.begin < self.begin);
+        let mut begin_then = spans.range(first..).take_while(|span| span.begin == self.begin);
+        begin_then.position(|span| span.number == self.number).map(|at| first + at)
     }
 }
 
 impl Span {
-    /// When it closed, if it did.
-    fn end(&self) -> Moment {
-        self.closed.unwrap_or(Moment(i64::MAX))
+    fn is_open(&self) -> bool {
+        self.closed == NEVER
+    }
+
+    fn has_ends_of(&self, record: &Connection) -> bool {
+        (self.pen, self.server_port) == (record.pen, record.server_port)
+    }
+
+    fn close(&mut self, at: Moment, id: Id, closed: &mut VecDeque<(Moment, Id)>) {
+        self.closed = at.max(self.opened).min(Moment(NEVER.0 - 1));
+        closed.push_back((self.closed, id));
     }
 
     /// How far it is from a time that lasts.
     fn distance(&self, at: Moment, lasting: i64) -> i64 {
         let until = at.0.saturating_add(lasting);
         let before = self.opened.0.saturating_sub(until);
-        let after = at.0.saturating_sub(self.end().0);
+        let after = at.0.saturating_sub(self.closed.0);
         before.max(after).max(0)
     }
 }
 
 fn micros(millis: u64) -> i64 {
     i64::try_from(millis).unwrap_or(i64::MAX).saturating_mul(1000)
-}
-
-/// All keys of a server's port.
-fn of_port(server: IpAddr, pen_port: u16) -> RangeInclusive<Key> {
-    let least = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
-    let most = IpAddr::V6(Ipv6Addr::from_bits(u128::MAX));
-    let first = Key { server, pen_port, opened: 0, pen: least, server_port: 0 };
-    let last = Key { opened: u64::MAX, pen: most, server_port: u16::MAX, ..first };
-    first..=last
 }

@@ -11,6 +11,7 @@ mod survey;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod ways;
 mod witness;
 
 use std::net::IpAddr;
@@ -128,7 +129,8 @@ impl Matcher {
             (_, Some(Witness { confirmation: Some(_), .. })) | (None, _) => None,
             (Some(asked), _) => self.requests.best(asked, None),
         };
-        match verdict(question, witness.as_ref(), fits.is_some(), patience) {
+        let is_port = fits.is_none() || self.connections.are_shown_by(server);
+        match verdict(question, witness.as_ref(), is_port, patience) {
             Verdict::Connection(client) => {
                 if let (Some(asked), Some(Witness { confirmation: Some(record), .. })) = (&asked, &witness) {
                     self.requests.consume(asked, record);
@@ -179,11 +181,11 @@ enum Verdict {
 
 /// Judges a witness. A record of the same request confirms it. Else the port must be the peer's for certain: then the line is its
 /// client's if it came in time, and if not, it may be the line of a later connection that has not been told of yet. A number
-/// that may be something else counts only where no record fits.
+/// that may be something else counts only where it is likely a port: no record fits, or this server uses to show it.
 fn verdict<C>(
     question: &Question<'_>,
     witness: Option<&Witness<C>>,
-    a_record_fits: bool,
+    is_port: bool,
     patience: Patience,
 ) -> Verdict {
     let Some(witness) = witness else { return Verdict::Record };
@@ -197,7 +199,7 @@ fn verdict<C>(
     match (question.ports.are_certain(), witness.is_in_time, patience) {
         (true, true, _) | (true, false, Patience::Ended) => Verdict::Connection(witness.client),
         (true, false, Patience::Waits) => Verdict::Wait(witness.client),
-        (false, true, _) if question.peer.is_some() && !a_record_fits => Verdict::Connection(witness.client),
+        (false, true, _) if question.peer.is_some() && is_port => Verdict::Connection(witness.client),
         (false, ..) => Verdict::Record,
     }
 }

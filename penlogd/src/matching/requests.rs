@@ -4,11 +4,11 @@
 //! has used are in a tree, so that choosing costs the same whether there are a few or all: only those near the expected place and
 //! near the expected time are compared.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
 use super::connections::Candidate;
-use super::habits::{Habits, Match};
+use super::habits::{Expected, Habits, Match};
 use super::texts::{Found, TextId, Texts};
 use super::{Answer, Client, Moment};
 
@@ -36,10 +36,17 @@ struct Record {
 /// Records of one text.
 #[derive(Debug, Default)]
 struct Entry {
-    unused: BTreeSet<u64>,
+    /// What is compared stands side by side, so that it does not have to be fetched from everywhere.
+    unused: BTreeMap<u64, Unused>,
     /// How many there are, used or not.
     count: usize,
     newest: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Unused {
+    client: IpAddr,
+    at: Moment,
 }
 
 /// A line, as far as it matters here.
@@ -67,7 +74,9 @@ pub(super) struct Choice {
 }
 
 /// So many records on each side of an expected one are compared.
-const NEAR: usize = 8;
+const NEAR: usize = 4;
+/// And so many from the time of a connection.
+const OF_CONNECTION: usize = 16;
 
 impl Requests {
     pub(super) fn new(most: usize) -> Requests {
@@ -92,7 +101,7 @@ impl Requests {
         let place = self.oldest + self.records.len() as u64;
         self.records.push_back(Record { client, at, text });
         let entry = &mut self.entries[text.index()];
-        entry.unused.insert(place);
+        entry.unused.insert(place, Unused { client, at });
         entry.count += 1;
         entry.newest = place;
         if self.records.len() > self.most {
@@ -118,36 +127,21 @@ impl Requests {
         let mut unused = asked.texts.iter().filter(|text| !self.entries[text.index()].unused.is_empty());
         unused.next()?;
         let (expected, habit) = self.habits.expect(asked.server, asked.at, newest);
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a place is small and not negative"
-        )]
-        let near_front = expected.place.max(0.0) as u64;
         let mut best: Option<Choice> = None;
         let mut count = 0;
         for text in asked.texts.iter() {
-            let entry = &self.entries[text.index()];
-            let mut compare = |place: u64| {
-                let record = &self.records[usize_of(place - self.oldest)];
+            let compare = |place: u64, record: &Unused| {
                 count += 1;
                 if of.is_none_or(|of| of.has_asked(record.client, record.at, 0)) {
                     let likelihood = habit.likelihood(&expected, place, record.at);
                     if best.is_none_or(|best| (likelihood, place) >= (best.likelihood, best.place)) {
-                        best =
-                            Some(Choice { client: record.client, likelihood, place, text, is_sure: false });
+                        let client = record.client;
+                        best = Some(Choice { client, likelihood, place, text, is_sure: false });
                     }
                 }
             };
-            if entry.unused.len() <= 2 * NEAR {
-                entry.unused.iter().copied().for_each(&mut compare);
-            } else {
-                let near_time = self.records.partition_point(|record| record.at < expected.at);
-                for place in [near_front, self.oldest + near_time as u64] {
-                    entry.unused.range(..place).rev().take(NEAR).copied().for_each(&mut compare);
-                    entry.unused.range(place..).take(NEAR).copied().for_each(&mut compare);
-                }
-            }
+            let times = Times { records: &self.records, oldest: self.oldest };
+            self.entries[text.index()].each_near(&expected, of, &times, compare);
         }
         best.map(|best| Choice { is_sure: count == 1, ..best })
     }
@@ -182,6 +176,82 @@ impl Requests {
             self.texts.forget(record.text);
         }
         self.oldest += 1;
+    }
+}
+
+impl Entry {
+    /// Gives `see` the unused records that are near where one is expected, and those of a connection.
+    fn each_near(
+        &self,
+        expected: &Expected,
+        of: Option<&Candidate>,
+        times: &Times<'_>,
+        mut see: impl FnMut(u64, &Unused),
+    ) {
+        let unused = &self.unused;
+        if unused.len() <= 2 * NEAR {
+            for (place, record) in unused {
+                see(*place, record);
+            }
+            return;
+        }
+        let front = expected.nearest_place();
+        let (first, last) = (place_before(unused, front), place_behind(unused, front));
+        unused.range(first..=last).for_each(|(place, record)| see(*place, record));
+        let at_time = times.first_at(expected.at, front);
+        let near_time = place_before(unused, at_time)..=place_behind(unused, at_time);
+        let new = unused.range(near_time).filter(|(place, _)| !(first..=last).contains(*place));
+        new.for_each(|(place, record)| see(*place, record));
+        if let Some(connection) = of {
+            let begin = times.first_at(connection.earliest_request(), front);
+            unused.range(begin..).take(OF_CONNECTION).for_each(|(place, record)| see(*place, record));
+        }
+    }
+}
+
+/// The number of some records before a place, where there are so many.
+fn place_before(unused: &BTreeMap<u64, Unused>, place: u64) -> u64 {
+    unused.range(..place).rev().take(NEAR).last().map_or(place, |(place, _)| *place)
+}
+
+/// The number of some records behind a place, likewise.
+fn place_behind(unused: &BTreeMap<u64, Unused>, place: u64) -> u64 {
+    unused.range(place..).take(NEAR).last().map_or(place, |(place, _)| *place)
+}
+
+/// All records, by time.
+struct Times<'a> {
+    records: &'a VecDeque<Record>,
+    oldest: u64,
+}
+
+impl Times<'_> {
+    /// The number of the first record of this moment or later. It is looked for around a place where it probably is.
+    fn first_at(&self, moment: Moment, probably: u64) -> u64 {
+        let length = self.records.len();
+        let is_before = |index: usize| self.records[index].at < moment;
+        let probably = usize_of(probably.saturating_sub(self.oldest)).min(length);
+        let mut step = 16;
+        let (mut begin, mut end) = (probably, probably);
+        while begin > 0 && !is_before(begin - 1) {
+            end = begin - 1;
+            begin = begin.saturating_sub(step);
+            step *= 2;
+        }
+        while end < length && is_before(end) {
+            begin = end + 1;
+            end = (end + step).min(length);
+            step *= 2;
+        }
+        while begin < end {
+            let middle = begin.midpoint(end);
+            if is_before(middle) {
+                begin = middle + 1;
+            } else {
+                end = middle;
+            }
+        }
+        self.oldest + begin as u64
     }
 }
 

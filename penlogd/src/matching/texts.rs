@@ -14,7 +14,7 @@ pub(super) struct TextId(pub(super) u32);
 #[derive(Debug, Default)]
 pub(super) struct Texts {
     servers: HashMap<IpAddr, OfServer>,
-    texts: Vec<Text>,
+    all: Vec<Text>,
     free: Vec<TextId>,
 }
 
@@ -46,28 +46,25 @@ impl Texts {
         } else {
             let text: Arc<[u8]> = text.into();
             let new = Text { server, text: Arc::clone(&text) };
-            let id = match self.free.pop() {
-                Some(id) => {
-                    self.texts[id.index()] = new;
-                    id
-                }
-                None => {
-                    self.texts.push(new);
-                    TextId(u32::try_from(self.texts.len() - 1).expect("no memory holds so many texts"))
-                }
+            let id = if let Some(id) = self.free.pop() {
+                self.all[id.index()] = new;
+                id
+            } else {
+                self.all.push(new);
+                TextId(u32::try_from(self.all.len() - 1).expect("no memory holds so many texts"))
             };
             of_server.all.insert(text, id);
             id
         };
         if cut && !of_server.cut.contains_key(text) {
-            of_server.cut.insert(Arc::clone(&self.texts[id.index()].text), id);
+            of_server.cut.insert(Arc::clone(&self.all[id.index()].text), id);
         }
         id
     }
 
     /// Forgets a text. Its number may soon be another's.
     pub(super) fn forget(&mut self, id: TextId) {
-        let Text { server, text } = &self.texts[id.index()];
+        let Text { server, text } = &self.all[id.index()];
         let Some(of_server) = self.servers.get_mut(server) else { return };
         of_server.all.remove(text);
         of_server.cut.remove(text);
@@ -179,7 +176,7 @@ mod tests {
             let found = texts.find(SERVER, request.as_bytes());
             let found: Vec<String> = found
                 .iter()
-                .map(|id| String::from_utf8(texts.texts[id.index()].text.to_vec()).unwrap())
+                .map(|id| String::from_utf8(texts.all[id.index()].text.to_vec()).unwrap())
                 .collect();
             prop_assert_eq!(found.iter().collect::<Vec<_>>(), naive);
         }
