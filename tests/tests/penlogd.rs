@@ -66,7 +66,7 @@ fn each_record_is_used_once_and_then_the_latest_again() {
     for _ in 0..4 {
         web.send(line(PEN, "GET /"));
     }
-    wait_until("all lines are there", || penlogd.logged().iter().filter(|byte| **byte == b'\n').count() == 4);
+    wait_until("all lines are there", || penlogd.lines().len() == 4);
     let log = String::from_utf8(penlogd.logged()).unwrap();
     let clients: Vec<&str> = log.lines().map(|line| line.split(' ').next().unwrap()).collect();
     assert!(clients.contains(&"192.0.2.1"), "{clients:?}");
