@@ -109,6 +109,15 @@ fn a_record_is_looked_for_within_the_jitter_or_everywhere() {
 }
 
 #[test]
+fn an_old_pens_records_have_bytes_that_do_not_print() {
+    let logs = Logs::with(&[
+        ("pen.log", "192.0.2.1 1700000000 10.0.0.1 GET /\u{e4}\u{1} HTTP/1.1\n"),
+        ("www", &line("22:13:20 +0000", "GET /\\xc3\\xa4\\x01")),
+    ]);
+    assert_eq!(logs.merged("-p pen.log 10.0.0.1:www").split(' ').next(), Some("192.0.2.1"));
+}
+
+#[test]
 fn a_jitter_of_nothing_is_the_same_second() {
     assert_eq!(farm().merged(&format!("-j 0 {FARM}")), MERGED);
 }

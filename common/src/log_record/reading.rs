@@ -16,7 +16,7 @@ pub enum Record<'a> {
         time: Option<u64>,
         /// The server that was asked, likewise.
         server: IpAddr,
-        /// What was asked: printable ASCII, if pen wrote it.
+        /// What was asked: printable ASCII if our pen wrote it, else [`RequestLine::plain`] makes it so.
         request: &'a [u8],
         /// The request was longer than a record can be, and this is its beginning.
         cut: bool,

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
 use common::acl::Network;
-use common::log_record::{Record, RecordError, parse_datagram};
+use common::log_record::{Record, RecordError, RequestLine, parse_datagram};
 use memchr::memchr;
 
 use super::counters::Counters;
@@ -122,10 +122,10 @@ impl Merger {
         match parse_datagram(datagram) {
             Ok(Record::Request { client, server, request, cut, .. }) => {
                 self.counters.requests += 1;
-                let server = server.to_canonical();
-                self.matcher.request(client.to_canonical(), server, request, cut, at);
+                let (server, request) = (server.to_canonical(), RequestLine::plain(request));
+                self.matcher.request(client.to_canonical(), server, &request, cut, at);
                 if self.holding.holds(server) {
-                    self.satisfy(self.holding.request_key(server, request), out);
+                    self.satisfy(self.holding.request_key(server, &request), out);
                 }
             }
             Ok(Record::Connection(connection)) => {

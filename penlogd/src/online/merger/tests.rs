@@ -37,6 +37,15 @@ fn pieces_of_a_line_are_joined_unless_the_next_one_is_a_beginning() {
 }
 
 #[test]
+fn an_old_pens_records_have_bytes_that_do_not_print() {
+    let merged = merged(&[
+        b"+ 192.0.2.1 10.0.0.1 GET /\xc3\xa4\x01\n",
+        br#"10.0.0.9 - - [x] "GET /\xc3\xa4\x01" 200"#,
+    ]);
+    assert!(merged.starts_with("192.0.2.1 - - "), "{merged}");
+}
+
+#[test]
 fn other_senders_do_not_end_a_line() {
     let (mut merger, mut out) = (merger(WAIT), Vec::new());
     for (host, port, text) in
