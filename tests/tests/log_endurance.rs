@@ -77,7 +77,7 @@ fn misbehave(number: usize, pen: &Pen) {
         }
         _ => client.send(format!("GET /page/0.html HTTP/1.1\r\nUser-Agent: true={name}\r\n\r\n")),
     }
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         client.finish();
         client.patience(Duration::from_millis(5));
         client.drain();

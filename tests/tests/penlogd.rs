@@ -66,7 +66,7 @@ fn each_record_is_used_once_and_then_the_latest_again() {
     for _ in 0..4 {
         web.send(line(PEN, "GET /"));
     }
-    wait_until("all lines are there", || penlogd.logged().iter().filter(|byte| **byte == b'\n').count() == 4);
+    wait_until("all lines are there", || penlogd.lines().len() == 4);
     let log = String::from_utf8(penlogd.logged()).unwrap();
     let clients: Vec<&str> = log.lines().map(|line| line.split(' ').next().unwrap()).collect();
     assert!(clients.contains(&"192.0.2.1"), "{clients:?}");
@@ -267,15 +267,19 @@ fn records_that_are_none_are_ignored_and_told() {
         "= 192.0.2.1 1 10.9.9.9 1 127.0.1.1 80\n",
         "+ \u{1b}[31m 127.0.1.1 GET /\n",
     ];
-    for record in bad {
+    pen.send(bad[0]);
+    penlogd.expect_word("from 127.0.0.1:");
+    for record in &bad[1..] {
         pen.send(record);
     }
     web.send(line(PEN, "GET /"));
     penlogd.expect(line(PEN, "GET /"));
-    let source = "from 127.0.0.1:";
-    penlogd.expect_word(source);
     let said = penlogd.stop().said;
     assert!(said.contains("ignored that are bad records, the last one from 127.0.0.1:"), "{said}");
+    // At once, and at the end those since.
+    let told = said.lines().filter_map(|line| line.split_once(" ignored that are bad records"));
+    let counts = told.filter_map(|(count, _)| count.rsplit(' ').nth(1)?.parse::<usize>().ok());
+    assert_eq!(counts.sum::<usize>(), bad.len(), "{said}");
     assert!(!said.contains('\u{1b}'), "{said}");
 }
 

@@ -172,6 +172,7 @@ impl Daemon {
         self.output.append(&mut self.lines, now);
         self.output.finish(now);
         self.count();
+        self.report.tell(&self.merger);
         log::debug!("{}", self.merger.counters);
     }
 }
