@@ -1,5 +1,5 @@
-//! The command lines of the small programs: a table of options each, from which the parser, `--help` and the manual page come,
-//! and the options that all of them have. (pen's own options are commands mostly, and have a table of their own kind.)
+//! The command lines of the small programs: a table of options each, from which the parser, `--help` and the manual page
+//! come, and the options that all of them have. (pen's options are commands mostly, and have a table of their own kind.)
 
 use std::ffi::OsString;
 
@@ -123,8 +123,8 @@ pub enum UsageError {
 }
 
 impl<Key: Copy> Program<Key> {
-    /// Reads the words after the program's name. Options may stand anywhere; after `--` all is arguments. Of those that ask for
-    /// a text the first counts.
+    /// Reads the words after the program's name. Options may stand anywhere; after `--` all is arguments. Of those that ask
+    /// for a text the first counts.
     pub fn parse(&self, words: impl IntoIterator<Item = OsString>) -> Result<Asked<Key>, UsageError> {
         let mut parser = lexopt::Parser::from_args(words);
         let mut read = Words { options: Vec::new(), arguments: Vec::new() };
