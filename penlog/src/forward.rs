@@ -1,9 +1,10 @@
 //! The loop: from standard input to penlogd.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::time::Instant;
 
+use common::streams::complain;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
@@ -132,7 +133,6 @@ fn tell(report: Option<String>) {
     let stderr = io::stderr();
     let mut room = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
     if poll(&mut room, PollTimeout::ZERO).is_ok_and(|ready| ready > 0) {
-        // There is nobody else to tell if this fails.
-        let _ = writeln!(io::stderr(), "penlog: {report}");
+        complain("penlog", report);
     }
 }

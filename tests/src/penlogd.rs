@@ -242,13 +242,16 @@ impl Penlogd {
         udp::receive_queue(self.address).map_or(0, |queue| queue.drops)
     }
 
-    /// Waits until it has taken every datagram, and writes no more.
+    /// Waits until it has taken every datagram. Ours writes them all when it is stopped; what is known of the old one is only
+    /// that it writes no more.
     #[track_caller]
     pub fn wait_until_idle(&self) {
         let queued = || udp::receive_queue(self.address).map_or(0, |queue| queue.bytes);
-        let written = || fs::metadata(&self.log).map_or(0, |file| file.len());
-        // A line waits for its record for a second at most, and then for the next flush, which comes each second.
-        settled(Duration::from_millis(2500), || (queued(), written()));
+        wait_until("every datagram is taken", || queued() == 0);
+        if self.is_old {
+            let written = || fs::metadata(&self.log).map_or(0, |file| file.len());
+            settled(Duration::from_millis(2500), || (queued(), written()));
+        }
     }
 
     /// Waits until the log is this, and nothing else.

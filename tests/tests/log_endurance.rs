@@ -41,6 +41,16 @@ fn assert_perfect(verdict: &Verdict, logged: usize) {
     assert_eq!(counts, (logged, logged, 0, 0, 0, 0), "{verdict:#?}");
 }
 
+/// Ends all of them in the order in which they talk: the lines that penlogd has written, and how many the servers have.
+#[track_caller]
+fn ends(pen: Pen, servers: Servers, penlogd: Penlogd) -> (Vec<String>, usize) {
+    pen.stop();
+    let logged = servers.stop();
+    penlogd.wait_until_idle();
+    assert_eq!(penlogd.dropped_by_the_kernel(), 0);
+    (penlogd.stop().lines(), logged)
+}
+
 /// Runs `disturb` again and again while a load is sent.
 fn disturbed(mode: Mode, pen: &Pen, disturb: impl Fn(usize) + Sync) {
     let done = AtomicBool::new(false);
@@ -95,11 +105,8 @@ fn clients_without_manners_confuse_nobodys_lines() {
     let pen = pen(&servers, &penlogd.address().to_string());
     disturbed(Mode::Mixed, &pen, |number| misbehave(number, &pen));
     pen.wait_until_idle();
-    pen.stop();
-    let logged = servers.stop();
-    penlogd.wait_until_idle();
-    assert_eq!(penlogd.dropped_by_the_kernel(), 0);
-    assert_perfect(&judged(&penlogd.stop().lines()), logged);
+    let (lines, logged) = ends(pen, servers, penlogd);
+    assert_perfect(&judged(&lines), logged);
 }
 
 #[test]
@@ -118,11 +125,8 @@ fn servers_that_die_take_no_line_with_them() {
         });
         send(&load(Mode::Mixed), pen.address().ip());
     });
-    pen.stop();
-    let logged = servers.stop();
-    penlogd.wait_until_idle();
-    assert_eq!(penlogd.dropped_by_the_kernel(), 0);
-    assert_perfect(&judged(&penlogd.stop().lines()), logged);
+    let (lines, logged) = ends(pen, servers, penlogd);
+    assert_perfect(&judged(&lines), logged);
 }
 
 #[test]
@@ -150,11 +154,8 @@ fn strangers_cannot_put_words_into_the_log() {
             thread::sleep(Duration::from_millis(1));
         }
     });
-    pen.stop();
-    let logged = servers.stop();
-    penlogd.wait_until_idle();
-    assert_eq!(penlogd.dropped_by_the_kernel(), 0);
-    assert_perfect(&judged(&penlogd.stop().lines()), logged);
+    let (lines, logged) = ends(pen, servers, penlogd);
+    assert_perfect(&judged(&lines), logged);
 }
 
 #[test]
@@ -180,12 +181,8 @@ fn a_penlogd_that_was_away_has_missed_only_what_came_meanwhile() {
         sending.join().unwrap();
     });
     pen.wait_until_idle();
-    pen.stop();
-    let logged = servers.stop();
-    let second = second.expect("it was started");
-    second.wait_until_idle();
-    assert_eq!(second.dropped_by_the_kernel(), 0);
-    let verdict = judged(&second.stop().lines());
+    let (lines, logged) = ends(pen, servers, second.expect("it was started"));
+    let verdict = judged(&lines);
     assert!(logged - verdict.out >= 50, "it was away: {verdict:#?}");
     assert!(logged - verdict.out <= away, "{away} were logged while it was away: {verdict:#?} of {logged}");
     assert_eq!((verdict.doubled, verdict.disordered, verdict.foreign), (0, 0, 0), "{verdict:#?}");
@@ -213,10 +210,7 @@ fn penlogd_opens_its_file_again_on_hup_and_loses_no_line() {
             wait_until("the file is a new one", || output.exists());
         }
     });
-    pen.stop();
-    let logged = servers.stop();
-    penlogd.wait_until_idle();
-    let last = penlogd.stop().lines();
+    let (last, logged) = ends(pen, servers, penlogd);
     let files = (0..turned).map(|number| fs::read_to_string(path(number)).unwrap());
     let lines: Vec<String> =
         files.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>()).chain(last).collect();
