@@ -41,12 +41,13 @@ pub struct Format {
 }
 
 /// What completes times of day such as syslog's `Nov 21 14:31:53`, which say neither year nor zone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Yearless {
     /// In microseconds since 1970: a time is taken for the latest one that is at most a day after this.
     pub now: i64,
-    /// The zone's seconds east of UTC.
-    pub offset: i32,
+    /// How many seconds the zone is east of UTC at a moment, which is given in seconds since 1970: in summer other than in
+    /// winter.
+    pub east: fn(i64) -> i32,
 }
 
 /// A line, read.

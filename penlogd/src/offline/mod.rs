@@ -14,7 +14,7 @@ mod web_log;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use common::reason;
 use common::streams::{complain, print};
@@ -121,7 +121,11 @@ fn local_times() -> Yearless {
     system::local_time::read_zone();
     let now = SystemTime::now();
     let micros = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
-    Yearless { now: i64::try_from(micros).unwrap_or(0), offset: system::local_time::seconds_east(now) }
+    let east = |moment: i64| {
+        let since = Duration::from_secs(u64::try_from(moment).unwrap_or(0));
+        UNIX_EPOCH.checked_add(since).map_or(0, system::local_time::seconds_east)
+    };
+    Yearless { now: i64::try_from(micros).unwrap_or(0), east }
 }
 
 /// What has been opened for reading.
