@@ -207,15 +207,21 @@ fn ask(network: &Network, client: u8, path: impl Fn(usize) -> String) {
     }
 }
 
-/// Asks a server itself, for a page that nobody else asks for: else a line may be taken for that of a client whose record
-/// fits.
+/// Asks a server itself for the page that clients ask for, too.
 fn check(network: &Network, server: &WebServer) {
     let source = network.monitor.parse().expect("it is an address");
     let stream = Stream::connect_from(source, server.address()).expect("the server accepts");
     for _ in 0..CHECKS {
-        stream.send("GET /name?monitor HTTP/1.1\r\nHost: www\r\nX-Client: monitor\r\n\r\n");
+        stream.send("GET /name?same HTTP/1.1\r\nHost: www\r\nX-Client: monitor\r\n\r\n");
         Answer::read(&stream, true).and_then(Answer::or_error).expect("it is answered");
     }
+}
+
+/// What the servers' lines end with.
+const NAMES: [&str; 3] = ["apache", "syslog", "tail"];
+
+fn is_of(line: &str, server: &str) -> bool {
+    line.contains(&format!(" {server}\""))
 }
 
 const CHECKS: usize = 20;
@@ -231,12 +237,19 @@ fn merges(network: &Network, logging: Logging) {
     let log = format!("log {}{connections}", network.penlogd);
     let pen = Pen::builder().listen_at(at(network.pen)).option("-r").command(&log);
     let pen = pen.servers(servers.all()).start();
+    let ask_as = |client| match logging {
+        Logging::WithPorts => ask(network, client, |_| "/name?same".to_owned()),
+        Logging::Common => ask(network, client, |number| format!("/name?{client}.{number}")),
+    };
+    // Whose lines show pen's address is known from the first of them on.
+    ask_as(1);
+    wait_until("each server has a line that names its client", || {
+        let lines = penlogd.lines();
+        NAMES.iter().all(|name| lines.iter().any(|line| is_of(line, name) && truth(line).is_some()))
+    });
     thread::scope(|scope| {
-        for client in 1..=CLIENTS {
-            scope.spawn(move || match logging {
-                Logging::WithPorts => ask(network, client, |_| "/name?same".to_owned()),
-                Logging::Common => ask(network, client, |number| format!("/name?{client}.{number}")),
-            });
+        for client in 2..=CLIENTS {
+            scope.spawn(move || ask_as(client));
         }
         for server in servers.all() {
             scope.spawn(move || check(network, server));
@@ -251,9 +264,9 @@ fn merges(network: &Network, logging: Logging) {
     pen.stop();
     let merged = penlogd.stop().lines();
     assert_eq!(merged.len(), total);
-    for (name, logged) in ["apache", "syslog", "tail"].into_iter().zip(&logged) {
+    for (name, logged) in NAMES.into_iter().zip(&logged) {
         assert!(logged.len() > REQUESTS / 4, "{name} was asked too little");
-        let merged: Vec<_> = merged.iter().filter(|line| line.contains(&format!(" {name}\""))).collect();
+        let merged: Vec<_> = merged.iter().filter(|line| is_of(line, name)).collect();
         assert_eq!(merged.len(), logged.len(), "{name}");
         for (logged, merged) in logged.iter().zip(merged) {
             assert_names_its_client(logged, merged);

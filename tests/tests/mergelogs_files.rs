@@ -198,6 +198,7 @@ fn help_version_and_usage_are_told() {
     let help = logs.merged("--help");
     assert!(help.starts_with("usage: mergelogs "), "{help}");
     assert!(help.contains(" -p, --pen-log PENLOG"), "{help}");
+    assert_eq!(logs.merged("-h"), help);
     assert_eq!(logs.merged("--version"), format!("mergelogs {}\n", env!("CARGO_PKG_VERSION")));
     assert!(logs.merged("--generate man").contains(".It Fl p Ar PENLOG"));
     let ended = run_to_the_end(Command::new(program::mergelogs()));

@@ -73,7 +73,12 @@ impl Pattern {
             line.places.add(What::Port, group.range());
         }
         line.request = group(self.request).map(|request| escape::request(request.as_bytes()));
-        line.time = group(self.time).and_then(|time| time::read(time.as_bytes(), yearless));
+        if let Some(group) = group(self.time) {
+            line.time = time::read(group.as_bytes(), yearless);
+            if time::common(group.as_bytes()).is_some() {
+                line.places.add(What::Time, group.range());
+            }
+        }
     }
 }
 

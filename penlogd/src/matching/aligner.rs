@@ -152,6 +152,9 @@ impl Aligner {
     }
 
     fn pending(&mut self, log: usize, question: &Question<'_>) -> Pending {
+        if self.connections.is_direct(question) {
+            return Pending::Known(Answer::Direct);
+        }
         let Question { server, at, .. } = *question;
         let text = question.request.and_then(|request| {
             let found = self.texts.find(server, request);
@@ -159,10 +162,10 @@ impl Aligner {
         });
         let Some(text) = text else {
             let witness = Witness::of(question, &self.connections, lasting(at), |_| None::<Unused>);
-            return Pending::Known(match verdict(question, witness.as_ref(), true, Patience::Ended) {
-                Verdict::Connection(client) => Answer::Exact(client),
-                Verdict::Wait(_) | Verdict::Record => Answer::Unknown,
-            });
+            let verdict = verdict(question, witness.as_ref(), true, Patience::Ended);
+            let Verdict::Connection(client) = verdict else { return Pending::Known(Answer::Unknown) };
+            self.connections.learn(question, true);
+            return Pending::Known(Answer::Exact(client));
         };
         let alignment = &mut self.alignments[text.index()];
         let (line, habit) = self.fronts.expect(log, server, at, alignment);
@@ -173,9 +176,7 @@ impl Aligner {
         });
         let is_port = self.connections.are_shown_by(server);
         let verdict = verdict(question, witness.as_ref(), is_port, Patience::Ended);
-        if !question.ports.are_certain() {
-            self.connections.learn(server, matches!(verdict, Verdict::Connection(_)));
-        }
+        self.connections.learn(question, matches!(verdict, Verdict::Connection(_)));
         let (found, pending) = match verdict {
             Verdict::Connection(client) => {
                 let record = witness.and_then(|witness| witness.confirmation);

@@ -5,6 +5,7 @@
 //! clock of whoever asks: a record tells of something that has just been. An end tells all that an opening does, so either may be
 //! missing, come twice, or come late.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::IpAddr;
 
@@ -18,6 +19,8 @@ use super::{Client, Moment, Question};
 pub(super) struct Connections {
     most: usize,
     servers: HashMap<IpAddr, OfServer>,
+    /// How many there are from an address of pen to a server.
+    pens: HashMap<(IpAddr, IpAddr), usize>,
     /// How many there are.
     count: usize,
     /// Those that are open, by their numbers.
@@ -38,12 +41,14 @@ struct OfServer {
     skew: i64,
     /// How often lately a number that might have been a port was one, from 0 to 1.
     shown: f32,
+    /// Whether a line that shows pen's address came over one: then nothing between pen and server changes addresses.
+    shows_pen: bool,
 }
 
 impl Default for OfServer {
     /// Until lines show otherwise, whoever has pen tell of connections has the servers log ports.
     fn default() -> OfServer {
-        OfServer { ports: HashMap::new(), count: 0, skew: 0, shown: 1.0 }
+        OfServer { ports: HashMap::new(), count: 0, skew: 0, shown: 1.0, shows_pen: false }
     }
 }
 
@@ -108,6 +113,7 @@ impl Connections {
         Connections {
             most: most.max(1),
             servers: HashMap::new(),
+            pens: HashMap::new(),
             count: 0,
             open: BTreeMap::new(),
             closed: VecDeque::new(),
@@ -167,6 +173,7 @@ impl Connections {
                 let oldest =
                     spans.front().filter(|_| is_full).map(|span| Id { begin: span.begin, ..id(span.number) });
                 of_server.count += 1;
+                *self.pens.entry((server, record.pen)).or_default() += 1;
                 self.count += 1;
                 self.numbers += 1;
                 if let Some(oldest) = oldest {
@@ -195,13 +202,27 @@ impl Connections {
     pub(super) fn len(&self) -> usize {
         let spans = |of_server: &OfServer| of_server.ports.values().map(VecDeque::len).sum::<usize>();
         let all: usize = self.servers.values().map(spans).sum();
-        assert_eq!(all, self.count);
+        assert_eq!((all, self.pens.values().sum()), (self.count, self.count));
         all.max(self.closed.len()).max(self.open.len())
     }
 
-    /// Whether pen tells of its connections to this server.
-    pub(super) fn are_told_of(&self, server: IpAddr) -> bool {
-        self.servers.contains_key(&server)
+    /// Whether a line shows the port of its connection, and pen tells of its connections to this server.
+    pub(super) fn is_shown_by(&self, question: &Question<'_>) -> bool {
+        let Question { server, ports, .. } = question;
+        if ports.are_certain() {
+            self.servers.contains_key(server)
+        } else {
+            ports.iter().next().is_some() && self.are_shown_by(*server)
+        }
+    }
+
+    /// Whether a line is of a connection that is none of pen's. Pens that do not tell of theirs are not known, and behind
+    /// something that changes addresses no line shows one of pen's.
+    pub(super) fn is_direct(&self, question: &Question<'_>) -> bool {
+        let Some(peer) = question.peer else { return false };
+        self.servers.get(&question.server).is_some_and(|of_server| of_server.shows_pen)
+            && self.is_shown_by(question)
+            && !self.pens.contains_key(&(question.server, peer))
     }
 
     /// Whether lines of this server use to show the port, as far as that is to be guessed.
@@ -209,10 +230,12 @@ impl Connections {
         self.servers.get(&server).is_some_and(|of_server| of_server.shown > 0.5)
     }
 
-    /// Learns whether a number in a line of this server was the port.
-    pub(super) fn learn(&mut self, server: IpAddr, was_port: bool) {
-        if let Some(of_server) = self.servers.get_mut(&server) {
-            of_server.shown += 0.1 * (f32::from(u8::from(was_port)) - of_server.shown);
+    /// Learns whether a line's port named a connection.
+    pub(super) fn learn(&mut self, question: &Question<'_>, has_matched: bool) {
+        let Some(of_server) = self.servers.get_mut(&question.server) else { return };
+        of_server.shows_pen |= has_matched && question.peer.is_some();
+        if !question.ports.are_certain() {
+            of_server.shown += 0.1 * (f32::from(u8::from(has_matched)) - of_server.shown);
         }
     }
 
@@ -253,8 +276,13 @@ impl Connections {
     fn remove(&mut self, id: &Id) {
         let Some(of_server) = self.servers.get_mut(&id.server) else { return };
         let Some(spans) = of_server.ports.get_mut(&id.pen_port) else { return };
-        let Some(place) = id.place_in(spans) else { return };
-        spans.remove(place);
+        let Some(span) = id.place_in(spans).and_then(|place| spans.remove(place)) else { return };
+        if let Entry::Occupied(mut left) = self.pens.entry((id.server, span.pen)) {
+            *left.get_mut() -= 1;
+            if *left.get() == 0 {
+                left.remove();
+            }
+        }
         if spans.is_empty() {
             of_server.ports.remove(&id.pen_port);
         }

@@ -66,6 +66,8 @@ pub enum Answer {
     Spent(Client),
     /// No record fits. One may come yet.
     Unknown,
+    /// It did not come through pen: none of pen's addresses is the line's peer, though others of this server's lines show them.
+    Direct,
 }
 
 /// How much is remembered.
@@ -120,7 +122,10 @@ impl Matcher {
     }
 
     fn answer(&mut self, question: &Question<'_>, patience: Patience) -> Answer {
-        let Question { server, at, ports, .. } = *question;
+        if self.connections.is_direct(question) {
+            return Answer::Direct;
+        }
+        let Question { server, at, .. } = *question;
         let asked = question.request.map(|request| self.requests.asked(server, request, at));
         let witness = Witness::of(question, &self.connections, 0, |candidate| {
             asked.as_ref().and_then(|asked| self.requests.best(asked, Some(candidate)))
@@ -135,9 +140,7 @@ impl Matcher {
                 if let (Some(asked), Some(Witness { confirmation: Some(record), .. })) = (&asked, &witness) {
                     self.requests.consume(asked, record);
                 }
-                if !ports.are_certain() {
-                    self.connections.learn(server, true);
-                }
+                self.connections.learn(question, true);
                 return Answer::Exact(client);
             }
             Verdict::Wait(client) => return Answer::Untold(client),
@@ -146,17 +149,10 @@ impl Matcher {
         let Some(asked) = asked else { return Answer::Unknown };
         let Some(choice) = fits else { return self.requests.spent(&asked) };
         let client = Client { address: choice.client, port: None };
-        let shows_port = if ports.are_certain() {
-            self.connections.are_told_of(server)
-        } else {
-            ports.iter().next().is_some() && self.connections.are_shown_by(server)
-        };
-        if shows_port && patience == Patience::Waits {
+        if self.connections.is_shown_by(question) && patience == Patience::Waits {
             return Answer::Untold(client);
         }
-        if !ports.are_certain() {
-            self.connections.learn(server, false);
-        }
+        self.connections.learn(question, false);
         self.requests.consume(&asked, &choice);
         Answer::Likely(client)
     }

@@ -98,7 +98,7 @@ impl Merge {
             | Answer::Likely(client)
             | Answer::Untold(client)
             | Answer::Spent(client) => client,
-            Answer::Unknown => Client { address: log.server, port: None },
+            Answer::Unknown | Answer::Direct => Client { address: log.server, port: None },
         };
         // Reading it once more costs less than keeping what was read.
         let line = self.format.read(text);
@@ -154,7 +154,7 @@ impl Counts {
         match answer {
             Answer::Exact(_) => self.exact += 1,
             Answer::Likely(_) | Answer::Untold(_) | Answer::Spent(_) => self.likely += 1,
-            Answer::Unknown => self.unknown += 1,
+            Answer::Unknown | Answer::Direct => self.unknown += 1,
         }
     }
 }

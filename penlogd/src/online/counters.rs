@@ -17,6 +17,8 @@ pub(super) struct Counters {
     pub(super) spent: u64,
     /// Of these: no record did.
     pub(super) unknown: u64,
+    /// Of these: the server was asked without pen.
+    pub(super) direct: u64,
     /// Of these: they show no peer, or nothing to know it by.
     pub(super) plain: u64,
     /// Of all: they waited for their record.
@@ -44,17 +46,18 @@ impl Counters {
             Answer::Likely(_) | Answer::Untold(_) => &mut self.likely,
             Answer::Spent(_) => &mut self.spent,
             Answer::Unknown => &mut self.unknown,
+            Answer::Direct => &mut self.direct,
         } += 1;
     }
 }
 
 impl fmt::Display for Counters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counters { lines, exact, likely, spent, unknown, plain, waited, .. } = self;
+        let Counters { lines, exact, likely, spent, unknown, direct, plain, waited, .. } = self;
         let Counters { requests, connections, bad_records, strangers, overrun, dropped, .. } = self;
         write!(
             f,
-            "{lines} lines (client by connection {exact}, by request {likely}, by used request {spent}, unknown {unknown}, \
+            "{lines} lines (client by connection {exact}, by request {likely}, by used request {spent}, unknown {unknown}, not through pen {direct}, \
              not asked for {plain}; {waited} waited), records: {requests} of requests, {connections} of connections, {bad_records} bad; \
              datagrams: {strangers} from strangers, {overrun} lost by the kernel; {dropped} lines dropped"
         )

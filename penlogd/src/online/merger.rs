@@ -281,7 +281,7 @@ fn write(line: &Line<'_>, client: Option<&Client>, out: &mut Vec<u8>) {
 
 /// Whether no record that may come can make it better.
 fn is_final(answer: &Answer) -> bool {
-    matches!(answer, Answer::Exact(_) | Answer::Likely(_))
+    matches!(answer, Answer::Exact(_) | Answer::Likely(_) | Answer::Direct)
 }
 
 fn client(answer: &Answer) -> Option<&Client> {
@@ -289,7 +289,7 @@ fn client(answer: &Answer) -> Option<&Client> {
         Answer::Exact(client) | Answer::Likely(client) | Answer::Untold(client) | Answer::Spent(client) => {
             Some(client)
         }
-        Answer::Unknown => None,
+        Answer::Unknown | Answer::Direct => None,
     }
 }
 

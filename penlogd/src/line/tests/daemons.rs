@@ -251,3 +251,19 @@ fn a_bad_pattern_is_told_in_one_line() {
         assert_eq!(Format::pattern(pattern).unwrap_err().to_string(), expected);
     }
 }
+
+#[test]
+fn a_time_of_common_log_format_comes_out_in_utc() {
+    let format = Format::pattern(r"^(?<addr>\S+) at (?<time>.*)$").unwrap();
+    for (time, utc) in [
+        ("14/Nov/2023:23:13:20 +0100", "14/Nov/2023:22:13:20 +0000"),
+        // It says its zone.
+        ("2023-11-14T23:13:20+01:00", "2023-11-14T23:13:20+01:00"),
+    ] {
+        let text = format!("10.0.0.9 at {time}");
+        let line = format.read(text.as_bytes());
+        assert_eq!(line.time.map(|time| time.micros), Some(T0));
+        assert_eq!(in_utc(&line, &CLIENT), format!("192.0.2.7 at {utc}"));
+        assert_eq!(given(&line, &CLIENT), format!("192.0.2.7 at {time}"));
+    }
+}

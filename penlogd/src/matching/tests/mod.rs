@@ -9,6 +9,7 @@
 
 mod connections;
 mod cost;
+mod direct;
 mod models;
 mod offline;
 mod online;
