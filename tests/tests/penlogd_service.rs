@@ -1,57 +1,26 @@
 //! penlogd as a service: its command line, its start, its rights, its files and signals.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::Read;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use nix::fcntl::OFlag;
 use nix::sys::signal::Signal;
-use nix::sys::stat::Mode;
-use nix::unistd::mkfifo;
-use pen_tests::{Peer, Penlogd, is_root, private_address, program, wait_until};
+use pen_tests::{Peer, Penlogd, is_root, private_address, program, rows, wait_until};
 
-/// What is wrong with a command line, and what is said of it.
-const WRONG: &[(&str, i32, &str)] = &[
-    ("-f", 2, "no port: '[ADDR:]PORT' is expected, --help tells more"),
-    ("10888", 2, "no log: '-l FILE' is expected, or '-f' for lines on standard output"),
-    ("-f 1 2", 2, "superfluous argument '2': one '[ADDR:]PORT' is expected"),
-    ("-f 65536", 2, "bad port '65536' in '65536': a number from 0 to 65535 is expected"),
-    ("-f :1", 2, "bad address ':1': 'PORT', 'ADDR:PORT' or '[IPv6 address]:PORT' is expected"),
-    ("-f /run/x", 2, "bad address '/run/x': 'PORT', 'ADDR:PORT' or '[IPv6 address]:PORT' is expected"),
-    ("-f syslog", 2, "bad port 'syslog' in 'syslog': a number from 0 to 65535 is expected"),
-    ("-f [::1]", 2, "bad address '[::1]': 'PORT', 'ADDR:PORT' or '[IPv6 address]:PORT' is expected"),
-    ("-f 1:2:3", 2, "bad host '1:2' in '1:2:3': a name or an IP address is expected"),
-    ("-x 1", 2, "unknown option '-x': --help lists the options"),
-    ("-n", 2, "-n: a value is missing, N is expected"),
-    ("-n 0 1", 2, "-n: bad number '0': 1 to 10000000 is expected"),
-    ("-n +5 1", 2, "-n: bad number '+5': 1 to 10000000 is expected"),
-    ("--wait 1001 1", 2, "-w: bad number '1001': 0 to 1000 is expected"),
-    ("-a web1 1", 2, "-a: bad address 'web1': an IPv4 or IPv6 address is expected"),
-    ("-a 10.0.0.0/33 1", 2, "-a: bad length '33' in '10.0.0.0/33': a number from 0 to 32 is expected"),
-    ("-e (?<port>.) 1", 2, "-e: the regular expression has no group (?<addr>...)"),
-    ("--generate x", 2, "--generate: bad kind 'x': man is expected"),
-    (
-        "-f -u no-such-user 1",
-        1,
-        "unknown user 'no-such-user': a name or number from the user database is expected",
-    ),
-    ("-f 192.0.2.1:1", 1, "cannot receive at 192.0.2.1:1: this machine does not have that address"),
-    ("-f -l /nonexistent/x 127.0.0.1:0", 1, "cannot open the log /nonexistent/x: No such file or directory"),
-    (
-        "-f -p /nonexistent/x 127.0.0.1:0",
-        1,
-        "cannot write the pid file /nonexistent/x: No such file or directory",
-    ),
-    ("-f -j /nonexistent 127.0.0.1:0", 1, "cannot chroot to '/nonexistent': No such file or directory"),
-];
+/// Command lines that say something wrong.
+const USAGE: &str = include_str!("bad_input/penlogd.txt");
+/// Command lines that are well said, but do not fit the world as it is.
+const WORLD: &str = include_str!("bad_input/penlogd_world.txt");
 
 #[test]
 fn wrong_command_lines_are_refused_with_one_line() {
-    for (words, status, said) in WRONG {
-        let ended = Penlogd::run(words.split(' '));
-        assert_eq!((ended.code, ended.stderr), (Some(*status), format!("penlogd: {said}\n")), "{words}");
+    for (table, status) in [(USAGE, 2), (WORLD, 1)] {
+        for (words, said) in rows(table) {
+            let ended = Penlogd::run(words.split(' '));
+            assert_eq!((ended.code, ended.stderr), (Some(status), format!("penlogd: {said}\n")), "{words}");
+        }
     }
 }
 
@@ -219,88 +188,6 @@ fn usr1_tells_what_was_counted() {
     penlogd.signal(Signal::SIGUSR1);
     penlogd.expect_word("3 lines (");
     penlogd.expect_word("records: 1 of requests, 0 of connections, 0 bad");
-}
-
-#[test]
-fn a_fifo_takes_lines_as_fast_as_they_are_read_and_no_faster() {
-    let builder = Penlogd::builder().log("fifo");
-    let path = builder.directory().join("fifo");
-    mkfifo(&path, Mode::S_IRWXU).unwrap();
-    let mut reader: File =
-        OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&path).unwrap();
-    let penlogd = builder.start();
-    let web = penlogd.peer("127.0.1.1");
-    let mut expected = String::new();
-    for number in 0..2000 {
-        let line = format!("{number} {}\n", "x".repeat(200));
-        web.send(&line);
-        expected += &line;
-    }
-    // Nobody reads yet, and it obeys nevertheless.
-    wait_until("all lines have come", || {
-        penlogd.signal(Signal::SIGUSR1);
-        penlogd.stderr().contains("2000 lines (")
-    });
-    let mut read = Vec::new();
-    wait_until("all is read", || {
-        // There is nothing now and then.
-        let _ = reader.read_to_end(&mut read);
-        read.len() >= expected.len()
-    });
-    assert!(read == expected.as_bytes());
-}
-
-#[test]
-fn hup_repeats_nothing_in_a_fifo_that_has_taken_half_a_line() {
-    let builder = Penlogd::builder().log("fifo");
-    let path = builder.directory().join("fifo");
-    mkfifo(&path, Mode::S_IRWXU).unwrap();
-    let mut reader: File =
-        OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&path).unwrap();
-    let penlogd = builder.start();
-    let web = penlogd.peer("127.0.1.1");
-    // No pipe is full with a whole one.
-    let line = format!("{}\n", "x".repeat(50_000));
-    for _ in 0..10 {
-        web.send(&line);
-    }
-    wait_until("all lines have come", || {
-        penlogd.signal(Signal::SIGUSR1);
-        penlogd.stderr().contains("10 lines (")
-    });
-    penlogd.signal(Signal::SIGHUP);
-    let mut read = Vec::new();
-    wait_until("all is read", || {
-        let _ = reader.read_to_end(&mut read);
-        read.len() >= 10 * line.len()
-    });
-    penlogd.stop();
-    let _ = reader.read_to_end(&mut read);
-    assert!(read == line.repeat(10).as_bytes(), "{} bytes", read.len());
-}
-
-#[test]
-fn what_a_slow_reader_has_not_read_yet_is_written_at_the_end() {
-    let builder = Penlogd::builder().log("fifo");
-    let path = builder.directory().join("fifo");
-    mkfifo(&path, Mode::S_IRWXU).unwrap();
-    let mut reader: File =
-        OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&path).unwrap();
-    let penlogd = builder.start();
-    let web = penlogd.peer("127.0.1.1");
-    let line = format!("{}\n", "x".repeat(199));
-    for _ in 0..2000 {
-        web.send(&line);
-    }
-    let process = penlogd.process();
-    penlogd.signal(Signal::SIGTERM);
-    let mut read = Vec::new();
-    wait_until("it has ended", || {
-        let _ = reader.read_to_end(&mut read);
-        !process.is_alive()
-    });
-    let _ = reader.read_to_end(&mut read);
-    assert_eq!(read.len(), 2000 * line.len(), "{}", penlogd.stderr());
 }
 
 #[test]

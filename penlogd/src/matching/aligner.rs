@@ -171,7 +171,7 @@ impl Aligner {
         let (line, habit) = self.fronts.expect(log, server, at, alignment);
         let witness = Witness::of(question, &self.connections, lasting(at), |candidate| {
             alignment
-                .best_of(&line, habit, |client, at| candidate.has_asked(client, at, lasting(at)))
+                .best_of(&line, habit, |_, client, at| candidate.has_asked(client, at, lasting(at)))
                 .map(|(likelihood, index)| Unused { likelihood, index })
         });
         let is_port = self.connections.are_shown_by(server);
@@ -184,6 +184,9 @@ impl Aligner {
                     record.and_then(|record| alignment.take(record.index)),
                     Pending::Known(Answer::Exact(client)),
                 )
+            }
+            Verdict::Wait(_) | Verdict::Record if line.is_late => {
+                (None, Pending::Known(answer(alignment.choose_late(&line, habit))))
             }
             Verdict::Wait(_) | Verdict::Record => (alignment.add_line(&line, habit), Pending::Aligned(text)),
         };
@@ -199,12 +202,7 @@ impl Aligner {
         if alignment.is_idle() {
             self.forget_text(text);
         }
-        let client = |address| Client { address, port: None };
-        match chosen {
-            Some(Chosen::Unused(address)) => Answer::Likely(client(address)),
-            Some(Chosen::Used(address)) => Answer::Spent(client(address)),
-            None => Answer::Unknown,
-        }
+        answer(chosen)
     }
 
     fn forget_oldest(&mut self) {
@@ -221,6 +219,15 @@ impl Aligner {
     fn forget_text(&mut self, text: TextId) {
         self.alignments[text.index()] = Alignment::default();
         self.texts.forget(text);
+    }
+}
+
+fn answer(chosen: Option<Chosen>) -> Answer {
+    let client = |address| Client { address, port: None };
+    match chosen {
+        Some(Chosen::Unused(address)) => Answer::Likely(client(address)),
+        Some(Chosen::Used(address)) => Answer::Spent(client(address)),
+        None => Answer::Unknown,
     }
 }
 

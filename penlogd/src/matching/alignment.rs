@@ -29,6 +29,8 @@ pub(super) struct Line {
     pub(super) at: Moment,
     /// Where its record is expected, among those of its server.
     pub(super) place: f64,
+    /// Whether lines that showed later times came before it.
+    pub(super) is_late: bool,
 }
 
 /// A record that is a line's as far as is known now.
@@ -118,7 +120,7 @@ impl Alignment {
         ways.advance(line, habit, end, &self.records);
         let found = ways.best(&self.records);
         ways.give_up_the_hopeless();
-        ways.add_line(records.get(near).or(records.back()).map(|record| record.client));
+        ways.add_line(self.records.nearest(near));
         found
     }
 
@@ -131,6 +133,8 @@ impl Alignment {
             self.ways = None;
         }
         match chosen.and_then(|index| self.records.of_index_mut(index)) {
+            // All ways had it that were left when another line came that it belongs to for certain.
+            Some(record) if record.is_used => nearest.map(Chosen::Used),
             Some(record) => {
                 record.is_used = true;
                 Some(Chosen::Unused(record.client))
@@ -139,26 +143,43 @@ impl Alignment {
         }
     }
 
-    /// How likely the best unused record that `is_meant` (by client and time) is, as a logarithm, and which it is.
+    /// How likely the best unused record that `is_meant` (by index, client and time) is, as a logarithm, and which it is.
     pub(super) fn best_of(
         &self,
         line: &Line,
         habit: &Habit,
-        is_meant: impl Fn(IpAddr, Moment) -> bool,
+        is_meant: impl Fn(u64, IpAddr, Moment) -> bool,
     ) -> Option<(f32, u64)> {
         let near = self.near(line.place);
         let Records { records, first } = &self.records;
         let nearby = near.saturating_sub(BEFORE)..records.len().min(near + BEHIND);
         let unused = nearby.filter(|index| {
             let record = &records[*index];
-            !record.is_used && is_meant(record.client, record.place.at)
+            !record.is_used && is_meant(first + *index as u64, record.client, record.place.at)
         });
         let likelihood = |index: usize| (habit.likelihood(line, &records[index].place), first + index as u64);
         unused.map(likelihood).max_by(|a, b| a.0.total_cmp(&b.0))
     }
 
-    /// Uses a record up that is known to be a line's.
+    /// Chooses for a late line, which belongs between others that are settled: what is left there.
+    pub(super) fn choose_late(&mut self, line: &Line, habit: &Habit) -> Option<Chosen> {
+        let (earliest, latest) = habit.times_of_records(line.at);
+        let best = self.best_of(line, habit, |index, _, at| {
+            (earliest..=latest).contains(&at)
+                && !self.ways.as_ref().is_some_and(|ways| ways.best_takes(index))
+        });
+        if let Some(record) = best.and_then(|(_, index)| self.records.of_index_mut(index)) {
+            record.is_used = true;
+            return Some(Chosen::Unused(record.client));
+        }
+        self.records.nearest(self.near(line.place)).map(Chosen::Used)
+    }
+
+    /// Uses a record up that is known to be a line's, and so no waiting one's.
     pub(super) fn take(&mut self, index: u64) -> Option<Match> {
+        if let Some(ways) = &mut self.ways {
+            ways.give_up_record(index);
+        }
         let record = self.records.of_index_mut(index)?;
         record.is_used = true;
         Some(Match { place: record.place, is_sure: true })
@@ -212,6 +233,11 @@ impl Alignment {
 }
 
 impl Records {
+    /// Whose the record at this place is, or the last one.
+    fn nearest(&self, place: usize) -> Option<IpAddr> {
+        self.records.get(place).or(self.records.back()).map(|record| record.client)
+    }
+
     /// The record with this index, if it has not been forgotten.
     pub(super) fn of_index(&self, index: u64) -> Option<&Record> {
         self.records.get(usize_of(index.checked_sub(self.first)?))

@@ -31,6 +31,10 @@ pub(super) struct Habit {
     lines: u32,
     matches: u32,
     survey: Survey,
+    /// The latest time that a line has shown, unless it was wrong.
+    latest: i64,
+    /// How many lines in a row were late.
+    late: u32,
 }
 
 /// The times of a server's records.
@@ -57,6 +61,12 @@ const TOLERANCE: i64 = 2_000_000;
 /// The first lines of a log look around for where they are, and later one of some.
 const FIRST: u32 = 256;
 const SOME: u32 = 8;
+/// No more times of records in a row are wrong.
+const WRONG: usize = 32;
+/// A line that shows a time so long before others of its log belongs to a request that took long.
+const LONG: i64 = 5_000_000;
+/// But if so many lines in a row do, those others were wrong.
+const LATE_IN_A_ROW: u32 = 32;
 /// The usual ages are found again after so many matches.
 const OFTEN: u32 = 256;
 
@@ -64,7 +74,10 @@ impl Fronts {
     /// Adds a record behind the server's others, and answers its number.
     pub(super) fn add_record(&mut self, server: IpAddr, at: Moment) -> u64 {
         let Times { times, first } = self.servers.entry(server).or_default();
-        let at = times.back().map_or(at, |newest| at.max(*newest));
+        // Times are in order: some that are later than what follows them are wrong, but if there are many, it is that one.
+        let wrong = times.iter().rev().take(WRONG + 1).take_while(|time| **time > at).count();
+        let at = if wrong > WRONG { times.back().map_or(at, |newest| at.max(*newest)) } else { at };
+        times.iter_mut().rev().take(wrong).for_each(|time| *time = at.min(*time));
         times.push_back(at);
         *first + times.len() as u64 - 1
     }
@@ -79,6 +92,7 @@ impl Fronts {
     }
 
     /// Moves a log's front by a line that may have a record, one of these, and answers the line's place, and what is usual.
+    /// Late ones show when a long request began: they say nothing about the front.
     pub(super) fn expect(
         &mut self,
         log: usize,
@@ -91,13 +105,16 @@ impl Fronts {
         }
         let times = self.servers.entry(server).or_default();
         let habit = self.logs[log].get_or_insert_with(|| Habit::new(times.number_at(at)));
+        if habit.is_late(at) {
+            return (Line { at, place: habit.place_at(times, at), is_late: true }, habit);
+        }
         habit.place += 1.0;
         habit.lines = habit.lines.wrapping_add(1);
         if habit.lines < FIRST || habit.lines.is_multiple_of(SOME) {
             habit.look_around(alignment, times, at);
         }
         habit.keep_to(times, at);
-        (Line { at, place: habit.place }, habit)
+        (Line { at, place: habit.place, is_late: false }, habit)
     }
 }
 
@@ -111,7 +128,32 @@ impl Habit {
             lines: 0,
             matches: 0,
             survey: Survey::new(),
+            latest: i64::MIN,
+            late: 0,
         }
+    }
+
+    fn is_late(&mut self, at: Moment) -> bool {
+        self.late += 1;
+        let is_late = at.0 < self.latest.saturating_sub(LONG) && self.late < LATE_IN_A_ROW;
+        if !is_late {
+            self.late = 0;
+            self.latest = at.0;
+        }
+        is_late
+    }
+
+    /// Where a line's record is, as far as its time tells.
+    fn place_at(&self, times: &Times, at: Moment) -> f64 {
+        let (earliest, latest) = self.times_of_records(at);
+        f64::midpoint(times.number_at(earliest), times.number_at(latest))
+    }
+
+    /// When a line's record came, at the earliest and at the latest.
+    pub(super) fn times_of_records(&self, at: Moment) -> (Moment, Moment) {
+        let (least, most) =
+            (self.usual_ages.0.saturating_sub(TOLERANCE), self.usual_ages.1.saturating_add(TOLERANCE));
+        (Moment(at.0.saturating_sub(most)), Moment(at.0.saturating_sub(least)))
     }
 
     /// How likely it is, as a logarithm, that this record is the line's.
@@ -122,6 +164,9 @@ impl Habit {
 
     /// Learns from a match.
     pub(super) fn learn(&mut self, line: &Line, found: &Match) {
+        if line.is_late {
+            return;
+        }
         let weight = if found.is_sure { 1.0 } else { OF_MANY };
         let difference = difference(line, &found.place);
         self.ages.add(age(line, &found.place), weight);
@@ -146,17 +191,16 @@ impl Habit {
             let place = self.place + distance;
             let age = times.at(place).map_or(0, |time| at.0.saturating_sub(time.0));
             let survey = std::mem::replace(&mut self.survey, Survey::new());
-            *self = Habit { usual_ages: (age, age), lines: self.lines, survey, ..Habit::new(place) };
+            let Habit { lines, latest, .. } = *self;
+            *self = Habit { usual_ages: (age, age), lines, latest, survey, ..Habit::new(place) };
         }
     }
 
     /// Keeps the front among records of about the line's time.
     fn keep_to(&mut self, times: &Times, at: Moment) {
-        let (least, most) = (self.usual_ages.0 - TOLERANCE, self.usual_ages.1 + TOLERANCE);
-        let (earliest, latest) = (at.0.saturating_sub(most), at.0.saturating_sub(least));
-        if times.at(self.place).is_none_or(|Moment(time)| time < earliest || time > latest) {
-            let (earliest, latest) = (times.number_at(Moment(earliest)), times.number_at(Moment(latest)));
-            self.place = self.place.clamp(earliest, latest);
+        let (earliest, latest) = self.times_of_records(at);
+        if times.at(self.place).is_none_or(|time| time < earliest || time > latest) {
+            self.place = self.place.max(times.number_at(earliest)).min(times.number_at(latest));
         }
     }
 }

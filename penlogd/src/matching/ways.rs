@@ -17,6 +17,7 @@ pub(super) struct Ways {
     lines: VecDeque<Waiting>,
     /// The steps of all waiting lines.
     steps: VecDeque<Step>,
+    /// The number of the first of these; 0 is none.
     first_step: u64,
 }
 
@@ -70,7 +71,7 @@ impl Ways {
             spare: Vec::new(),
             lines: VecDeque::new(),
             steps: VecDeque::new(),
-            first_step: 0,
+            first_step: 1,
         }
     }
 
@@ -179,6 +180,36 @@ impl Ways {
         let others = self.states.iter().filter(|state| state.record != best.record);
         let is_sure = others.map(|state| state.cost).fold(f32::INFINITY, f32::min) > best.cost + SURE;
         Some(Match { place, is_sure })
+    }
+
+    /// A record is none of the waiting lines'.
+    pub(super) fn give_up_record(&mut self, index: u64) {
+        for at in 0..self.states.len() {
+            if self.takes(&self.states[at], index) {
+                self.states[at].cost += ALONE;
+            }
+        }
+    }
+
+    /// Whether a line has this record in the best way.
+    pub(super) fn best_takes(&self, index: u64) -> bool {
+        let best = self.states.iter().min_by(|a, b| a.cost.total_cmp(&b.cost));
+        best.is_some_and(|best| self.takes(best, index))
+    }
+
+    /// Whether a waiting line has this record in a way, in which later lines have later records.
+    fn takes(&self, state: &State, index: u64) -> bool {
+        let mut step = state.step;
+        while step >= self.first_step
+            && let Some(Step { from, record }) = self.steps.get(usize_of(step - self.first_step))
+            && record.is_none_or(|record| record >= index)
+        {
+            if *record == Some(index) {
+                return true;
+            }
+            step = *from;
+        }
+        false
     }
 
     pub(super) fn give_up_the_hopeless(&mut self) {

@@ -23,8 +23,17 @@ pub struct PenLog {
     skew: i64,
     /// The time of the record that comes next, if it is known.
     next_at: Option<i64>,
+    /// The latest time of a record that was told of.
+    latest: i64,
+    /// Records far ahead of those before them, with their times. What follows shows whether they are out of place.
+    ahead: Vec<(i64, Vec<u8>)>,
     line_number: u64,
 }
+
+/// A record that is so many microseconds later than the one before may be out of place,
+const FAR_AHEAD: i64 = 60_000_000;
+/// if no more than so many are.
+const AHEAD: usize = 16;
 
 /// Lines that are no records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,13 +93,23 @@ impl PenLog {
             servers,
             skew,
             next_at: Some(i64::MIN),
+            latest: i64::MIN,
+            ahead: Vec::new(),
             line_number: 0,
         }
     }
 
     /// Tells `aligner` all up to the first record that is later than this, in microseconds of UTC. Records are in order but
-    /// for a little, since pen's threads write one log: one that is late for that is told of as soon as it is met.
+    /// for a little, since pen's threads write one log: one that is late for that is told of as soon as it is met. A few that
+    /// a wrong clock has put far ahead do not keep those behind them from being told of.
     pub fn tell_until(&mut self, limit: i64, aligner: &mut Aligner) {
+        for (_, text) in self.ahead.extract_if(.., |(at, _)| *at <= limit) {
+            if let Ok(Some((record, at))) = read(&text, self.skew) {
+                self.records += 1;
+                self.latest = self.latest.max(at);
+                tell(record, Moment(at), &self.servers, aligner);
+            }
+        }
         while self.next_at.is_some_and(|at| at <= limit) {
             self.next_at = self.tell_next(limit, aligner);
         }
@@ -117,12 +136,18 @@ impl PenLog {
         self.line_number += 1;
         match read(text, self.skew) {
             Ok(Some((_, at))) if at > limit => {
+                if at > self.latest.saturating_add(FAR_AHEAD) && self.ahead.len() < AHEAD {
+                    self.ahead.push((at, text.to_vec()));
+                    return Some(i64::MIN);
+                }
                 self.line_number -= 1;
                 self.lines.step_back();
                 return Some(at);
             }
             Ok(Some((record, at))) => {
                 self.records += 1;
+                self.latest = self.latest.max(at);
+                self.ahead.retain(|(ahead, _)| *ahead <= at.saturating_add(FAR_AHEAD));
                 tell(record, Moment(at), &self.servers, aligner);
             }
             Ok(None) => {}
@@ -137,7 +162,10 @@ fn read(text: &[u8], skew: i64) -> Result<Option<(Record<'_>, i64)>, BadLine> {
     if text.is_empty() {
         return Ok(None);
     }
-    let record = parse_line(text)?;
+    let record = match parse_line(text) {
+        Err(_) if names_unix_socket(text) => return Ok(None),
+        record => record?,
+    };
     let at = match &record {
         Record::Request { time, .. } => micros(time.unwrap_or_default(), 1_000_000, skew),
         Record::Connection(connection) => {
@@ -146,6 +174,16 @@ fn read(text: &[u8], skew: i64) -> Result<Option<(Record<'_>, i64)>, BadLine> {
         }
     };
     at.map(|at| Some((record, at))).ok_or(BadLine::Time)
+}
+
+/// Whether a record has a Unix socket for its client or its server: it is no error, but has nothing to put into a line.
+fn names_unix_socket(text: &[u8]) -> bool {
+    const UNIX: &[u8] = b"unix";
+    let mut words = text.split(|byte| *byte == b' ');
+    match words.next() {
+        Some(b"=") => words.next() == Some(UNIX) || words.nth(3) == Some(UNIX),
+        client => client == Some(UNIX) || words.nth(1) == Some(UNIX),
+    }
 }
 
 fn micros(time: u64, unit: i64, skew: i64) -> Option<i64> {
@@ -171,5 +209,79 @@ impl Bad {
     fn add(&mut self, line: u64, error: BadLine) {
         self.count += 1;
         self.first.get_or_insert((line, error));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+    use crate::line::Ports;
+    use crate::matching::{Answer, Limits, Question};
+
+    const SERVER: &str = "10.0.0.1";
+
+    fn pen_log(text: &str) -> PenLog {
+        let mut servers = Servers::default();
+        servers.add(&[SERVER.parse().unwrap()]);
+        PenLog::new(Place::File("pen.log".into()), Box::new(Cursor::new(text.to_owned())), servers, 0)
+    }
+
+    /// What it has told up to these seconds, in turn: the last number of each client.
+    fn told(log: &mut PenLog, limits: &[i64]) -> Vec<Vec<u8>> {
+        let told = |limit: &i64| {
+            let mut aligner = Aligner::new(Limits { requests: 100, connections: 100 });
+            log.tell_until(limit * 1_000_000, &mut aligner);
+            let (server, at) = (SERVER.parse().unwrap(), Moment(*limit));
+            let clients = (0..=u8::MAX).filter(|client| {
+                let request = format!("GET /{client}").into_bytes();
+                let (peer, ports, request) = (None, Ports::default(), Some(&request[..]));
+                aligner.line(0, &Question { server, peer, ports, request, at });
+                aligner.last_answer() != Some(Answer::Unknown)
+            });
+            clients.collect()
+        };
+        limits.iter().map(told).collect()
+    }
+
+    /// A record at this second.
+    fn record(client: u8, second: i64) -> String {
+        format!("192.0.2.{client} {second} {SERVER} GET /{client}\n")
+    }
+
+    #[test]
+    fn records_are_told_of_when_it_is_their_time() {
+        let text: String = (0..5).map(|number| record(number, 1000 * i64::from(number))).collect();
+        let mut log = pen_log(&text);
+        assert_eq!(told(&mut log, &[999, 2500, 3000, 9999]), [vec![0], vec![1, 2], vec![3], vec![4]]);
+        assert_eq!((log.records, log.bad.count), (5, 0));
+    }
+
+    #[test]
+    fn one_that_is_far_ahead_keeps_none_behind_it_back() {
+        let text = [record(1, 1000), record(2, 9_000_000), record(3, 1001), record(4, 1500)].concat();
+        let mut log = pen_log(&text);
+        assert_eq!(told(&mut log, &[1010, 1600, 10_000_000]), [vec![1, 3], vec![4], vec![]]);
+    }
+
+    #[test]
+    fn many_that_are_far_ahead_are_a_gap_and_come_in_their_time() {
+        let text: String = (0..100)
+            .map(|number| record(number, i64::from(number) + if number > 9 { 5000 } else { 0 }))
+            .collect();
+        let mut log = pen_log(&text);
+        let in_turn = [(0..=9).collect(), vec![], (10..=29).collect(), (30..100).collect::<Vec<u8>>()];
+        assert_eq!(told(&mut log, &[100, 5000, 5029, 9999]), in_turn);
+    }
+
+    #[test]
+    fn clients_and_servers_of_unix_sockets_are_no_errors() {
+        let mut log = pen_log(
+            "unix 5 10.0.0.1 GET /1\n192.0.2.1 5 unix GET /1\n= unix 0 10.0.0.9 1 10.0.0.1 80 1.0\n\
+             = 192.0.2.1 1 unix 0 unix 0 1.0\n192.0.2.1 5 10.0.0.1 GET /1\nunix-like 5 10.0.0.1 GET /1\n",
+        );
+        assert_eq!(told(&mut log, &[10]), [[1]]);
+        assert_eq!((log.records, log.bad.count), (1, 1));
     }
 }

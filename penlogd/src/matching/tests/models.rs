@@ -221,6 +221,30 @@ fn a_line_waits_while_its_connection_may_still_be_told_of() {
 }
 
 #[test]
+fn a_record_that_a_connection_claims_is_no_waiting_lines() {
+    let mut aligner = Aligner::new(Limits { requests: 10, connections: 10 });
+    for client in [7, 8] {
+        aligner.request(address(client), address(1), b"GET /", false, Moment(1_000_000));
+    }
+    let record = Connection {
+        client: address(7).into(),
+        client_port: 5000,
+        pen: address(9),
+        pen_port: 4000,
+        server: address(1),
+        server_port: 80,
+        opened: Millis(1000),
+        closed: None,
+    };
+    aligner.connection(&record, Moment(1_000_000));
+    aligner.line(0, &question("GET /", 1_000_000));
+    aligner.line(0, &Question { ports: Ports::certain(4000), ..question("GET /", 1_000_000) });
+    let client = |client, port| Client { address: address(client), port };
+    assert_eq!(aligner.last_answer(), Some(Answer::Likely(client(8, None))));
+    assert_eq!(aligner.last_answer(), Some(Answer::Exact(client(7, Some(5000)))));
+}
+
+#[test]
 fn a_number_that_uses_not_to_be_a_port_changes_nothing() {
     let mut matcher = Matcher::new(Limits { requests: 100, connections: 10 });
     let record = Connection {

@@ -14,30 +14,43 @@ const SECOND: i64 = 1_000_000;
 enum Shown {
     Begin,
     End,
+    /// The beginning of requests that take seconds, and the end of others: as if those took no time.
+    BeginOfLong,
 }
 
 fn share(events: &[Event], shown: Shown, skew: i64) -> f64 {
-    let (mut records, mut lines): (Vec<&Event>, Vec<&Event>) =
+    let (mut records, lines): (Vec<&Event>, Vec<&Event>) =
         events.iter().partition(|event| event.kind == Kind::Request);
     let second = |micros: i64| micros.div_euclid(SECOND) * SECOND;
-    let shown = |event: &Event| second(skew + if shown == Shown::End { event.at } else { event.begun });
-    // Logs are merged by the time that they show.
-    lines.sort_by_key(|event| shown(event));
+    let shown = |event: &Event| {
+        let is_long = event.at - event.begun > SECOND;
+        let shows_end = shown == Shown::End || shown == Shown::BeginOfLong && !is_long;
+        second(skew + if shows_end { event.at } else { event.begun })
+    };
+    // Logs are merged by the latest time that they have shown.
+    let mut latest: HashMap<IpAddr, i64> = HashMap::new();
+    let mut place = |event: &Event| {
+        let latest = latest.entry(event.server).or_insert(i64::MIN);
+        *latest = shown(event).max(*latest);
+        *latest
+    };
+    let mut lines: Vec<(i64, &Event)> = lines.into_iter().map(|event| (place(event), event)).collect();
+    lines.sort_by_key(|(place, _)| *place);
     records.reverse();
     let mut aligner = Aligner::new(Limits { requests: usize::MAX, connections: usize::MAX });
-    let (mut right, mut asked) = (0, lines.iter());
+    let (mut right, mut asked) = (0, lines.iter().map(|(_, line)| line));
     let mut count = |answer: Answer| {
         let (Answer::Likely(client) | Answer::Spent(client)) = answer else { panic!("{answer:?}") };
         right += i32::from(client.address == asked.next().unwrap().client);
     };
     let mut logs: HashMap<IpAddr, usize> = HashMap::new();
-    for line in &lines {
+    for (place, line) in &lines {
         let at = shown(line);
-        while let Some(record) = records.pop_if(|record| second(record.at) <= at + 10 * SECOND) {
+        while let Some(record) = records.pop_if(|record| second(record.begun) <= place + 10 * SECOND) {
             let request = record.request.as_bytes();
             aligner.request(record.client, record.server, request, false, Moment(second(record.at)));
         }
-        aligner.forget_before(Moment(at - 20 * SECOND));
+        aligner.forget_before(Moment(place - 60 * SECOND));
         let new = logs.len();
         let log = *logs.entry(line.server).or_insert(new);
         let request = Some(line.request.as_bytes());
@@ -54,6 +67,35 @@ fn share(events: &[Event], shown: Shown, skew: i64) -> f64 {
     }
     assert!(asked.next().is_none());
     f64::from(right) / lines.len() as f64
+}
+
+#[test]
+fn long_requests_whose_lines_show_their_beginnings_take_no_others_records() {
+    let world =
+        World { service: Service::Exponential, rate: 200.0, unlogged: 0.0, requests: 10_000, seed: 1 };
+    let mut events = world.events();
+    let mut rng = fastrand::Rng::with_seed(1);
+    for event in events.iter_mut().filter(|event| event.kind == Kind::Line) {
+        if rng.f32() < 0.03 {
+            event.at += rng.i64(10..40) * SECOND;
+        }
+    }
+    events.sort_by_key(|event| event.at);
+    let share = share(&events, Shown::BeginOfLong, 0);
+    assert!(share > 0.87, "{share}");
+}
+
+#[test]
+fn records_of_a_wrong_clock_do_not_lead_others_astray() {
+    let world =
+        World { service: Service::Exponential, rate: 200.0, unlogged: 0.0, requests: 10_000, seed: 1 };
+    for wrong in [8 * SECOND, -1000 * SECOND, 1_000_000 * SECOND] {
+        let mut events = world.events();
+        let records = events.iter_mut().filter(|event| event.kind == Kind::Request);
+        records.step_by(1000).skip(1).for_each(|event| event.at += wrong);
+        let share = share(&events, Shown::End, 0);
+        assert!(share > 0.87, "{share} with records {wrong} microseconds off");
+    }
 }
 
 fn least_share(service: Service, unlogged: f64, shown: Shown, skew: i64) -> f64 {
