@@ -43,7 +43,9 @@ fn number(port: u16) -> Ports {
 /// One to which the connections of these were told, and two requests.
 fn matcher(pens: &[IpAddr]) -> Matcher {
     let mut matcher = Matcher::new(Limits { requests: 10, connections: 10 });
-    pens.iter().for_each(|pen| matcher.connection(&connection(*pen, None), Moment(1_000_000)));
+    for pen in pens {
+        matcher.connection(&connection(*pen, None), Moment(1_000_000));
+    }
     (0..2).for_each(|_| matcher.request(CLIENT, SERVER, b"GET /", false, Moment(1_050_000)));
     matcher
 }
