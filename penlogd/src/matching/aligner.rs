@@ -151,6 +151,12 @@ impl Aligner {
         self.connections.forget_before(moment);
     }
 
+    /// How many request records are remembered.
+    #[cfg(test)]
+    pub fn records(&self) -> usize {
+        self.records.len()
+    }
+
     fn pending(&mut self, log: usize, question: &Question<'_>) -> Pending {
         if self.connections.is_direct(question) {
             return Pending::Known(Answer::Direct);

@@ -28,6 +28,8 @@ pub(super) struct Habit {
     /// Nearly all ages are between them.
     usual_ages: (i64, i64),
     place: f64,
+    /// Records for a line.
+    speed: f64,
     lines: u32,
     matches: u32,
     survey: Survey,
@@ -43,6 +45,8 @@ struct Times {
     times: VecDeque<Moment>,
     /// The number of the first.
     first: u64,
+    /// How many logs there are of the server.
+    logs: u32,
 }
 
 /// Nearly all times are whole seconds.
@@ -54,6 +58,8 @@ const OF_MANY: f32 = 0.1;
 const SHARE_OF_AGE: f32 = 0.5;
 /// So much of a difference moves the front.
 const GAIN: f64 = 0.25;
+/// And of a server with several logs, so much of it the records for each line of a log.
+const GAIN_OF_SPEED: f64 = 0.001;
 /// A greater difference is an outlier.
 const OUTLIER: f64 = 8.0;
 /// Ages are usual at first, and always, that differ by no more than that: clocks differ, and seconds are whole.
@@ -73,7 +79,7 @@ const OFTEN: u32 = 256;
 impl Fronts {
     /// Adds a record behind the server's others, and answers its number.
     pub(super) fn add_record(&mut self, server: IpAddr, at: Moment) -> u64 {
-        let Times { times, first } = self.servers.entry(server).or_default();
+        let Times { times, first, .. } = self.servers.entry(server).or_default();
         // Times are in order: some that are later than what follows them are wrong, but if there are many, it is that one.
         let wrong = times.iter().rev().take(WRONG + 1).take_while(|time| **time > at).count();
         let at = if wrong > WRONG { times.back().map_or(at, |newest| at.max(*newest)) } else { at };
@@ -104,11 +110,14 @@ impl Fronts {
             self.logs.resize_with(log + 1, || None);
         }
         let times = self.servers.entry(server).or_default();
-        let habit = self.logs[log].get_or_insert_with(|| Habit::new(times.number_at(at)));
+        let habit = self.logs[log].get_or_insert_with(|| {
+            times.logs += 1;
+            Habit::new(times.number_at(at))
+        });
         if habit.is_late(at) {
             return (Line { at, place: habit.place_at(times, at), is_late: true }, habit);
         }
-        habit.place += 1.0;
+        habit.place += if times.logs > 1 { habit.speed } else { 1.0 };
         habit.lines = habit.lines.wrapping_add(1);
         if habit.lines < FIRST || habit.lines.is_multiple_of(SOME) {
             habit.look_around(alignment, times, at);
@@ -125,6 +134,7 @@ impl Habit {
             places: Histogram::new(PLACES, FADING),
             usual_ages: (0, 0),
             place,
+            speed: 1.0,
             lines: 0,
             matches: 0,
             survey: Survey::new(),
@@ -171,7 +181,9 @@ impl Habit {
         let difference = difference(line, &found.place);
         self.ages.add(age(line, &found.place), weight);
         self.places.add(difference, weight);
-        self.place += GAIN * f64::from(difference).clamp(-OUTLIER, OUTLIER);
+        let step = f64::from(difference).clamp(-OUTLIER, OUTLIER);
+        self.place += GAIN * step;
+        self.speed = (self.speed + GAIN_OF_SPEED * step).max(1.0);
         self.matches = self.matches.wrapping_add(1);
         if self.matches.is_multiple_of(OFTEN) {
             #[expect(clippy::cast_possible_truncation, reason = "below a day")]
@@ -191,8 +203,8 @@ impl Habit {
             let place = self.place + distance;
             let age = times.at(place).map_or(0, |time| at.0.saturating_sub(time.0));
             let survey = std::mem::replace(&mut self.survey, Survey::new());
-            let Habit { lines, latest, .. } = *self;
-            *self = Habit { usual_ages: (age, age), lines, latest, survey, ..Habit::new(place) };
+            let Habit { lines, latest, speed, .. } = *self;
+            *self = Habit { usual_ages: (age, age), lines, latest, speed, survey, ..Habit::new(place) };
         }
     }
 

@@ -13,8 +13,10 @@ pub(super) struct Ways {
     states: Vec<State>,
     /// Room for the next ones.
     spare: Vec<State>,
-    /// Lines whose records are not settled.
+    /// Lines that wait.
     lines: VecDeque<Waiting>,
+    /// The records of the first of them, which are settled.
+    settled: VecDeque<Option<u64>>,
     /// The steps of all waiting lines.
     steps: VecDeque<Step>,
     /// The number of the first of these; 0 is none.
@@ -43,7 +45,7 @@ struct Step {
     record: Option<u64>,
 }
 
-/// A line whose record is not settled.
+/// A line that waits.
 #[derive(Clone, Copy, Debug)]
 struct Waiting {
     /// How many steps it has.
@@ -60,6 +62,8 @@ const ALONE: f32 = 20.0;
 const HOPELESS: f32 = 12.0;
 /// No more ways are open than that.
 const WAYS: usize = 16;
+/// So many lines that follow tell all about a line; if twice as many wait, those before them are settled together.
+const AHEAD: usize = 128;
 /// A record is sure if others are so much less likely.
 const SURE: f32 = 3.0;
 
@@ -70,6 +74,7 @@ impl Ways {
             states: vec![State { next: index, cost: 0.0, step: 0, record: None }],
             spare: Vec::new(),
             lines: VecDeque::new(),
+            settled: VecDeque::new(),
             steps: VecDeque::new(),
             first_step: 1,
         }
@@ -104,25 +109,44 @@ impl Ways {
 
     /// Decides on the oldest waiting line: the index of its record if it has one, and its client if it has none.
     pub(super) fn settle(&mut self) -> Option<(Option<u64>, Option<IpAddr>)> {
-        let line = self.lines.pop_front()?;
-        let end = self.first_step + line.steps;
-        let first_step = self.first_step;
-        let steps = &self.steps;
-        let record_of = |state: &State| {
-            let mut step = state.step;
-            while step >= end {
-                step = steps[usize_of(step - first_step)].from;
-            }
-            steps[usize_of(step - first_step)].record
-        };
-        let best = self.states.iter().min_by(|a, b| a.cost.total_cmp(&b.cost));
-        let chosen = best.and_then(record_of);
-        if self.states.len() > 1 {
-            self.states.retain(|state| record_of(state) == chosen);
+        if self.settled.is_empty() && !self.lines.is_empty() {
+            let many = self.lines.len() > 2 * AHEAD;
+            self.settle_first(if many { self.lines.len() - AHEAD } else { 1 });
         }
+        let line = self.lines.pop_front()?;
         self.steps.drain(..usize_of(line.steps));
-        self.first_step = end;
-        Some((chosen, line.nearest))
+        self.first_step += line.steps;
+        Some((self.settled.pop_front().flatten(), line.nearest))
+    }
+
+    /// Settles the records of so many lines, as the best way has them, and gives up the ways that have others.
+    fn settle_first(&mut self, count: usize) {
+        let end = self.first_step + self.lines.iter().take(count).map(|line| line.steps).sum::<u64>();
+        let (steps, first_step) = (&self.steps, self.first_step);
+        let step = |number: u64| steps[usize_of(number - first_step)];
+        let last_of = |state: &State| {
+            let mut number = state.step;
+            while number >= end {
+                number = step(number).from;
+            }
+            number
+        };
+        let Some(best) = self.best_state() else { return };
+        let mut chosen = last_of(best);
+        if self.states.len() > 1 {
+            self.states.retain(|state| {
+                let last = last_of(state);
+                last == chosen || count == 1 && step(last).record == step(chosen).record
+            });
+        }
+        for _ in 0..count {
+            self.settled.push_front(step(chosen).record);
+            chosen = step(chosen).from;
+        }
+    }
+
+    fn best_state(&self) -> Option<&State> {
+        self.states.iter().min_by(|a, b| a.cost.total_cmp(&b.cost))
     }
 
     /// Gives up what is below this index: ways that have not come so far go on there.
@@ -175,7 +199,7 @@ impl Ways {
 
     /// The record of the best way.
     pub(super) fn best(&self, records: &Records) -> Option<Match> {
-        let best = self.states.iter().min_by(|a, b| a.cost.total_cmp(&b.cost))?;
+        let best = self.best_state()?;
         let place = records.of_index(best.record?)?.place;
         let others = self.states.iter().filter(|state| state.record != best.record);
         let is_sure = others.map(|state| state.cost).fold(f32::INFINITY, f32::min) > best.cost + SURE;
@@ -193,8 +217,7 @@ impl Ways {
 
     /// Whether a line has this record in the best way.
     pub(super) fn best_takes(&self, index: u64) -> bool {
-        let best = self.states.iter().min_by(|a, b| a.cost.total_cmp(&b.cost));
-        best.is_some_and(|best| self.takes(best, index))
+        self.best_state().is_some_and(|best| self.takes(best, index))
     }
 
     /// Whether a waiting line has this record in a way, in which later lines have later records.

@@ -38,6 +38,10 @@ pub struct Records {
     second: i64,
 }
 
+/// What comes so many microseconds later tells nothing about a line; and if lines waited through a pause, so would all records of
+/// that time.
+const PAUSE: i64 = 60_000_000;
+
 /// Where a log goes on in the merged one: a time in microseconds, and of logs with the same time the first one is first.
 type Position = (i64, usize);
 
@@ -52,11 +56,7 @@ impl Merge {
                 waiting.push(Reverse((time, log)));
             }
         }
-        while self.waiting.first_place().is_some() {
-            // There is one for each line, but should there be none, no line is lost.
-            let answer = self.records.aligner.last_answer().unwrap_or(Answer::Unknown);
-            self.write_first(answer)?;
-        }
+        self.write_waiting()?;
         self.output.flush()?;
         self.rejects.flush()
     }
@@ -70,6 +70,16 @@ impl Merge {
                 Next::Line { place, .. } if others.is_some_and(|others| others < (place, index)) => {
                     log.step_back();
                     return Ok(Some(place));
+                }
+                Next::Line { place, .. }
+                    if self
+                        .waiting
+                        .first_place()
+                        .is_some_and(|first| place > first.saturating_add(PAUSE)) =>
+                {
+                    log.step_back();
+                    self.write_waiting()?;
+                    continue;
                 }
                 Next::Line { text, line, place } => {
                     self.records.move_to(place, self.waiting.first_place());
@@ -86,6 +96,16 @@ impl Merge {
                 self.write_first(answer)?;
             }
         }
+    }
+
+    /// Writes all lines that wait.
+    fn write_waiting(&mut self) -> Result<(), Stop> {
+        while self.waiting.first_place().is_some() {
+            // There is one for each line, but should there be none, no line is lost.
+            let answer = self.records.aligner.last_answer().unwrap_or(Answer::Unknown);
+            self.write_first(answer)?;
+        }
+        Ok(())
     }
 
     /// Writes the line that waits longest, whose answer is there.
@@ -113,7 +133,7 @@ impl Records {
         let aligner = Aligner::new(Limits { requests: usize::MAX, connections: usize::MAX });
         let mut records = Records { log, aligner, window, second: i64::MIN };
         if window == Window::Everything {
-            records.log.tell_until(i64::MAX, &mut records.aligner);
+            records.log.tell_until(i64::MAX, Moment(i64::MIN), &mut records.aligner);
         }
         records
     }
@@ -138,9 +158,10 @@ impl Records {
             && second > self.second
         {
             self.second = second;
-            self.log.tell_until(second.saturating_add(jitter), &mut self.aligner);
             let first = first_waiting.map_or(second, whole_second);
-            self.aligner.forget_before(Moment(first.saturating_sub(jitter)));
+            let begin = Moment(first.saturating_sub(jitter));
+            self.log.tell_until(second.saturating_add(jitter), begin, &mut self.aligner);
+            self.aligner.forget_before(begin);
         }
     }
 }

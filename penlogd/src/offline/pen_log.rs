@@ -35,6 +35,9 @@ const FAR_AHEAD: i64 = 60_000_000;
 /// if no more than so many are.
 const AHEAD: usize = 16;
 
+/// Records are forgotten after so many.
+const MANY: u64 = 4096;
+
 /// Lines that are no records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bad {
@@ -102,7 +105,9 @@ impl PenLog {
     /// Tells `aligner` all up to the first record that is later than this, in microseconds of UTC. Records are in order but
     /// for a little, since pen's threads write one log: one that is late for that is told of as soon as it is met. A few that
     /// a wrong clock has put far ahead do not keep those behind them from being told of.
-    pub fn tell_until(&mut self, limit: i64, aligner: &mut Aligner) {
+    ///
+    /// Those from before `begin` need not be remembered: after a long pause they would be many.
+    pub fn tell_until(&mut self, limit: i64, begin: Moment, aligner: &mut Aligner) {
         for (_, text) in self.ahead.extract_if(.., |(at, _)| *at <= limit) {
             if let Ok(Some((record, at))) = read(&text, self.skew) {
                 self.records += 1;
@@ -112,6 +117,9 @@ impl PenLog {
         }
         while self.next_at.is_some_and(|at| at <= limit) {
             self.next_at = self.tell_next(limit, aligner);
+            if self.records.is_multiple_of(MANY) {
+                aligner.forget_before(begin);
+            }
         }
     }
 
@@ -232,7 +240,7 @@ mod tests {
     fn told(log: &mut PenLog, limits: &[i64]) -> Vec<Vec<u8>> {
         let told = |limit: &i64| {
             let mut aligner = Aligner::new(Limits { requests: 100, connections: 100 });
-            log.tell_until(limit * 1_000_000, &mut aligner);
+            log.tell_until(limit * 1_000_000, Moment(i64::MIN), &mut aligner);
             let (server, at) = (SERVER.parse().unwrap(), Moment(*limit));
             let clients = (0..=u8::MAX).filter(|client| {
                 let request = format!("GET /{client}").into_bytes();
@@ -273,6 +281,16 @@ mod tests {
         let mut log = pen_log(&text);
         let in_turn = [(0..=9).collect(), vec![], (10..=29).collect(), (30..100).collect::<Vec<u8>>()];
         assert_eq!(told(&mut log, &[100, 5000, 5029, 9999]), in_turn);
+    }
+
+    #[test]
+    fn what_a_pause_leaves_behind_is_not_kept() {
+        let text: String = (0..20_000).map(|second| record(1, second)).collect();
+        let mut aligner = Aligner::new(Limits { requests: usize::MAX, connections: usize::MAX });
+        let mut log = pen_log(&text);
+        log.tell_until(i64::MAX, Moment(i64::MAX), &mut aligner);
+        assert_eq!(log.records, 20_000);
+        assert!(aligner.records() <= 4096, "{}", aligner.records());
     }
 
     #[test]

@@ -191,6 +191,31 @@ proptest! {
     }
 }
 
+/// More of one text wait than are looked back upon.
+#[test]
+fn lines_of_many_logs_of_a_server_use_no_record_twice() {
+    let mut aligner = Aligner::new(Limits { requests: usize::MAX, connections: 1 });
+    let client = |number: u32| IpAddr::from(Ipv4Addr::from_bits(number));
+    let (mut answers, mut likely) = (0, std::collections::HashSet::new());
+    let mut take = |answer: Answer| {
+        answers += 1;
+        if let Answer::Likely(client) = answer {
+            assert!(likely.insert(client.address), "{client:?}");
+        }
+    };
+    (0..20_000).for_each(|number| aligner.request(client(number), address(1), b"GET /", false, Moment(0)));
+    for number in 0..20_000 {
+        aligner.line(number % 100, &question("GET /", 0));
+        while let Some(answer) = aligner.answer() {
+            take(answer);
+        }
+    }
+    while let Some(answer) = aligner.last_answer() {
+        take(answer);
+    }
+    assert_eq!(answers, 20_000);
+}
+
 #[test]
 fn a_line_waits_while_its_connection_may_still_be_told_of() {
     let mut matcher = Matcher::new(Limits { requests: 100, connections: 10 });
