@@ -87,6 +87,11 @@ impl Format {
         Ok(Format { pattern: Some(Pattern::new(pattern)?), yearless: None })
     }
 
+    /// Whether it looks for the times of lines: a pattern need not.
+    pub fn finds_time(&self) -> bool {
+        self.pattern.as_ref().is_none_or(Pattern::finds_time)
+    }
+
     /// Has times without a year and a zone understood, which else are none. Only lines that a pattern reads, and JSON, have
     /// such times.
     #[must_use]

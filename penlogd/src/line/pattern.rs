@@ -50,6 +50,11 @@ impl Pattern {
         Ok(Pattern { addr: addr.ok_or(PatternError::NoAddress)?, regex, port, request, time })
     }
 
+    /// Whether it looks for a line's time.
+    pub fn finds_time(&self) -> bool {
+        self.time.is_some()
+    }
+
     /// Reads a line. One that it does not match shows no peer.
     pub fn read<'a>(&self, text: &'a [u8], yearless: Option<Yearless>) -> Line<'a> {
         let mut line = Line::unread(text);

@@ -83,6 +83,9 @@ pub enum UsageError {
         /// What would be right.
         range: &'static str,
     },
+    /// `-e` with a pattern by which no line could be put in order.
+    #[error("-e: the regular expression has no group (?<time>...), and logs are merged by time")]
+    NoTime,
     /// `-e` with something that is no pattern.
     #[error("-e: {0}")]
     Pattern(#[from] PatternError),
@@ -219,6 +222,9 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Invocation, Us
                 skew = micros(&value).ok_or(UsageError::Number { word: value, option: "-t", range })?;
             }
         }
+    }
+    if !format.finds_time() {
+        return Err(UsageError::NoTime);
     }
     let pen_log = pen_log.ok_or(UsageError::NoPenLog)?;
     if rejects == Some(Place::StandardInput) {

@@ -92,7 +92,7 @@ fn a_penlogd_that_is_missing_costs_its_records_alone_and_gets_the_next_ones_when
     assert_eq!(lost(&pen), 6);
     let said = pen.stop().stderr;
     let complaint =
-        format!("cannot write the request log {address}: Connection refused; 1 records lost so far");
+        format!("cannot write the request log {address}: Connection refused; records lost so far: 1");
     assert_eq!(said.matches("cannot write the request log").count(), 1, "{said}");
     assert!(said.contains(&complaint), "{said}");
 }
