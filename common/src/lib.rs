@@ -1,5 +1,5 @@
-//! What pen's programs share: addresses, the command table and its parser, the control protocol's wire format,
-//! the status snapshot.
+//! What pen's programs share: addresses, the command table and its parser, the control protocol's wire format, the status
+//! snapshot, records of the request log, command lines.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod acl;
@@ -12,6 +12,7 @@ pub mod mdoc;
 pub mod options;
 mod reason;
 pub mod status;
+pub mod streams;
 pub mod wire;
 
 pub use reason::reason;

@@ -17,12 +17,10 @@ mod startup;
 mod status;
 mod web;
 
-use std::fmt::Display;
-use std::io::{self, Write};
 use std::process::ExitCode;
 
-use common::escape::Line;
 use common::reason;
+use common::streams::{complain, print};
 
 use cli::Request;
 use shared::Clock;
@@ -33,6 +31,9 @@ use system::fatal;
 
 #[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
 compile_error!("pen is for 64-bit Linux: it packs connections into the 64 bits of an epoll event");
+
+/// What it calls itself when it complains.
+const NAME: &str = "pen";
 
 /// The program: does what its command line says, and gives its exit status.
 pub fn main() -> ExitCode {
@@ -45,7 +46,7 @@ pub fn main() -> ExitCode {
 
 fn run(invocation: cli::Invocation) -> Result<ExitCode, Failure> {
     for note in &invocation.notes {
-        complain(note);
+        complain(NAME, note);
     }
     let clock = Clock::start();
     let (foreground, check) = (invocation.foreground, invocation.check);
@@ -73,20 +74,11 @@ fn run(invocation: cli::Invocation) -> Result<ExitCode, Failure> {
 
 fn fail(failure: &Failure) -> ExitCode {
     diagnostics::flush();
-    complain(failure);
+    complain(NAME, failure);
     fatal::abort_if_asked();
     ExitCode::from(failure.exit_code())
 }
 
-/// Prints what was asked for; a reader who has gone is no success.
 fn show(text: &str) -> ExitCode {
-    match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&Failure::RunTime(format!("cannot write: {}", reason(&error)))),
-    }
-}
-
-/// Says something on stderr, if anybody listens.
-fn complain(what: &dyn Display) {
-    let _ = writeln!(io::stderr(), "pen: {}", Line(what));
+    print(text).map_or_else(|error| fail(&Failure::RunTime(error)), |()| ExitCode::SUCCESS)
 }

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use common::escape::Line;
+use common::streams::print;
 
 mod address;
 mod answer;
@@ -123,12 +124,7 @@ fn status_of(error: &NoStatus) -> u8 {
 }
 
 fn show(text: &str) -> ExitCode {
-    match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
-        Err(error) if !script::is_reader_gone(&error) => {
-            complain(&format!("cannot write: {}", common::reason(&error)), REFUSED)
-        }
-        _ => ExitCode::SUCCESS,
-    }
+    print(text).map_or_else(|error| complain(&error, REFUSED), |()| ExitCode::SUCCESS)
 }
 
 fn usage_error(text: &str) -> ExitCode {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use common::addr::{Host, HostPort};
-use dns_lookup::{AddrInfoHints, LookupError, SockType, getaddrinfo};
+use dns_lookup::{AddrInfoHints, SockType, getaddrinfo};
 
 /// Where lines go, as it was said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,8 +60,8 @@ fn look_up(host: &Host, port: Option<&str>) -> Result<Vec<SocketAddr>, String> {
         Some(port) => format!("unknown host '{host}' or port '{port}': {reason}"),
         None => format!("unknown host '{host}': {reason}"),
     };
-    let found =
-        getaddrinfo(Some(host.as_str()), port, Some(hints)).map_err(|error| unknown(&reason(error)))?;
+    let found = getaddrinfo(Some(host.as_str()), port, Some(hints))
+        .map_err(|error| unknown(&common::reason(&error.into())))?;
     let mut addresses: Vec<SocketAddr> = Vec::new();
     for address in found.filter_map(Result::ok).map(|info| info.sockaddr) {
         if !addresses.contains(&address) {
@@ -69,12 +69,6 @@ fn look_up(host: &Host, port: Option<&str>) -> Result<Vec<SocketAddr>, String> {
         }
     }
     if addresses.is_empty() { Err(unknown("it has no address")) } else { Ok(addresses) }
-}
-
-/// The look-up's own words, without the error number.
-fn reason(error: LookupError) -> String {
-    let text = std::io::Error::from(error).to_string();
-    text.strip_prefix("failed to lookup address information: ").unwrap_or(&text).to_lowercase()
 }
 
 #[cfg(test)]

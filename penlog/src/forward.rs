@@ -1,9 +1,10 @@
 //! The loop: from standard input to penlogd.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::time::Instant;
 
+use common::streams::complain;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
@@ -126,9 +127,12 @@ fn send(input: &mut Input, way: &mut Way, losses: &mut Losses, now: Instant) {
     input.forget(count);
 }
 
+/// Tells what is lost, unless standard error has no room because nobody reads it: the next report has it in its sum.
 fn tell(report: Option<String>) {
-    if let Some(report) = report {
-        // There is nobody else to tell if this fails.
-        let _ = writeln!(io::stderr(), "penlog: {report}");
+    let Some(report) = report else { return };
+    let stderr = io::stderr();
+    let mut room = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
+    if poll(&mut room, PollTimeout::ZERO).is_ok_and(|ready| ready > 0) {
+        complain("penlog", report);
     }
 }

@@ -4,8 +4,9 @@
 //! end it: what cannot be sent is counted and told.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
-use std::io::{self, Write};
 use std::process::ExitCode;
+
+use common::streams::{complain, print};
 
 mod connection;
 mod destination;
@@ -21,38 +22,22 @@ use options::Invocation;
 
 /// The exit status after a wrong command line.
 const USAGE_ERROR: u8 = 2;
+/// The exit status when something is not as it should be.
+const RUN_TIME_ERROR: u8 = 1;
 
 fn main() -> ExitCode {
-    match options::parse(std::env::args_os().skip(1)) {
-        Ok(Invocation::Help) => show(&options::help()),
-        Ok(Invocation::Version) => show(concat!("penlog ", env!("CARGO_PKG_VERSION"), "\n")),
-        Ok(Invocation::Manual) => show(&options::manual()),
-        Ok(Invocation::Forward(destination)) => match forward::run(destination) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                complain(&error.to_string());
-                ExitCode::FAILURE
-            }
-        },
+    let (outcome, failure) = match options::parse(std::env::args_os().skip(1)) {
+        Ok(Invocation::Print(text)) => (print(&text), RUN_TIME_ERROR),
+        Ok(Invocation::Forward(destination)) => {
+            (forward::run(destination).map_err(|error| error.to_string()), RUN_TIME_ERROR)
+        }
+        Err(error) => (Err(error.to_string()), USAGE_ERROR),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&error.to_string());
-            USAGE_ERROR.into()
+            complain("penlog", error);
+            failure.into()
         }
     }
-}
-
-fn show(text: &str) -> ExitCode {
-    match io::stdout().write_all(text.as_bytes()) {
-        // Who reads only the first lines has what they want.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            complain(&format!("cannot write: {}", common::reason(&error)));
-            ExitCode::FAILURE
-        }
-        _ => ExitCode::SUCCESS,
-    }
-}
-
-fn complain(text: &str) {
-    // There is nobody left to tell if this fails.
-    let _ = writeln!(io::stderr(), "penlog: {text}");
 }

@@ -3,8 +3,7 @@
 use std::ffi::OsString;
 
 use common::addr::{AddrError, Host, HostPort};
-use common::mdoc::fill;
-use common::options::{self, Row, UsageError, Words};
+use common::options::{Asked, Program, UsageError, Words};
 
 use crate::destination::Destination;
 
@@ -13,12 +12,8 @@ use crate::destination::Destination;
 pub enum Invocation {
     /// Forward lines.
     Forward(Destination),
-    /// `--help`
-    Help,
-    /// `--version`
-    Version,
-    /// `--generate man`
-    Manual,
+    /// Print this text, and nothing else.
+    Print(String),
 }
 
 /// Why a command line cannot be followed.
@@ -30,9 +25,6 @@ pub enum Mistake {
     /// An address.
     #[error(transparent)]
     Address(#[from] AddrError),
-    /// Nothing that `--generate` makes.
-    #[error("unknown kind '{0}': penlog generates 'man'")]
-    Kind(String),
     /// No arguments at all.
     #[error("no destination: 'penlog host port [my_ip]' is expected")]
     Nothing,
@@ -52,52 +44,28 @@ pub enum Mistake {
     },
 }
 
+/// It has no options of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Key {
-    Generate,
-    Help,
-    Version,
-}
+enum Key {}
 
-static OPTIONS: &[Row<Key>] = &[
-    Row {
-        key: Key::Generate,
-        short: None,
-        long: "generate",
-        value: Some("KIND"),
-        about: "Prints a file that belongs to penlog",
-        details: "`man` is this manual page.",
-    },
-    Row {
-        key: Key::Help,
-        short: Some('h'),
-        long: "help",
-        value: None,
-        about: "Prints a short help",
-        details: "",
-    },
-    Row {
-        key: Key::Version,
-        short: Some('V'),
-        long: "version",
-        value: None,
-        about: "Prints the version",
-        details: "",
-    },
-];
+static PROGRAM: Program<Key> =
+    Program { name: "penlog", usage: USAGE, end: "", options: &[], manual: MANUAL };
+
+const USAGE: &str = "\
+usage: penlog host port [my_ip]
+       penlog host:port [my_ip]
+
+Sends each line of its standard input to the penlogd at this address, as a datagram; from the address my_ip, if given.
+";
+
+const MANUAL: &str = include_str!("../../man/penlog.1.in");
 
 /// Reads the words after the program's name.
 pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Invocation, Mistake> {
-    let Words { options, arguments } = options::parse(OPTIONS, words)?;
-    if let Some((key, value)) = options.into_iter().next() {
-        return match key {
-            Key::Help => Ok(Invocation::Help),
-            Key::Version => Ok(Invocation::Version),
-            Key::Generate if value == "man" => Ok(Invocation::Manual),
-            Key::Generate => Err(Mistake::Kind(value)),
-        };
+    match PROGRAM.parse(words)? {
+        Asked::Print(text) => Ok(Invocation::Print(text)),
+        Asked::Work(Words { arguments, .. }) => destination(&arguments).map(Invocation::Forward),
     }
-    destination(&arguments).map(Invocation::Forward)
 }
 
 fn destination(arguments: &[String]) -> Result<Destination, Mistake> {
@@ -128,24 +96,6 @@ fn has_port(text: &str) -> bool {
 fn are_of_two_families(one: &Host, other: &Host) -> bool {
     let is_v6 = |host: &Host| host.as_str().contains(':');
     one.is_address() && other.is_address() && is_v6(one) != is_v6(other)
-}
-
-/// The text of `--help`.
-pub fn help() -> String {
-    format!("{USAGE}{}", options::help(OPTIONS))
-}
-
-const USAGE: &str = "\
-usage: penlog host port [my_ip]
-       penlog host:port [my_ip]
-
-Sends each line of its standard input to the penlogd at this address, as a datagram; from the address my_ip, if given.
-
-";
-
-/// penlog(1), as mdoc(7).
-pub fn manual() -> String {
-    fill(include_str!("../../man/penlog.1.in"), &[("OPTIONS", options::manual(OPTIONS))])
 }
 
 #[cfg(test)]
@@ -202,7 +152,7 @@ mod tests {
                 "::1 1 192.0.2.1",
                 "192.0.2.1 cannot send to ::1: one is an IPv4 address, the other an IPv6 address".to_owned(),
             ),
-            ("--generate html", "unknown kind 'html': penlog generates 'man'".to_owned()),
+            ("--generate html", "--generate: bad kind 'html': man is expected".to_owned()),
             ("-x", "unknown option '-x': --help lists the options".to_owned()),
         ] {
             assert_eq!(read(line).expect_err(line).to_string(), error, "{line}");
@@ -211,7 +161,8 @@ mod tests {
 
     #[test]
     fn help_fits_a_page_and_the_manual_has_no_placeholder_left() {
-        assert!(help().lines().all(|line| line.len() <= 118 && line.trim_end() == line), "{}", help());
-        assert!(manual().lines().all(|line| !line.starts_with('@')));
+        let help = PROGRAM.help();
+        assert!(help.lines().all(|line| line.len() <= 118 && line.trim_end() == line), "{help}");
+        assert!(PROGRAM.manual().lines().all(|line| !line.starts_with('@')));
     }
 }

@@ -163,10 +163,10 @@ impl Output {
 }
 
 impl Log for Diagnostics {
-    /// Only the programs' own messages: those of libraries are not for their operators.
+    /// Only the messages of our crates: those of libraries are not for operators.
     fn enabled(&self, metadata: &Metadata) -> bool {
         let crate_name = metadata.target().split("::").next();
-        matches!(crate_name, Some("pen" | "merging" | "penlogd" | "penlog" | "common" | "system"))
+        matches!(crate_name, Some("pen" | "merging" | "common" | "system"))
     }
 
     fn log(&self, record: &Record) {

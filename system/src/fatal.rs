@@ -1,5 +1,5 @@
-//! The end of a pen that cannot go on. A panic is a defect, and a pen that lost one of its threads would leave clients without an
-//! answer: so the whole process ends, and whoever supervises it starts it again.
+//! The end of a program that cannot go on. A panic is a defect, and a pen that lost one of its threads would leave clients
+//! without an answer: so the whole process ends, and whoever supervises it starts it again.
 
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -118,14 +118,14 @@ fn check(file: &FileStat) -> io::Result<()> {
     let user = Uid::effective();
     let owner = Uid::from_raw(file.st_uid);
     match kind(file) {
-        SFlag::S_IFREG if owner != user => {
-            refuse(format!("the file belongs to uid {owner}, and pen runs as uid {user}: it is left alone"))
-        }
+        SFlag::S_IFREG if owner != user => refuse(format!(
+            "the file belongs to uid {owner}, and this program runs as uid {user}: it is left alone"
+        )),
         SFlag::S_IFREG if file.st_nlink > 1 => refuse(
             "the file has several hard links, one of them may be another's: it is left alone".to_owned(),
         ),
         SFlag::S_IFIFO if owner != user && !owner.is_root() => {
-            refuse(format!("the FIFO belongs to uid {owner}, and pen runs as uid {user}"))
+            refuse(format!("the FIFO belongs to uid {owner}, and this program runs as uid {user}"))
         }
         SFlag::S_IFREG | SFlag::S_IFIFO | SFlag::S_IFCHR => Ok(()),
         _ => refuse("a regular file, a FIFO or a character device is expected".to_owned()),

@@ -1,9 +1,11 @@
 //! The signals that pen answers to, as events of the control plane's poll. What they set off is the caller's.
+#![allow(unsafe_code)]
 
 use std::io;
 
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
+use nix::sys::signal::{SigHandler, Signal as Number, signal};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
 /// What a signal asks for.
@@ -25,8 +27,11 @@ pub enum Signal {
 pub struct Signals(signal_hook_mio::v1_0::Signals);
 
 impl Signals {
-    /// Takes over the four signals of the process.
+    /// Takes over the four signals of the process. XFSZ is ignored from then on, so that a file that has reached the limit of
+    /// sizes is an error of whoever writes to it, as a full disk is.
     pub fn new() -> io::Result<Signals> {
+        // SAFETY: to ignore a signal runs no code of ours.
+        unsafe { signal(Number::SIGXFSZ, SigHandler::SigIgn) }?;
         signal_hook_mio::v1_0::Signals::new([SIGHUP, SIGUSR1, SIGTERM, SIGINT]).map(Signals)
     }
 
@@ -56,7 +61,7 @@ impl Source for Signals {
 
 #[cfg(test)]
 mod tests {
-    use nix::sys::signal::{Signal as Number, raise};
+    use nix::sys::signal::raise;
 
     use super::*;
 

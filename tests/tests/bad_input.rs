@@ -1,12 +1,13 @@
 //! Bad input: every wrong option, server, command and line of a file, and the exact text that says so.
 //!
-//! The tables are files in `bad_input/`: what is wrong on a line, and indented below it what pen says.
+//! The tables are files in `bad_input/`: what is wrong on a line, and indented below it what pen says. Those of the log
+//! programs are tried where these are.
 
 use std::fmt::Display;
 use std::fs;
 use std::sync::Mutex;
 
-use pen_tests::{Pen, in_parallel, is_root, private_address};
+use pen_tests::{Pen, in_parallel, is_root, private_address, rows};
 
 /// Command lines that say something wrong. `LISTEN` stands for a free address, `SERVER` for a server.
 const USAGE: &str = include_str!("bad_input/usage.txt");
@@ -39,18 +40,6 @@ const RUNNING: [(&str, &str); 13] = [
     ("web 192.0.2.1:80", "web: cannot listen on 192.0.2.1:80: this machine does not have that address"),
     ("threads 3", "threads can only be set at start: restart pen with it in the -F file"),
 ];
-
-/// The rows of a table: an input and what is said of it.
-fn rows(table: &'static str) -> Vec<(&'static str, &'static str)> {
-    let mut lines = table.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let mut rows = Vec::new();
-    while let Some(input) = lines.next() {
-        let said = lines.next().and_then(|line| line.strip_prefix("    "));
-        rows.push((input, said.unwrap_or_else(|| panic!("{input}: an indented line must follow"))));
-    }
-    assert!(!rows.is_empty());
-    rows
-}
 
 /// What is not as expected, collected over a table.
 #[derive(Default)]

@@ -297,7 +297,7 @@ fn a_file_of_somebody_else_is_left_alone() {
         .start();
     let file = pen.directory().join("pen.cfg");
     let expected = format!(
-        "error: cannot write {}: the file belongs to uid 0, and pen runs as uid 65534: it is left alone\n",
+        "error: cannot write {}: the file belongs to uid 0, and this program runs as uid 65534: it is left alone\n",
         file.display()
     );
     assert_eq!(pen.ask("write"), expected);

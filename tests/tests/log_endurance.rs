@@ -41,6 +41,16 @@ fn assert_perfect(verdict: &Verdict, logged: usize) {
     assert_eq!(counts, (logged, logged, 0, 0, 0, 0), "{verdict:#?}");
 }
 
+/// Ends all of them in the order in which they talk: the lines that penlogd has written, and how many the servers have.
+#[track_caller]
+fn ends(pen: Pen, servers: Servers, penlogd: Penlogd) -> (Vec<String>, usize) {
+    pen.stop();
+    let logged = servers.stop();
+    penlogd.wait_until_idle();
+    assert_eq!(penlogd.dropped_by_the_kernel(), 0);
+    (penlogd.stop().lines(), logged)
+}
+
 /// Runs `disturb` again and again while a load is sent.
 fn disturbed(mode: Mode, pen: &Pen, disturb: impl Fn(usize) + Sync) {
     let done = AtomicBool::new(false);
@@ -77,7 +87,7 @@ fn misbehave(number: usize, pen: &Pen) {
         }
         _ => client.send(format!("GET /page/0.html HTTP/1.1\r\nUser-Agent: true={name}\r\n\r\n")),
     }
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         client.finish();
         client.patience(Duration::from_millis(5));
         client.drain();
@@ -90,22 +100,19 @@ fn misbehave(number: usize, pen: &Pen) {
 #[test]
 fn clients_without_manners_confuse_nobodys_lines() {
     let _alone = alone();
-    let penlogd = Penlogd::start(&["-n", "5000"]);
+    let penlogd = Penlogd::builder().option("-n 5000").start();
     let servers = servers(LogTo::Penlogd(penlogd.address()));
     let pen = pen(&servers, &penlogd.address().to_string());
     disturbed(Mode::Mixed, &pen, |number| misbehave(number, &pen));
     pen.wait_until_idle();
-    pen.stop();
-    let logged = servers.stop();
-    penlogd.wait_until_idle();
-    assert_eq!(penlogd.dropped_by_the_kernel(), 0);
-    assert_perfect(&judged(&penlogd.stop()), logged);
+    let (lines, logged) = ends(pen, servers, penlogd);
+    assert_perfect(&judged(&lines), logged);
 }
 
 #[test]
 fn servers_that_die_take_no_line_with_them() {
     let _alone = alone();
-    let penlogd = Penlogd::start(&["-n", "5000"]);
+    let penlogd = Penlogd::builder().option("-n 5000").start();
     let servers = servers(LogTo::Penlogd(penlogd.address()));
     let pen = pen(&servers, &penlogd.address().to_string());
     thread::scope(|scope| {
@@ -118,17 +125,15 @@ fn servers_that_die_take_no_line_with_them() {
         });
         send(&load(Mode::Mixed), pen.address().ip());
     });
-    pen.stop();
-    let logged = servers.stop();
-    penlogd.wait_until_idle();
-    assert_eq!(penlogd.dropped_by_the_kernel(), 0);
-    assert_perfect(&judged(&penlogd.stop()), logged);
+    let (lines, logged) = ends(pen, servers, penlogd);
+    assert_perfect(&judged(&lines), logged);
 }
 
 #[test]
 fn strangers_cannot_put_words_into_the_log() {
     let _alone = alone();
-    let penlogd = Penlogd::start(&["-n", "5000", "-a", "127.0.0.1", "-a", "127.0.1.0/24"]);
+    let penlogd =
+        Penlogd::builder().option("-n 5000").option("-a 127.0.0.1").option("-a 127.0.1.0/24").start();
     let servers = servers(LogTo::Penlogd(penlogd.address()));
     let pen = pen(&servers, &penlogd.address().to_string());
     let stranger = UdpSocket::bind("127.0.2.1:0").unwrap();
@@ -149,11 +154,8 @@ fn strangers_cannot_put_words_into_the_log() {
             thread::sleep(Duration::from_millis(1));
         }
     });
-    pen.stop();
-    let logged = servers.stop();
-    penlogd.wait_until_idle();
-    assert_eq!(penlogd.dropped_by_the_kernel(), 0);
-    assert_perfect(&judged(&penlogd.stop()), logged);
+    let (lines, logged) = ends(pen, servers, penlogd);
+    assert_perfect(&judged(&lines), logged);
 }
 
 #[test]
@@ -162,7 +164,7 @@ fn a_penlogd_that_was_away_has_missed_only_what_came_meanwhile() {
     let directory = tempfile::tempdir().unwrap();
     let output = directory.path().join("merged");
     let address = private_address();
-    let first = Penlogd::start_at(address, &output, &["-n", "5000"]);
+    let first = Penlogd::builder().at(address).log(&output).option("-n 5000").start();
     let servers = servers(LogTo::Penlogd(address));
     let pen = pen(&servers, &address.to_string());
     let (mut away, mut second) = (0, None);
@@ -174,17 +176,13 @@ fn a_penlogd_that_was_away_has_missed_only_what_came_meanwhile() {
         let before = servers.logged();
         first.stop();
         wait_until("there are lines that nobody takes", || servers.logged() > before + 50);
-        second = Some(Penlogd::start_at(address, &output, &["-n", "5000"]));
+        second = Some(Penlogd::builder().at(address).log(&output).option("-n 5000").start());
         away = servers.logged() - before;
         sending.join().unwrap();
     });
     pen.wait_until_idle();
-    pen.stop();
-    let logged = servers.stop();
-    let second = second.expect("it was started");
-    second.wait_until_idle();
-    assert_eq!(second.dropped_by_the_kernel(), 0);
-    let verdict = judged(&second.stop());
+    let (lines, logged) = ends(pen, servers, second.expect("it was started"));
+    let verdict = judged(&lines);
     assert!(logged - verdict.out >= 50, "it was away: {verdict:#?}");
     assert!(logged - verdict.out <= away, "{away} were logged while it was away: {verdict:#?} of {logged}");
     assert_eq!((verdict.doubled, verdict.disordered, verdict.foreign), (0, 0, 0), "{verdict:#?}");
@@ -198,7 +196,7 @@ fn penlogd_opens_its_file_again_on_hup_and_loses_no_line() {
     let directory = tempfile::tempdir().unwrap();
     let path = |number: usize| directory.path().join(format!("merged.{number}"));
     let output = directory.path().join("merged");
-    let penlogd = Penlogd::start_at(private_address(), &output, &["-n", "5000"]);
+    let penlogd = Penlogd::builder().log(&output).option("-n 5000").start();
     let servers = servers(LogTo::Penlogd(penlogd.address()));
     let pen = pen(&servers, &penlogd.address().to_string());
     let mut turned = 0;
@@ -212,10 +210,7 @@ fn penlogd_opens_its_file_again_on_hup_and_loses_no_line() {
             wait_until("the file is a new one", || output.exists());
         }
     });
-    pen.stop();
-    let logged = servers.stop();
-    penlogd.wait_until_idle();
-    let last = penlogd.stop();
+    let (last, logged) = ends(pen, servers, penlogd);
     let files = (0..turned).map(|number| fs::read_to_string(path(number)).unwrap());
     let lines: Vec<String> =
         files.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>()).chain(last).collect();

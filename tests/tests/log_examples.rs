@@ -103,6 +103,9 @@ fn crons_script_merges_the_logs_of_a_directory() {
         "192.0.2.1 1700006350 10.0.0.1 GET /a HTTP/1.1\n192.0.2.2 1700006352 10.0.0.2 GET /b HTTP/1.1\n",
     );
     write("pen.log", "192.0.2.3 1700006354 2001:db8::1 GET /c HTTP/1.1\n");
+    // Of another day, whatever its name begins with.
+    write("pen.log.10", "192.0.2.66 1700006350 10.0.0.1 GET /a HTTP/1.1\n");
+    write("pen.log.20", "192.0.2.66 1700006350 10.0.0.1 GET /a HTTP/1.1\n");
     write("10.0.0.1.log.1", &line("10.9.9.9", 10, "a"));
     write("10.0.0.2.log.1", &(line("10.9.9.9", 12, "b") + "no line\n"));
     write("2001:db8::1.log.1", &line("10.9.9.9", 14, "c"));

@@ -231,7 +231,7 @@ fn merges(network: &Network, logging: Logging) {
     network.make();
     let directory = tempfile::tempdir().unwrap();
     let output = directory.path().join("merged");
-    let penlogd = Penlogd::start_at(address(network.penlogd), &output, &["-n", "5000"]);
+    let penlogd = Penlogd::builder().at(address(network.penlogd)).log(&output).option("-n 5000").start();
     let servers = Servers::start(network, logging, &penlogd);
     let connections = if logging == Logging::WithPorts { " connections" } else { "" };
     let log = format!("log {}{connections}", network.penlogd);
@@ -262,7 +262,7 @@ fn merges(network: &Network, logging: Logging) {
     wait_until("every line is merged", || penlogd.lines().len() >= total);
     assert_eq!(penlogd.dropped_by_the_kernel(), 0);
     pen.stop();
-    let merged = penlogd.stop();
+    let merged = penlogd.stop().lines();
     assert_eq!(merged.len(), total);
     for (name, logged) in NAMES.into_iter().zip(&logged) {
         assert!(logged.len() > REQUESTS / 4, "{name} was asked too little");

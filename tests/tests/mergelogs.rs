@@ -109,6 +109,33 @@ fn a_record_is_looked_for_within_the_jitter_or_everywhere() {
 }
 
 #[test]
+fn times_without_a_zone_are_of_the_zone_here_in_summer_and_in_winter() {
+    let logs = Logs::with(&[
+        // 10:00 and 11:00 UTC.
+        ("pen.log", "192.0.2.1 1689328800 10.0.0.1 GET /\n192.0.2.2 1699959600 10.0.0.1 GET /\n"),
+        (
+            "www",
+            "{\"time\":\"2023-07-14T12:00:00\",\"remote_addr\":\"10.0.0.9\",\"request\":\"GET /\"}\n\
+             {\"time\":\"2023-11-14T12:00:00\",\"remote_addr\":\"10.0.0.9\",\"request\":\"GET /\"}\n",
+        ),
+    ]);
+    let mut command = logs.mergelogs("-j 60 -p pen.log 10.0.0.1:www");
+    command.env("TZ", "Europe/Berlin");
+    let merged = run_to_the_end(command).stdout;
+    let clients: Vec<_> = merged.lines().map(|line| line.split('"').nth(7).unwrap()).collect();
+    assert_eq!(clients, ["192.0.2.1", "192.0.2.2"]);
+}
+
+#[test]
+fn an_old_pens_records_have_bytes_that_do_not_print() {
+    let logs = Logs::with(&[
+        ("pen.log", "192.0.2.1 1700000000 10.0.0.1 GET /\u{e4}\u{1} HTTP/1.1\n"),
+        ("www", &line("22:13:20 +0000", "GET /\\xc3\\xa4\\x01")),
+    ]);
+    assert_eq!(logs.merged("-p pen.log 10.0.0.1:www").split(' ').next(), Some("192.0.2.1"));
+}
+
+#[test]
 fn a_jitter_of_nothing_is_the_same_second() {
     assert_eq!(farm().merged(&format!("-j 0 {FARM}")), MERGED);
 }

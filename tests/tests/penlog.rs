@@ -1,13 +1,16 @@
 //! penlog: what becomes of the lines on its standard input.
 
+use std::io::{Write, pipe};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::thread;
 
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::Signal;
 use pen_tests::{
-    Datagrams, Ended, Penlog, in_own_network, private_address, program, run, run_to_the_end, wait_until,
-    with_own_names,
+    Datagrams, Ended, LIMIT, Penlog, in_own_network, private_address, program, run, run_to_the_end,
+    wait_until, with_own_names, within,
 };
 
 /// What arrives of this input, forwarded by this program.
@@ -175,6 +178,25 @@ fn without_a_penlogd_it_reads_on_and_counts_every_line() {
     // More than two only if this took minutes.
     assert!((2..10).contains(&ended.complaints().len()), "{}", ended.stderr);
     assert!(ended.stderr.contains(" (100001 in all): Connection refused"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_standard_error_that_nobody_reads_holds_nothing_up() {
+    let (_reader, mut full) = pipe().unwrap();
+    let status = OFlag::from_bits_truncate(fcntl(&full, FcntlArg::F_GETFL).unwrap());
+    fcntl(&full, FcntlArg::F_SETFL(status | OFlag::O_NONBLOCK)).unwrap();
+    while full.write(&[b'x'; 4096]).is_ok() {}
+    fcntl(&full, FcntlArg::F_SETFL(status)).unwrap();
+    let mut command = Command::new(program::penlog());
+    command.arg(private_address().to_string()).stdin(Stdio::piped()).stderr(full);
+    let mut penlog = command.spawn().unwrap();
+    let mut stdin = penlog.stdin.take().unwrap();
+    let lines = thread::spawn(move || (0..100).try_for_each(|_| stdin.write_all(&b"a line\n".repeat(1000))));
+    let has_ended = within(LIMIT, || penlog.try_wait().unwrap().is_some());
+    // Else the writer would wait with it.
+    let _ = penlog.kill();
+    assert!(has_ended && penlog.wait().unwrap().success());
+    lines.join().unwrap().unwrap();
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use pen_tests::{LogDaemon, Peer, wait_until};
+use pen_tests::{Peer, Penlogd, wait_until};
 
 /// A server's line about a request that it has from pen, or what is to become of it: the client's.
 fn line(peer: &str, request: &str) -> String {
@@ -19,9 +19,9 @@ fn record(pen: &Peer, client: &str, server: &str, request: &str) {
 }
 
 /// A penlogd, its pen and the server 127.0.1.1.
-fn farm(options: &[&str]) -> (LogDaemon, Peer, Peer) {
+fn farm(options: &[&str]) -> (Penlogd, Peer, Peer) {
     let builder =
-        options.iter().fold(LogDaemon::builder().option("-b"), |builder, option| builder.option(option));
+        options.iter().fold(Penlogd::builder().option("-b"), |builder, option| builder.option(option));
     let penlogd = builder.start();
     let (pen, web) = (penlogd.peer("127.0.0.1"), penlogd.peer("127.0.1.1"));
     (penlogd, pen, web)
@@ -66,7 +66,7 @@ fn each_record_is_used_once_and_then_the_latest_again() {
     for _ in 0..4 {
         web.send(line(PEN, "GET /"));
     }
-    wait_until("all lines are there", || penlogd.logged().iter().filter(|byte| **byte == b'\n').count() == 4);
+    wait_until("all lines are there", || penlogd.lines().len() == 4);
     let log = String::from_utf8(penlogd.logged()).unwrap();
     let clients: Vec<&str> = log.lines().map(|line| line.split(' ').next().unwrap()).collect();
     assert!(clients.contains(&"192.0.2.1"), "{clients:?}");
@@ -267,15 +267,19 @@ fn records_that_are_none_are_ignored_and_told() {
         "= 192.0.2.1 1 10.9.9.9 1 127.0.1.1 80\n",
         "+ \u{1b}[31m 127.0.1.1 GET /\n",
     ];
-    for record in bad {
+    pen.send(bad[0]);
+    penlogd.expect_word("from 127.0.0.1:");
+    for record in &bad[1..] {
         pen.send(record);
     }
     web.send(line(PEN, "GET /"));
     penlogd.expect(line(PEN, "GET /"));
-    let source = "from 127.0.0.1:";
-    penlogd.expect_word(source);
     let said = penlogd.stop().said;
     assert!(said.contains("ignored that are bad records, the last one from 127.0.0.1:"), "{said}");
+    // At once, and at the end those since.
+    let told = said.lines().filter_map(|line| line.split_once(" ignored that are bad records"));
+    let counts = told.filter_map(|(count, _)| count.rsplit(' ').nth(1)?.parse::<usize>().ok());
+    assert_eq!(counts.sum::<usize>(), bad.len(), "{said}");
     assert!(!said.contains('\u{1b}'), "{said}");
 }
 
@@ -296,7 +300,7 @@ fn datagrams_count_only_from_where_they_are_allowed() {
 
 #[test]
 fn ipv6_servers_and_clients_are_as_good() {
-    let penlogd = LogDaemon::builder().option("-b").at_ipv6().start();
+    let penlogd = Penlogd::builder().option("-b").at_ipv6().start();
     let (pen, web) = (penlogd.peer("::1"), penlogd.peer("::1"));
     record(&pen, "2001:db8::7", "::1", "GET /a");
     web.send(line("fd00::1", "GET /a"));

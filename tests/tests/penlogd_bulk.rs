@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::net::Ipv4Addr;
 
-use pen_tests::{LogDaemon, alone, udp, wait_until};
+use pen_tests::{Penlogd, alone, udp, wait_until};
 
 /// So many lines; `PENLOGD_LINES` names another number.
 const LINES: usize = 1_000_000;
@@ -33,7 +33,7 @@ fn line(text: &mut String, peer: Ipv4Addr, number: usize) {
 fn memory_does_not_grow_with_the_number_of_lines() {
     let lines = std::env::var("PENLOGD_LINES").map_or(LINES, |number| number.parse().expect("a number"));
     let _alone = alone();
-    let penlogd = LogDaemon::builder().under(["prlimit", MEMORY]).option("-w 50").start();
+    let penlogd = Penlogd::builder().under(["prlimit", MEMORY]).option("-w 50").start();
     let pen = penlogd.peer("127.0.0.1");
     let servers = SERVERS.map(|server| penlogd.peer(server));
     let peer = Ipv4Addr::new(10, 9, 9, 9);

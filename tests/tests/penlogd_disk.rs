@@ -6,7 +6,7 @@ use std::thread;
 
 use nix::sched::{CloneFlags, unshare};
 
-use pen_tests::{LogDaemon, is_root, run, wait_until};
+use pen_tests::{Penlogd, is_root, run, wait_until};
 
 /// Runs `test` with a disk of so many bytes, in a mount namespace of its own.
 ///
@@ -39,7 +39,7 @@ fn lines_that_a_full_disk_did_not_take_are_written_when_it_has_room() {
     with_disk(256 * 1024, |disk| {
         let ballast = disk.join("ballast");
         fs::write(&ballast, vec![0; 200 * 1024]).unwrap();
-        let penlogd = LogDaemon::builder().log(disk.join("log")).start();
+        let penlogd = Penlogd::builder().log(disk.join("log")).start();
         let web = penlogd.peer("127.0.1.1");
         let expected: String = (0..1000).map(line).collect();
         for number in 0..1000 {
@@ -60,7 +60,7 @@ fn a_line_that_a_full_disk_cut_is_whole_in_the_file_that_is_opened_next() {
         let ballast = disk.join("ballast");
         fs::write(&ballast, vec![0; 200 * 1024]).unwrap();
         let (log, old) = (disk.join("log"), disk.join("log.1"));
-        let penlogd = LogDaemon::builder().log(&log).start();
+        let penlogd = Penlogd::builder().log(&log).start();
         let web = penlogd.peer("127.0.1.1");
         (0..1000).for_each(|number| web.send(line(number)));
         penlogd.expect_word("No space left on device");
@@ -78,8 +78,19 @@ fn a_line_that_a_full_disk_cut_is_whole_in_the_file_that_is_opened_next() {
 }
 
 #[test]
+fn a_limit_of_file_sizes_is_as_a_full_disk() {
+    let penlogd = Penlogd::builder().under(["prlimit", "--fsize=2000:"]).start();
+    let web = penlogd.peer("127.0.1.1");
+    (0..100).for_each(|number| web.send(line(number)));
+    penlogd.expect_word("log: File too large; lines are kept, and it is tried again");
+    run("prlimit", &["--fsize=100000:", "--pid", &penlogd.process().0.to_string()]);
+    penlogd.expect((0..100).map(line).collect::<String>());
+    penlogd.expect_word("is written again, and no line is lost");
+}
+
+#[test]
 fn what_is_too_much_to_be_kept_is_counted_and_told() {
-    let penlogd = LogDaemon::builder().log("/dev/full").start();
+    let penlogd = Penlogd::builder().log("/dev/full").start();
     let web = penlogd.peer("127.0.1.1");
     // A thousand times 64 KiB and some more are above 64 MiB.
     let datagram = format!("{}\n", "x".repeat(65_000));

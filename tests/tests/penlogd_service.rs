@@ -1,64 +1,33 @@
 //! penlogd as a service: its command line, its start, its rights, its files and signals.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::Read;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use nix::fcntl::OFlag;
 use nix::sys::signal::Signal;
-use nix::sys::stat::Mode;
-use nix::unistd::mkfifo;
-use pen_tests::{LogDaemon, Peer, is_root, private_address, program, wait_until};
+use pen_tests::{Peer, Penlogd, is_root, private_address, program, rows, wait_until};
 
-/// What is wrong with a command line, and what is said of it.
-const WRONG: &[(&str, i32, &str)] = &[
-    ("-f", 2, "no port: '[ADDR:]PORT' is expected, --help tells more"),
-    ("10888", 2, "no log: '-l FILE' is expected, or '-f' for lines on standard output"),
-    ("-f 1 2", 2, "superfluous argument '2': one '[ADDR:]PORT' is expected"),
-    ("-f 65536", 2, "bad port '65536' in '65536': a number from 0 to 65535 is expected"),
-    ("-f :1", 2, "bad address ':1': 'PORT', 'ADDR:PORT' or '[IPv6 address]:PORT' is expected"),
-    ("-f /run/x", 2, "bad address '/run/x': 'PORT', 'ADDR:PORT' or '[IPv6 address]:PORT' is expected"),
-    ("-f syslog", 2, "bad port 'syslog' in 'syslog': a number from 0 to 65535 is expected"),
-    ("-f [::1]", 2, "bad address '[::1]': 'PORT', 'ADDR:PORT' or '[IPv6 address]:PORT' is expected"),
-    ("-f 1:2:3", 2, "bad host '1:2' in '1:2:3': a name or an IP address is expected"),
-    ("-x 1", 2, "unknown option '-x': --help lists the options"),
-    ("-n", 2, "-n: a value is missing, N is expected"),
-    ("-n 0 1", 2, "-n: bad number '0': 1 to 10000000 is expected"),
-    ("-n +5 1", 2, "-n: bad number '+5': 1 to 10000000 is expected"),
-    ("--wait 1001 1", 2, "-w: bad number '1001': 0 to 1000 is expected"),
-    ("-a web1 1", 2, "-a: bad address 'web1': an IPv4 or IPv6 address is expected"),
-    ("-a 10.0.0.0/33 1", 2, "-a: bad length '33' in '10.0.0.0/33': a number from 0 to 32 is expected"),
-    ("-e (?<port>.) 1", 2, "-e: the regular expression has no group (?<addr>...)"),
-    ("--generate x", 2, "--generate: bad kind 'x': man is expected"),
-    (
-        "-f -u no-such-user 1",
-        1,
-        "unknown user 'no-such-user': a name or number from the user database is expected",
-    ),
-    ("-f 192.0.2.1:1", 1, "cannot receive at 192.0.2.1:1: this machine does not have that address"),
-    ("-f -l /nonexistent/x 127.0.0.1:0", 1, "cannot open the log /nonexistent/x: No such file or directory"),
-    (
-        "-f -p /nonexistent/x 127.0.0.1:0",
-        1,
-        "cannot write the pid file /nonexistent/x: No such file or directory",
-    ),
-    ("-f -j /nonexistent 127.0.0.1:0", 1, "cannot chroot to '/nonexistent': No such file or directory"),
-];
+/// Command lines that say something wrong.
+const USAGE: &str = include_str!("bad_input/penlogd.txt");
+/// Command lines that are well said, but do not fit the world as it is.
+const WORLD: &str = include_str!("bad_input/penlogd_world.txt");
 
 #[test]
 fn wrong_command_lines_are_refused_with_one_line() {
-    for (words, status, said) in WRONG {
-        let ended = LogDaemon::run(words.split(' '));
-        assert_eq!((ended.code, ended.stderr), (Some(*status), format!("penlogd: {said}\n")), "{words}");
+    for (table, status) in [(USAGE, 2), (WORLD, 1)] {
+        for (words, said) in rows(table) {
+            let ended = Penlogd::run(words.split(' '));
+            assert_eq!((ended.code, ended.stderr), (Some(status), format!("penlogd: {said}\n")), "{words}");
+        }
     }
 }
 
 #[test]
 fn a_port_that_is_taken_is_told_in_the_background_too() {
-    let first = LogDaemon::builder().start();
-    let second = LogDaemon::builder().at(first.address()).start_in_background().unwrap_err();
+    let first = Penlogd::builder().start();
+    let second = Penlogd::builder().at(first.address()).start_in_background().unwrap_err();
     let said = format!("penlogd: cannot receive at {}: another program has that port\n", first.address());
     assert_eq!((second.code, second.stderr), (Some(1), said));
 }
@@ -66,14 +35,14 @@ fn a_port_that_is_taken_is_told_in_the_background_too() {
 #[test]
 fn help_version_and_manual_are_printed() {
     for words in ["", "-h", "--help"] {
-        let ended = LogDaemon::run(words.split_terminator(' '));
+        let ended = Penlogd::run(words.split_terminator(' '));
         assert_eq!(ended.code, Some(0));
         assert!(ended.stdout.starts_with("usage: penlogd [-bdf] "), "{}", ended.stdout);
         assert!(ended.stdout.contains("  -w, --wait MS "), "{}", ended.stdout);
     }
-    let version = LogDaemon::run(["--version"]);
+    let version = Penlogd::run(["--version"]);
     assert_eq!(version.stdout, format!("penlogd {}\n", env!("CARGO_PKG_VERSION")));
-    let manual = LogDaemon::run(["--generate", "man"]);
+    let manual = Penlogd::run(["--generate", "man"]);
     assert!(manual.stdout.contains(".It Fl n Ar N , Fl Fl cache Ar N\n"), "{}", manual.stdout);
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
     let output = Command::new(program::penlogd()).arg("--help").stdout(full).output().unwrap();
@@ -84,7 +53,7 @@ fn help_version_and_manual_are_printed() {
 #[test]
 fn in_the_background_it_is_up_when_the_parent_ends_and_ends_with_term() {
     let address = private_address();
-    let builder = LogDaemon::builder().at(address);
+    let builder = Penlogd::builder().at(address);
     let (process, directory) = builder.start_in_background().unwrap();
     let (log, pid_file) = (directory.path().join("log"), directory.path().join("pid"));
     assert_eq!(fs::read_to_string(&pid_file).unwrap(), process.0.to_string());
@@ -116,7 +85,7 @@ fn without_a_file_lines_go_to_standard_output() {
 #[test]
 fn term_writes_what_waits_and_ends_at_once() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
-        let builder = LogDaemon::builder().option("-w 1000").option("-p pid");
+        let builder = Penlogd::builder().option("-w 1000").option("-p pid");
         let pid_file = builder.directory().join("pid");
         let penlogd = builder.start();
         assert!(pid_file.exists());
@@ -135,7 +104,7 @@ fn term_writes_what_waits_and_ends_at_once() {
 
 #[test]
 fn hup_opens_the_file_again_and_no_line_is_lost() {
-    let penlogd = LogDaemon::start();
+    let penlogd = Penlogd::start();
     let web = penlogd.peer("127.0.1.1");
     web.send("one\n");
     penlogd.expect("one\n");
@@ -153,7 +122,7 @@ fn hup_opens_the_file_again_and_no_line_is_lost() {
 
 #[test]
 fn a_file_that_cannot_be_opened_again_leaves_the_old_one_in_use() {
-    let builder = LogDaemon::builder();
+    let builder = Penlogd::builder();
     fs::create_dir(builder.directory().join("logs")).unwrap();
     let penlogd = builder.log("logs/log").start();
     let (logs, moved) = (penlogd.directory().join("logs"), penlogd.directory().join("moved"));
@@ -173,7 +142,7 @@ fn a_log_that_was_removed_or_replaced_is_opened_again_without_a_signal() {
     let replace = |log: &Path| fs::rename(log.with_extension("new"), log).unwrap();
     let remove = |log: &Path| fs::remove_file(log).unwrap();
     for change in [&replace as &dyn Fn(&Path), &remove] {
-        let penlogd = LogDaemon::start();
+        let penlogd = Penlogd::start();
         let (web, log) = (penlogd.peer("127.0.1.1"), penlogd.directory().join("log"));
         fs::write(log.with_extension("new"), "").unwrap();
         change(&log);
@@ -181,13 +150,36 @@ fn a_log_that_was_removed_or_replaced_is_opened_again_without_a_signal() {
             web.send("here\n");
             fs::read(&log).is_ok_and(|log| log.ends_with(b"here\n"))
         });
-        assert!(penlogd.stderr().contains("was removed or replaced, and is opened again"));
+        penlogd.expect_word("was removed or replaced, and is opened again");
     }
 }
 
 #[test]
+fn a_removed_log_that_cannot_be_opened_anew_gets_no_line_that_would_be_lost() {
+    let builder = Penlogd::builder();
+    let logs = builder.directory().join("logs");
+    fs::create_dir(&logs).unwrap();
+    let penlogd = builder.log("logs/log").start();
+    let web = penlogd.peer("127.0.1.1");
+    fs::remove_dir_all(&logs).unwrap();
+    let mut sent = 0;
+    wait_until("it is told", || {
+        web.send(format!("{sent}\n"));
+        sent += 1;
+        penlogd.stderr().contains("lines are kept, and it is tried again")
+    });
+    // From now on all of them, also after a signal.
+    penlogd.signal(Signal::SIGHUP);
+    penlogd.expect_word("the file that was open stays in use");
+    let kept = "kept\n".repeat(100);
+    web.send(&kept);
+    fs::create_dir(&logs).unwrap();
+    wait_until("they are there", || penlogd.logged().ends_with(kept.as_bytes()));
+}
+
+#[test]
 fn usr1_tells_what_was_counted() {
-    let penlogd = LogDaemon::builder().option("-b").option("-w 0").start();
+    let penlogd = Penlogd::builder().option("-b").option("-w 0").start();
     let web = penlogd.peer("127.0.1.1");
     web.send("one\ntwo\n");
     web.send("+ 192.0.2.1 127.0.1.1 GET /\n");
@@ -199,65 +191,12 @@ fn usr1_tells_what_was_counted() {
 }
 
 #[test]
-fn a_fifo_takes_lines_as_fast_as_they_are_read_and_no_faster() {
-    let builder = LogDaemon::builder().log("fifo");
-    let path = builder.directory().join("fifo");
-    mkfifo(&path, Mode::S_IRWXU).unwrap();
-    let mut reader: File =
-        OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&path).unwrap();
-    let penlogd = builder.start();
-    let web = penlogd.peer("127.0.1.1");
-    let mut expected = String::new();
-    for number in 0..2000 {
-        let line = format!("{number} {}\n", "x".repeat(200));
-        web.send(&line);
-        expected += &line;
-    }
-    // Nobody reads yet, and it obeys nevertheless.
-    wait_until("all lines have come", || {
-        penlogd.signal(Signal::SIGUSR1);
-        penlogd.stderr().contains("2000 lines (")
-    });
-    let mut read = Vec::new();
-    wait_until("all is read", || {
-        // There is nothing now and then.
-        let _ = reader.read_to_end(&mut read);
-        read.len() >= expected.len()
-    });
-    assert!(read == expected.as_bytes());
-}
-
-#[test]
-fn what_a_slow_reader_has_not_read_yet_is_written_at_the_end() {
-    let builder = LogDaemon::builder().log("fifo");
-    let path = builder.directory().join("fifo");
-    mkfifo(&path, Mode::S_IRWXU).unwrap();
-    let mut reader: File =
-        OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&path).unwrap();
-    let penlogd = builder.start();
-    let web = penlogd.peer("127.0.1.1");
-    let line = format!("{}\n", "x".repeat(199));
-    for _ in 0..2000 {
-        web.send(&line);
-    }
-    let process = penlogd.process();
-    penlogd.signal(Signal::SIGTERM);
-    let mut read = Vec::new();
-    wait_until("it has ended", || {
-        let _ = reader.read_to_end(&mut read);
-        !process.is_alive()
-    });
-    let _ = reader.read_to_end(&mut read);
-    assert_eq!(read.len(), 2000 * line.len(), "{}", penlogd.stderr());
-}
-
-#[test]
 fn the_user_and_the_root_directory_are_those_that_are_asked_for() {
     if !is_root() {
         eprintln!("skipped: other users need root");
         return;
     }
-    let builder = LogDaemon::builder().log("/log").option("-u nobody").option("-p /pid");
+    let builder = Penlogd::builder().log("/log").option("-u nobody").option("-p /pid");
     let root = builder.directory().to_owned();
     let penlogd = builder.option(&format!("-j {}", root.display())).option("-b").start();
     penlogd.peer("127.0.1.1").send("hello\n");
@@ -279,7 +218,7 @@ fn a_file_of_another_user_is_left_alone() {
         eprintln!("skipped: other users need root");
         return;
     }
-    let builder = LogDaemon::builder().option("-u nobody");
+    let builder = Penlogd::builder().option("-u nobody");
     let log = builder.directory().join("log");
     fs::write(&log, "precious\n").unwrap();
     fs::set_permissions(&log, fs::Permissions::from_mode(0o666)).unwrap();
@@ -290,7 +229,7 @@ fn a_file_of_another_user_is_left_alone() {
 
 #[test]
 fn a_port_alone_is_one_of_all_addresses_of_both_kinds() {
-    let penlogd = LogDaemon::builder().on_all_addresses().option("-b").option("-w 0").start();
+    let penlogd = Penlogd::builder().on_all_addresses().option("-b").option("-w 0").start();
     let port = penlogd.address().port();
     let mut expected = String::new();
     for host in ["127.0.0.1", "127.9.9.9", "::1"] {

@@ -211,12 +211,18 @@ fn help(words: &mut Words<'_>) -> Result<Command, Problem> {
     }))
 }
 
+/// The word behind a request log's destination that asks for records of connections, too.
+const CONNECTIONS: &str = "connections";
+const NO_DESTINATION: &str =
+    "the destination is missing: 'log FILE connections' or 'log HOST:PORT connections' is expected";
+
 fn log(words: &mut Words<'_>) -> Result<Command, Problem> {
     let Some(text) = words.rest() else {
         return Ok(Command::Log(Setting::Show));
     };
     let (text, connections) = match text.rsplit_once([' ', '\t']) {
-        Some((destination, "connections")) => (destination.trim_end_matches([' ', '\t']), true),
+        Some((destination, CONNECTIONS)) => (destination.trim_end_matches([' ', '\t']), true),
+        None if text == CONNECTIONS => return Err(Problem::Wrong(NO_DESTINATION.to_owned())),
         _ => (text, false),
     };
     let is_file = text.contains('/') || !text.contains(':');

@@ -1,5 +1,5 @@
 //! Records of the request log: who asked which server for what, and which connection to a server is which client's. Here is
-//! how they are written and read, as lines of a file and as datagrams (SPEC 12). Sending and keeping them is the programs'
+//! how they are written and read, as lines of a file and as datagrams. Sending and keeping them is the programs'
 //! business.
 
 mod connection;

@@ -16,7 +16,7 @@ pub enum Record<'a> {
         time: Option<u64>,
         /// The server that was asked, likewise.
         server: IpAddr,
-        /// What was asked: printable ASCII, if pen wrote it.
+        /// What was asked: printable ASCII if our pen wrote it, else [`RequestLine::plain`] makes it so.
         request: &'a [u8],
         /// The request was longer than a record can be, and this is its beginning.
         cut: bool,
@@ -39,11 +39,12 @@ pub enum RecordError {
     Superfluous,
 }
 
-/// Reads a datagram, `+ CLIENT SERVER REQUEST` or a connection record, with its newline or without.
+/// Reads a datagram, `+ CLIENT SERVER REQUEST` or a connection record, with its newline or without. What may stand behind
+/// the end of the line is not looked at.
 pub fn parse_datagram(datagram: &[u8]) -> Result<Record<'_>, RecordError> {
+    let line = first_line(datagram);
     // Old programs end a full one without a newline.
-    let cut = datagram.len() >= MAX_DATAGRAM;
-    let line = datagram.strip_suffix(b"\n").unwrap_or(datagram);
+    let cut = datagram.len() >= MAX_DATAGRAM && line.len() + 1 >= MAX_DATAGRAM;
     match line {
         [b'+', b' ', rest @ ..] => {
             let (client, rest) = word(rest, CLIENT)?;
@@ -58,6 +59,7 @@ pub fn parse_datagram(datagram: &[u8]) -> Result<Record<'_>, RecordError> {
 
 /// Reads a line of a file, `CLIENT UNIXTIME SERVER REQUEST` or a connection record, without its newline.
 pub fn parse_line(line: &[u8]) -> Result<Record<'_>, RecordError> {
+    let line = first_line(line);
     if let [b'=', b' ', rest @ ..] = line {
         return connection(rest).map(Record::Connection);
     }
@@ -101,6 +103,11 @@ fn connection(text: &[u8]) -> Result<Connection, RecordError> {
         opened: millis(opened)?,
         closed: closed.map(millis).transpose()?,
     })
+}
+
+/// What stands before the first CR or LF, which no record has within.
+fn first_line(text: &[u8]) -> &[u8] {
+    text.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default()
 }
 
 /// The first word and what follows the space behind it.
@@ -236,6 +243,25 @@ mod tests {
         let mapped = parse_line(b"::ffff:192.0.2.7 5 ::ffff:10.0.0.1 GET /");
         assert_eq!(mapped, parse_line(b"192.0.2.7 5 10.0.0.1 GET /"));
         assert!(mapped.is_ok());
+    }
+
+    #[test]
+    fn a_record_ends_with_its_line() {
+        let record = parse_datagram(b"+ 192.0.2.7 10.0.0.1 GET /");
+        assert!(record.is_ok());
+        let connection = parse_datagram(b"= 192.0.2.7 1 10.0.0.9 1 10.0.0.1 80 1.0");
+        assert!(connection.is_ok());
+        let more = "+ 192.0.2.8 10.0.0.1 GET /b\n".repeat(50);
+        for end in ["\n", "\r\n", "\r", "\n\n", &format!("\n{more}")] {
+            assert_eq!(
+                parse_datagram(format!("+ 192.0.2.7 10.0.0.1 GET /{end}").as_bytes()),
+                record,
+                "{end:?}"
+            );
+            let text = format!("= 192.0.2.7 1 10.0.0.9 1 10.0.0.1 80 1.0{end}");
+            assert_eq!(parse_datagram(text.as_bytes()), connection, "{end:?}");
+        }
+        assert_eq!(parse_line(b"192.0.2.7 5 10.0.0.1 GET /\r"), parse_line(b"192.0.2.7 5 10.0.0.1 GET /"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! One request of a client.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
 use super::MAX_DATAGRAM;
@@ -52,8 +53,16 @@ impl RequestLine {
     /// ASCII as `.`.
     pub fn of(request: &[u8]) -> RequestLine {
         let line = request.iter().take(RequestLine::MAX).take_while(|byte| !matches!(byte, b'\r' | b'\n'));
-        let shown = |&byte: &u8| if matches!(byte, b' '..=b'~') { char::from(byte) } else { '.' };
-        RequestLine(line.map(shown).collect())
+        RequestLine(line.map(|byte| char::from(shown(*byte))).collect())
+    }
+
+    /// A request that was read, as it is when pen writes it: records of 0.34.1 have bytes in them that do not print.
+    pub fn plain(read: &[u8]) -> Cow<'_, [u8]> {
+        if read.iter().all(|byte| shown(*byte) == *byte) {
+            Cow::Borrowed(read)
+        } else {
+            Cow::Owned(read.iter().map(|byte| shown(*byte)).collect())
+        }
     }
 
     /// The line, without a newline.
@@ -65,6 +74,10 @@ impl RequestLine {
         // It is ASCII, so every byte is a character.
         self.0.get(..bytes).unwrap_or(&self.0)
     }
+}
+
+fn shown(byte: u8) -> u8 {
+    if matches!(byte, b' '..=b'~') { byte } else { b'.' }
 }
 
 impl fmt::Debug for RequestLine {
@@ -148,6 +161,8 @@ mod tests {
         fn any_request_becomes_one_printable_line(request in proptest::collection::vec(any::<u8>(), 0..1500)) {
             let line = RequestLine::of(&request);
             prop_assert_eq!(line.as_str(), naive(&request));
+            let end = line.as_str().len();
+            prop_assert_eq!(&*RequestLine::plain(&request[..end]), line.as_str().as_bytes());
         }
     }
 }

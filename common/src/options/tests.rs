@@ -8,30 +8,36 @@ enum Key {
     Foreground,
     Cache,
     Log,
-    Help,
 }
 
-static TABLE: &[Row<Key>] = &[
+static PROGRAM: Program<Key> = Program {
+    name: "program",
+    usage: "usage: program\n",
+    end: "The end.\n",
+    options: OPTIONS,
+    manual: ".Nm program\n@OPTIONS@\n",
+};
+
+static OPTIONS: &[Row<Key>] = &[
     row(Key::Debug, Some('d'), "debug", None),
     row(Key::Foreground, Some('f'), "foreground", None),
     row(Key::Cache, Some('n'), "cache", Some("N")),
     row(Key::Log, Some('l'), "log", Some("FILE")),
-    row(Key::Help, None, "help", None),
 ];
 
 const fn row(key: Key, short: Option<char>, long: &'static str, value: Option<&'static str>) -> Row<Key> {
     Row { key, short, long, value, about: "Does it", details: "" }
 }
 
-fn read(line: &str) -> Result<Words<Key>, UsageError> {
-    parse(TABLE, line.split(' ').filter(|word| !word.is_empty()).map(OsString::from))
+fn read(line: &str) -> Result<Asked<Key>, UsageError> {
+    PROGRAM.parse(line.split(' ').filter(|word| !word.is_empty()).map(OsString::from))
 }
 
 #[track_caller]
 fn assert_reads(line: &str, options: &[(Key, &str)], arguments: &[&str]) {
     let options = options.iter().map(|&(key, value)| (key, value.to_owned())).collect();
     let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
-    assert_eq!(read(line), Ok(Words { options, arguments }), "{line}");
+    assert_eq!(read(line), Ok(Asked::Work(Words { options, arguments })), "{line}");
 }
 
 #[track_caller]
@@ -93,6 +99,8 @@ fn errors_name_the_word_at_fault() {
         ("--log=", "--log: a value is missing, FILE is expected"),
         ("--debug=yes", "--debug: this option takes no value, but got 'yes'"),
         ("--help=yes -n5", "--help: this option takes no value, but got 'yes'"),
+        ("--generate html", "--generate: bad kind 'html': man is expected"),
+        ("--generate", "--generate: a value is missing, KIND is expected"),
         ("-d=yes", "-d: this option takes no value, but got 'yes'"),
     ] {
         assert_refused(line, error);
@@ -103,16 +111,33 @@ fn errors_name_the_word_at_fault() {
 fn what_is_no_text_is_named() {
     let strange = || OsString::from_vec(b"\xffile".to_vec());
     let bad = UsageError::NotText("\u{fffd}ile".to_owned());
-    assert_eq!(parse(TABLE, [strange()]), Err(bad.clone()));
-    assert_eq!(parse(TABLE, ["-l".into(), strange()]), Err(bad));
+    assert_eq!(PROGRAM.parse([strange()]), Err(bad.clone()));
+    assert_eq!(PROGRAM.parse(["-l".into(), strange()]), Err(bad));
+}
+
+#[test]
+fn a_text_that_is_asked_for_is_all_that_is_done() {
+    let version = concat!("program ", env!("CARGO_PKG_VERSION"), "\n").to_owned();
+    for (line, text) in [
+        ("-h", PROGRAM.help()),
+        ("-n 5 --help --version", PROGRAM.help()),
+        ("-V", version.clone()),
+        ("loghost --version", version),
+        ("--generate man", PROGRAM.manual()),
+    ] {
+        assert_eq!(read(line), Ok(Asked::Print(text)), "{line}");
+    }
 }
 
 #[test]
 fn help_and_manual_have_every_option() {
-    let help = help(TABLE);
+    let help = PROGRAM.help();
+    assert!(help.starts_with("usage: program\n\n  -d, --debug "), "{help}");
     assert!(help.contains("  -n, --cache N           Does it\n"), "{help}");
-    assert!(help.contains("      --help              Does it\n"), "{help}");
-    let manual = manual(TABLE);
+    assert!(help.contains("      --generate KIND     Prints"), "{help}");
+    assert!(help.ends_with("  -V, --version           Prints the version\nThe end.\n"), "{help}");
+    let manual = PROGRAM.manual();
+    assert!(manual.starts_with(".Nm program\n.It Fl d , Fl Fl debug\n"), "{manual}");
     assert!(manual.contains(".It Fl n Ar N , Fl Fl cache Ar N\nDoes it.\n"), "{manual}");
-    assert!(manual.contains(".It Fl Fl help\nDoes it.\n"), "{manual}");
+    assert!(manual.ends_with(".It Fl V , Fl Fl version\nPrints the version.\n"), "{manual}");
 }

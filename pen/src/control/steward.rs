@@ -6,7 +6,7 @@ mod names;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::command::{Command, StatusFormat};
 use common::escape::Line;
@@ -33,7 +33,7 @@ const STOP_CHECK: Duration = Duration::from_millis(20);
 /// How often to look whether the last connections of a removed service have ended.
 const DRAIN_CHECK: Duration = Duration::from_secs(1);
 
-/// How long an exit waits for the request log's disk.
+/// How long an exit waits for the request logs' disks, all together.
 const LOG_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The steward and what it holds.
@@ -255,8 +255,9 @@ impl Steward {
             // Its panic, if it had one, has ended the process.
             let _ = worker.join();
         }
+        let deadline = Instant::now() + LOG_PATIENCE;
         for log in self.shared.settings.load().services.values().filter_map(|service| service.request_log()) {
-            log.drain(LOG_PATIENCE);
+            log.drain(deadline.saturating_duration_since(Instant::now()));
         }
     }
 }

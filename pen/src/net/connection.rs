@@ -117,7 +117,7 @@ pub enum Next {
 }
 
 impl Connection {
-    /// Takes in an accepted socket and begins with the search for a server (or the abuse server, or none: SPEC 3).
+    /// Takes in an accepted socket and begins with the search for a server (or the abuse server, or none).
     pub fn accept(
         accepted: Accepted,
         seat: Seat,

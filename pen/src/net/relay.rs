@@ -1,7 +1,7 @@
 //! Moving bytes between the two ends of a connection, and when that is over.
 //!
 //! Both directions stream with bounded memory: nothing is read while something read earlier has not been taken. An end of
-//! file is passed on as one after everything before it; a reset ends the other side as a reset (SPEC 4).
+//! file is passed on as one after everything before it; a reset ends the other side as a reset.
 
 use super::end::{End, Incoming};
 use super::token::Side;

@@ -113,6 +113,8 @@ impl RequestTap {
 
     fn unframed(&mut self, bytes: &[u8], witness: Witness<'_>) {
         self.is_http = false;
+        // The line of which the beginning is logged may have gone on while the server answered the request before.
+        self.turn_is_logged |= self.stage == Stage::Logged;
         if self.turn_is_logged {
             // Also the beginning of what looked like another request belongs to the one before.
             self.line.clear();

@@ -1,4 +1,4 @@
-//! Finding a server for a connection: choose, dial, and on failure choose the next (SPEC 3, rules 2 to 7).
+//! Finding a server for a connection: choose, dial, and on failure choose the next.
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};

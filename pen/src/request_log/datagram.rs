@@ -86,10 +86,14 @@ impl DatagramSink {
             },
         };
         let (mut lost, mut last_error, mut start, mut broken) = (0, None, 0, false);
-        for &end in &self.ends {
+        for (sent, &end) in (0..).zip(&self.ends) {
             let datagram = &self.datagrams.as_bytes()[start..end];
             start = end;
             if let Err(error) = send(socket, datagram) {
+                if error.kind() == ErrorKind::WouldBlock {
+                    // Patience is over, for all of them: it is not to be lost anew with each.
+                    return Err(Failure { error: ErrorKind::TimedOut.into(), lost: lost + all - sent });
+                }
                 // Mostly that is what became of an earlier one, and this one has not been sent; otherwise it fails again.
                 // Either way one is lost.
                 broken = send(socket, datagram).is_err();

@@ -230,7 +230,7 @@ impl Writer {
             self.complained = Some(Instant::now());
             let (destination, reason) = (&self.destination, reason(error));
             let lost = self.shared.lost.load(Ordering::Relaxed);
-            log::error!("cannot write the request log {destination}: {reason}; {lost} records lost so far");
+            log::error!("cannot write the request log {destination}: {reason}; records lost so far: {lost}");
         }
     }
 }

@@ -86,7 +86,7 @@ impl SystemResolver {
             let found = getaddrinfo(Some(&name), None, Some(hints(SockType::Stream)));
             let found = found.map(|found| found.filter_map(Result::ok).map(|info| info.sockaddr).collect());
             // Whoever asked may have lost patience.
-            let _ = sender.send(found.map_err(reason));
+            let _ = sender.send(found.map_err(|error| common::reason(&error.into())));
         });
         let looking = looking.map_err(|error| failed(&error.to_string()))?;
         let start = Instant::now();
@@ -108,13 +108,6 @@ fn no_address(host: &Host) -> String {
 
 fn hints(socket: SockType) -> AddrInfoHints {
     AddrInfoHints { socktype: socket.into(), ..AddrInfoHints::default() }
-}
-
-/// The look-up's own words, without the error number.
-fn reason(error: dns_lookup::LookupError) -> String {
-    let error = std::io::Error::from(error);
-    let text = error.to_string();
-    text.strip_prefix("failed to lookup address information: ").unwrap_or(&text).to_lowercase()
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ static FORMATS: LazyLock<[Format; 4]> = LazyLock::new(|| {
         r"from \S*\[(?<addr>[^]]*)\](?::(?<port>\d+))?(?: (?<request>.*))?",
         r"(?P<request>(?P<addr>\S*):(?P<port>\S*)|(?P<time>.*))",
     ];
-    let yearless = Yearless { now: 1_700_000_000_000_000, offset: 3600 };
+    let yearless = Yearless { now: 1_700_000_000_000_000, east: |_| 3600 };
     let [a, b, c] = patterns.map(|pattern| Format::pattern(pattern).expect("these patterns are right"));
     [Format::web(), a, b, c].map(|format| format.with_yearless_times(yearless))
 });

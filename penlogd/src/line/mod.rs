@@ -41,12 +41,13 @@ pub struct Format {
 }
 
 /// What completes times of day such as syslog's `Nov 21 14:31:53`, which say neither year nor zone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Yearless {
     /// In microseconds since 1970: a time is taken for the latest one that is at most a day after this.
     pub now: i64,
-    /// The zone's seconds east of UTC.
-    pub offset: i32,
+    /// How many seconds the zone is east of UTC at a moment, which is given in seconds since 1970: in summer other than in
+    /// winter.
+    pub east: fn(i64) -> i32,
 }
 
 /// A line, read.
@@ -84,6 +85,11 @@ impl Format {
     /// Lines of any kind, in which `pattern` finds `addr`, and perhaps `port`, `request` and `time`.
     pub fn pattern(pattern: &str) -> Result<Format, PatternError> {
         Ok(Format { pattern: Some(Pattern::new(pattern)?), yearless: None })
+    }
+
+    /// Whether it looks for the times of lines: a pattern need not.
+    pub fn finds_time(&self) -> bool {
+        self.pattern.as_ref().is_none_or(Pattern::finds_time)
     }
 
     /// Has times without a year and a zone understood, which else are none. Only lines that a pattern reads, and JSON, have

@@ -50,6 +50,11 @@ impl Pattern {
         Ok(Pattern { addr: addr.ok_or(PatternError::NoAddress)?, regex, port, request, time })
     }
 
+    /// Whether it looks for a line's time.
+    pub fn finds_time(&self) -> bool {
+        self.time.is_some()
+    }
+
     /// Reads a line. One that it does not match shows no peer.
     pub fn read<'a>(&self, text: &'a [u8], yearless: Option<Yearless>) -> Line<'a> {
         let mut line = Line::unread(text);
@@ -73,7 +78,12 @@ impl Pattern {
             line.places.add(What::Port, group.range());
         }
         line.request = group(self.request).map(|request| escape::request(request.as_bytes()));
-        line.time = group(self.time).and_then(|time| time::read(time.as_bytes(), yearless));
+        if let Some(group) = group(self.time) {
+            line.time = time::read(group.as_bytes(), yearless);
+            if time::common(group.as_bytes()).is_some() {
+                line.places.add(What::Time, group.range());
+            }
+        }
     }
 }
 

@@ -76,11 +76,13 @@ fn iso(text: &[u8], yearless: Option<Yearless>) -> Option<Stamp> {
     let days = days(number(&[y1, y2, y3, y4])?, number(&[m1, m2])?, number(&[d1, d2])?)?;
     let seconds = seconds([h1, h2], [i1, i2], [s1, s2])?;
     let (fraction, rest) = fraction(rest)?;
-    let east = match rest.trim_ascii_start() {
-        b"" => yearless.map_or(0, |yearless| yearless.offset.into()),
-        zone => offset(zone)?,
+    let shown = days * DAY + seconds;
+    let moment = match (rest.trim_ascii_start(), yearless) {
+        (b"", Some(yearless)) => yearless.in_utc(shown),
+        (b"", None) => shown,
+        (zone, _) => shown - offset(zone)?,
     };
-    Some(time(days * DAY + seconds - east, fraction))
+    Some(time(moment, fraction))
 }
 
 /// Reads Unix time: seconds, perhaps with a fraction, or, told apart by their size, milli-, micro- or nanoseconds. Before
@@ -113,12 +115,20 @@ fn syslog(text: &[u8], yearless: Yearless) -> Option<Stamp> {
     let (month, day, seconds) = syslogs(text)?;
     let latest = yearless.now.div_euclid(MICROS).checked_add(DAY)?;
     let (year, ..) = date(latest.div_euclid(DAY));
-    let east = i64::from(yearless.offset);
     // The zone may make it the next year there already. A 29th of February may be eight years ago.
     (year - 8..=year + 1).rev().find_map(|year| {
-        let then = days(year, month, day)? * DAY + seconds - east;
+        let then = yearless.in_utc(days(year, month, day)? * DAY + seconds);
         (then <= latest).then(|| time(then, None))
     })
+}
+
+impl Yearless {
+    /// The moment at which clocks of the zone show this time. Of two such moments it is either; where there is none, as when
+    /// summer time begins, it is an hour off.
+    fn in_utc(self, shown: i64) -> i64 {
+        let east = |moment| i64::from((self.east)(moment));
+        shown - east(shown - east(shown))
+    }
 }
 
 /// The month, the day and the second of that day of `Nov 21 14:31:53` or `Nov  1 14:31:53`.
@@ -319,14 +329,35 @@ mod tests {
 
     #[test]
     fn a_29th_of_february_is_the_latest_that_there_was() {
-        let yearless = Yearless { now: T0 * MICROS, offset: 0 };
+        let yearless = Yearless { now: T0 * MICROS, east: |_| 0 };
         let time = read(b"Feb 29 00:00:00", Some(yearless)).unwrap();
         assert_eq!(Some(time.micros), micros("2020-02-29T00:00:00Z"));
-        let new_year = Yearless { now: micros("2023-12-31T23:30:00Z").unwrap(), offset: 3600 };
+        let new_year = Yearless { now: micros("2023-12-31T23:30:00Z").unwrap(), east: |_| 3600 };
         let time = read(b"Jan  1 00:30:00", Some(new_year)).unwrap();
         assert_eq!(time.micros, new_year.now);
         for now in [i64::MIN, i64::MAX] {
-            assert_eq!(read(b"Feb 29 00:00:00", Some(Yearless { now, offset: i32::MIN })), None);
+            assert_eq!(read(b"Feb 29 00:00:00", Some(Yearless { now, east: |_| i32::MIN })), None);
+        }
+    }
+
+    #[test]
+    fn summers_times_are_not_winters() {
+        const SUMMER: std::ops::Range<i64> = 1_679_792_400..1_698_541_200;
+        let east = |moment| if SUMMER.contains(&moment) { 7200 } else { 3600 };
+        let yearless = Yearless { now: T0 * MICROS, east };
+        for (shown, utc) in [
+            ("2023-03-26T01:59:59", "2023-03-26T00:59:59Z"),
+            ("2023-03-26T03:00:00", "2023-03-26T01:00:00Z"),
+            ("2023-10-29T01:59:59", "2023-10-28T23:59:59Z"),
+            ("2023-10-29T03:00:00", "2023-10-29T02:00:00Z"),
+            ("Jul 14 12:00:00", "2023-07-14T10:00:00Z"),
+            ("Nov 14 12:00:00", "2023-11-14T11:00:00Z"),
+        ] {
+            assert_eq!(
+                read(shown.as_bytes(), Some(yearless)).map(|time| time.micros),
+                micros(utc),
+                "{shown}"
+            );
         }
     }
 

@@ -2,7 +2,8 @@
 //! anything behind it.
 //!
 //! - The peer is the first field. Where the first is a virtual host, as Apache's `vhost_combined` has it
-//!   (`www.example.com:80 10.0.0.9 - - [...`), it is the second. A name alone and a port is no peer's port for certain.
+//!   (`www.example.com:80 10.0.0.9 - - [...`) or without a port, it is the second. A name alone and a port is no peer's port
+//!   for certain.
 //! - The request is the first string in quotes, but for `""` before the time, which is a user without a name. A line without
 //!   one shows no peer, and stays as it is. Where the end of the line comes before the quote, the line was cut, and the
 //!   request with it.
@@ -74,7 +75,6 @@ fn take_peer(head: &[u8], line: &mut Line<'_>) -> usize {
     let first = field_length(head);
     let peer = peer::read(&head[..first]);
     if peer.address.is_none()
-        && peer.port.is_some()
         && let Some(second) = behind_virtual_host(&head[first..])
     {
         let (start, end) = (first + 1, first + 1 + second);
@@ -122,7 +122,8 @@ fn take_time(bracket: usize, text: &[u8], line: &mut Line<'_>) -> Option<usize> 
     // No time is longer than that.
     const LONGEST: usize = 40;
     let inside = &text[bracket + 1..];
-    let length = inside.iter().take(LONGEST).position(|byte| *byte == b']')?;
+    // There may be brackets only, each of which is looked at.
+    let length = memchr::memchr(b']', &inside[..inside.len().min(LONGEST)])?;
     let stamp = &inside[..length];
     let place = bracket + 1..bracket + 1 + length;
     if let Some(time) = time::common(stamp) {

@@ -12,11 +12,12 @@ mod waiting;
 mod web_log;
 
 use std::fmt::Display;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use common::{escape, reason};
+use common::reason;
+use common::streams::{complain, print};
 
 use input::{Identity, Input, Place};
 use merge::{Merge, Records};
@@ -29,6 +30,9 @@ use web_log::WebLog;
 
 use crate::line::Yearless;
 
+/// What it calls itself when it complains.
+const NAME: &str = "mergelogs";
+
 /// Exit statuses, which scripts rely on.
 const INCOMPLETE: u8 = 1;
 const USAGE_ERROR: u8 = 2;
@@ -38,15 +42,13 @@ pub fn main() -> ExitCode {
     match options::parse(std::env::args_os().skip(1)) {
         Ok(Invocation::Usage) => {
             // Somebody who only wants to know how it goes.
-            let _ = writeln!(io::stderr(), "{}; --help lists the options", options::USAGE);
+            let _ = writeln!(io::stderr(), "{}; --help lists the options", options::usage());
             USAGE_ERROR.into()
         }
-        Ok(Invocation::Help) => show(&options::help()),
-        Ok(Invocation::Version) => show(concat!("mergelogs ", env!("CARGO_PKG_VERSION"), "\n")),
-        Ok(Invocation::Manual) => show(&options::manual()),
+        Ok(Invocation::Print(text)) => print(&text).map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS),
         Ok(Invocation::Merge(job)) => merge(*job),
         Err(error) => {
-            complain(&error);
+            complain(NAME, error);
             USAGE_ERROR.into()
         }
     }
@@ -78,7 +80,7 @@ fn merge(job: Job) -> ExitCode {
         Err(error) => return fail(&error),
     }
     for line in report::lines(&merge, tells_counts) {
-        complain(&line);
+        complain(NAME, line);
     }
     if report::is_complete(&merge) { ExitCode::SUCCESS } else { INCOMPLETE.into() }
 }
@@ -119,7 +121,11 @@ fn local_times() -> Yearless {
     system::local_time::read_zone();
     let now = SystemTime::now();
     let micros = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
-    Yearless { now: i64::try_from(micros).unwrap_or(0), offset: system::local_time::seconds_east(now) }
+    let east = |moment: i64| {
+        let since = Duration::from_secs(u64::try_from(moment).unwrap_or(0));
+        UNIX_EPOCH.checked_add(since).map_or(0, system::local_time::seconds_east)
+    };
+    Yearless { now: i64::try_from(micros).unwrap_or(0), east }
 }
 
 /// What has been opened for reading.
@@ -143,21 +149,7 @@ impl Inputs {
     }
 }
 
-fn show(text: &str) -> ExitCode {
-    match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            fail(&format_args!("cannot write: {}", reason(&error)))
-        }
-        _ => ExitCode::SUCCESS,
-    }
-}
-
 fn fail(error: &impl Display) -> ExitCode {
-    complain(error);
+    complain(NAME, error);
     INCOMPLETE.into()
-}
-
-fn complain(text: &impl Display) {
-    // There is nobody left to tell if this fails; the exit status still speaks.
-    let _ = writeln!(io::stderr(), "mergelogs: {}", escape::Line(text));
 }

@@ -1,17 +1,12 @@
-//! `mergelogs`' options: one table, from which the parser, the help text and the manual come; and what a command line
-//! asks for.
+//! `mergelogs`' options: a table, and what a command line asks for.
 
 use std::ffi::OsString;
 
-use common::mdoc::fill;
-use common::options::{self, Row};
+use common::options::{self, Asked, Program, Row, Words};
 
 use super::input::Place;
 use super::sources::{Source, SourceError};
 use crate::line::{Format, PatternError};
-
-/// The command line in short.
-pub const USAGE: &str = "usage: mergelogs -p PENLOG [options] SERVER:LOGFILE ...";
 
 /// The window without `-j`, in seconds.
 const JITTER: i64 = 600;
@@ -23,12 +18,8 @@ const MOST: u64 = 100 * 366 * 86400;
 pub enum Invocation {
     /// Print the usage: there are no words at all.
     Usage,
-    /// Print the help text.
-    Help,
-    /// Print the version.
-    Version,
-    /// Print the manual page.
-    Manual,
+    /// Print this text, and nothing else.
+    Print(String),
     /// Merge logs.
     Merge(Box<Job>),
 }
@@ -92,12 +83,12 @@ pub enum UsageError {
         /// What would be right.
         range: &'static str,
     },
+    /// `-e` with a pattern by which no line could be put in order.
+    #[error("-e: the regular expression has no group (?<time>...), and logs are merged by time")]
+    NoTime,
     /// `-e` with something that is no pattern.
     #[error("-e: {0}")]
     Pattern(#[from] PatternError),
-    /// `--generate` with something else than `man`.
-    #[error("bad kind '{0}' of --generate: man is expected")]
-    Kind(String),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,12 +100,34 @@ enum Key {
     Jitter,
     Rejects,
     Skew,
-    Generate,
-    Help,
-    Version,
 }
 
-const TABLE: &[Row<Key>] = &[
+static PROGRAM: Program<Key> = Program {
+    name: "mergelogs",
+    usage: HELP,
+    end: END,
+    options: OPTIONS,
+    manual: include_str!("../../../man/mergelogs.1.in"),
+};
+
+/// The command line in short.
+pub fn usage() -> &'static str {
+    PROGRAM.usage.lines().next().unwrap_or_default()
+}
+
+const HELP: &str = "\
+usage: mergelogs -p PENLOG [options] SERVER:LOGFILE ...
+
+Merges logs of web servers behind a pen by time, and puts the clients in from pen's log.
+SERVER is the server's address as pen has it, LOGFILE its log, plain or packed by gzip; - is
+standard input.
+";
+
+const END: &str = "
+Exit status: 0 all merged, 1 something could not be read or written, 2 usage.
+";
+
+static OPTIONS: &[Row<Key>] = &[
     Row {
         key: Key::Everything,
         short: Some('c'),
@@ -176,34 +189,20 @@ const TABLE: &[Row<Key>] = &[
         details: "It is 0 wherever pen's clock is right, in whatever time zone: pen's log counts seconds of UTC. \
                   It may be negative and have a fraction.",
     },
-    Row {
-        key: Key::Generate,
-        short: None,
-        long: "generate",
-        value: Some("KIND"),
-        about: "Prints a file that belongs to mergelogs: man, its manual page",
-        details: "",
-    },
-    Row { key: Key::Help, short: None, long: "help", value: None, about: "Prints a short help", details: "" },
-    Row {
-        key: Key::Version,
-        short: None,
-        long: "version",
-        value: None,
-        about: "Prints the version",
-        details: "",
-    },
 ];
 
 /// Reads the words after the program's name.
 pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Invocation, UsageError> {
-    let words = options::parse(TABLE, words)?;
-    if words.options.is_empty() && words.arguments.is_empty() {
+    let Words { options, arguments } = match PROGRAM.parse(words)? {
+        Asked::Print(text) => return Ok(Invocation::Print(text)),
+        Asked::Work(words) => words,
+    };
+    if options.is_empty() && arguments.is_empty() {
         return Ok(Invocation::Usage);
     }
     let (mut pen_log, mut rejects, mut format) = (None, None, Format::web());
     let (mut window, mut skew, mut tells_counts) = (Window::Around(JITTER * 1_000_000), 0, false);
-    for (key, value) in words.options {
+    for (key, value) in options {
         match key {
             Key::PenLog => pen_log = Some(Place::of(&value)),
             Key::Everything => window = Window::Everything,
@@ -222,18 +221,16 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Invocation, Us
                 let range = "such as 7200 or -0.5";
                 skew = micros(&value).ok_or(UsageError::Number { word: value, option: "-t", range })?;
             }
-            Key::Generate if value == "man" => return Ok(Invocation::Manual),
-            Key::Generate => return Err(UsageError::Kind(value)),
-            Key::Help => return Ok(Invocation::Help),
-            Key::Version => return Ok(Invocation::Version),
         }
+    }
+    if !format.finds_time() {
+        return Err(UsageError::NoTime);
     }
     let pen_log = pen_log.ok_or(UsageError::NoPenLog)?;
     if rejects == Some(Place::StandardInput) {
         return Err(UsageError::RejectsToOutput);
     }
-    let sources: Vec<Source> =
-        words.arguments.iter().map(|word| Source::parse(word)).collect::<Result<_, _>>()?;
+    let sources: Vec<Source> = arguments.iter().map(|word| Source::parse(word)).collect::<Result<_, _>>()?;
     if sources.is_empty() {
         return Err(UsageError::NoSource);
     }
@@ -266,24 +263,4 @@ fn micros(word: &str) -> Option<i64> {
     let seconds = seconds.parse().ok().filter(|seconds: &u64| *seconds <= MOST)?;
     let fraction: i64 = format!("{fraction:0<6}").get(..6)?.parse().ok()?;
     Some(sign * (i64::try_from(seconds).ok()? * 1_000_000 + fraction))
-}
-
-/// The text of `--help`.
-pub fn help() -> String {
-    format!("{USAGE}\n{INTRODUCTION}\n{}\n{END}", options::help(TABLE))
-}
-
-const INTRODUCTION: &str = "
-Merges logs of web servers behind a pen by time, and puts the clients in from pen's log.
-SERVER is the server's address as pen has it, LOGFILE its log, plain or packed by gzip; - is
-standard input.
-";
-
-const END: &str = "\
-Exit status: 0 all merged, 1 something could not be read or written, 2 usage.
-";
-
-/// mergelogs(1), as mdoc(7).
-pub fn manual() -> String {
-    fill(include_str!("../../../man/mergelogs.1.in"), &[("OPTIONS", options::manual(TABLE))])
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::IpAddr;
 
-use common::log_record::{Connection, Millis, Record, RecordError, parse_line};
+use common::log_record::{Connection, Millis, Record, RecordError, RequestLine, parse_line};
 
 use super::input::{Input, Place};
 use super::lines::{Lines, Piece};
@@ -202,7 +202,7 @@ fn tell(record: Record<'_>, at: Moment, servers: &Servers, aligner: &mut Aligner
     match record {
         Record::Request { client, server, request, cut, .. } => {
             if let Some(server) = servers.representative(server.to_canonical()) {
-                aligner.request(client, server, request, cut, at);
+                aligner.request(client, server, &RequestLine::plain(request), cut, at);
             }
         }
         Record::Connection(connection) => {

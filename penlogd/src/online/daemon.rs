@@ -18,12 +18,12 @@ use crate::matching::Moment;
 const DATAGRAMS: Token = Token(0);
 const SIGNALS: Token = Token(1);
 
+/// So much later than the end may a datagram seem to have come that came before it: there are two clocks.
+const SLACK: i64 = 10_000;
 /// After a turn there is a pause in which datagrams gather: they have their times from the kernel, so nothing is lost by it.
 const PAUSE: Duration = Duration::from_millis(2);
-/// So often, at the end, is what has come until then taken: it may come faster than that.
-const LAST_TURNS: usize = 64;
-/// So many batches are taken before signals and deadlines have their turn.
-const BATCHES: usize = 16;
+/// So long are batches taken, one at least, before signals and deadlines have their turn.
+const TURN: Duration = Duration::from_millis(5);
 
 /// All that penlogd has open.
 #[derive(Debug)]
@@ -82,7 +82,8 @@ impl Daemon {
                 is_drained = self.receive();
                 self.report.note_news();
             }
-            if self.obey_signals() == Next::Stop {
+            let has_signals = events.iter().any(|event| event.token() == SIGNALS);
+            if has_signals && self.obey_signals() == Next::Stop {
                 self.finish();
                 return Ok(());
             }
@@ -105,12 +106,16 @@ impl Daemon {
     /// Takes what has come. True: that was all.
     fn receive(&mut self) -> bool {
         let Daemon { receiver, merger, output, clock, last, lines, .. } = self;
-        for _ in 0..BATCHES {
+        let start = Instant::now();
+        let mut now = start;
+        while now.duration_since(start) < TURN {
             let more = receiver.receive(clock, |datagram, moment| {
                 *last = moment;
                 merger.take(datagram.source, datagram.bytes, moment, lines);
             });
-            output.append(lines, Instant::now());
+            now = Instant::now();
+            output.append(lines, now);
+            output.tick(now);
             match more {
                 Ok(true) => {}
                 Ok(false) => return true,
@@ -159,16 +164,15 @@ impl Daemon {
 
     /// Takes what has come until now, and writes everything.
     fn finish(&mut self) {
-        for _ in 0..LAST_TURNS {
-            if self.receive() {
-                break;
-            }
-        }
+        let stop = Moment(self.clock.now().0 + SLACK);
+        // More may come faster than it is taken, so that there is no end to it.
+        while !self.receive() && self.last <= stop {}
         self.merger.finish(self.clock.now(), &mut self.lines);
         let now = Instant::now();
         self.output.append(&mut self.lines, now);
         self.output.finish(now);
         self.count();
+        self.report.tell(&self.merger);
         log::debug!("{}", self.merger.counters);
     }
 }

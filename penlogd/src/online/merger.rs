@@ -1,10 +1,11 @@
 //! What becomes of datagrams: records are remembered, lines get their clients and come out in order. Pure: no socket, file
 //! or clock.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
 use common::acl::Network;
-use common::log_record::{Record, RecordError, parse_datagram};
+use common::log_record::{Record, RecordError, RequestLine, parse_datagram};
 use memchr::memchr;
 
 use super::counters::Counters;
@@ -65,16 +66,16 @@ impl Merger {
             && let Some(part) = self.parts.take(&source)
         {
             if part.was_cut || !self.begins_anew(datagram) {
-                let mut text = part.text;
-                text.extend_from_slice(datagram);
-                return self.lines(source, &text, datagram.len(), at, out);
+                self.lines(source, part.text, datagram, at, out);
+                return self.make_room(at, out);
             }
             self.line(source.ip().to_canonical(), &part.text, at, out);
         }
         match datagram {
             [b'+' | b'=', b' ', ..] => self.record(source, datagram, at, out),
-            _ => self.lines(source, datagram, datagram.len(), at, out),
+            _ => self.lines(source, Vec::new(), datagram, at, out),
         }
+        self.make_room(at, out);
     }
 
     /// Does what is due by now.
@@ -88,6 +89,16 @@ impl Merger {
         if now.0 - self.forgot.0 >= FORGETTING {
             self.forgot = now;
             self.matcher.forget_before(Moment(now.0 - MEMORY));
+        }
+    }
+
+    /// Writes what there is no room for. That is looked at with each datagram, because it may have thousands of lines.
+    fn make_room(&mut self, at: Moment, out: &mut Vec<u8>) {
+        while let Some((sender, text)) = self.parts.squeezed_out() {
+            self.line(sender.ip().to_canonical(), &text, at, out);
+        }
+        while let Some(id) = self.holding.squeezed_out() {
+            self.ask_again(id, Patience::None, out);
         }
     }
 
@@ -111,17 +122,19 @@ impl Merger {
         match parse_datagram(datagram) {
             Ok(Record::Request { client, server, request, cut, .. }) => {
                 self.counters.requests += 1;
-                let server = server.to_canonical();
-                self.matcher.request(client.to_canonical(), server, request, cut, at);
+                let (server, request) = (server.to_canonical(), RequestLine::plain(request));
+                self.matcher.request(client.to_canonical(), server, &request, cut, at);
                 if self.holding.holds(server) {
-                    self.satisfy(self.holding.request_key(server, request), out);
+                    self.satisfy(self.holding.request_key(server, &request), out);
                 }
             }
             Ok(Record::Connection(connection)) => {
                 self.counters.connections += 1;
                 self.matcher.connection(&connection, at);
                 if self.holding.holds(connection.server) {
-                    self.satisfy(Key::Port(connection.server, connection.pen_port), out);
+                    // Several lines may have come over it.
+                    let key = Key::Port(connection.server, connection.pen_port);
+                    while self.satisfy(key, out) {}
                 }
             }
             Err(error) => {
@@ -131,23 +144,36 @@ impl Merger {
         }
     }
 
-    /// Takes the lines of a text whose last `piece` bytes have just come.
-    fn lines(&mut self, source: SocketAddr, text: &[u8], piece: usize, at: Moment, out: &mut Vec<u8>) {
+    /// Takes the lines of a datagram, the first of which may have `begun` in earlier ones.
+    fn lines(
+        &mut self,
+        source: SocketAddr,
+        mut begun: Vec<u8>,
+        datagram: &[u8],
+        at: Moment,
+        out: &mut Vec<u8>,
+    ) {
         let server = source.ip().to_canonical();
-        let mut rest = text;
+        let mut rest = datagram;
         while let Some(end) = memchr(b'\n', rest) {
-            self.line(server, &rest[..end], at, out);
+            self.line(server, &joined(&mut begun, &rest[..end]), at, out);
             rest = &rest[end + 1..];
         }
-        let goes_on = may_go_on(rest, piece);
-        while goes_on && rest.len() >= LONGEST {
-            self.line(server, &rest[..LONGEST], at, out);
-            rest = &rest[LONGEST..];
+        let last = joined(&mut begun, rest);
+        if last.is_empty() {
+            return;
         }
-        match rest {
-            [] => {}
-            _ if goes_on => self.parts.keep(source, rest.to_vec(), piece, at),
-            _ => self.line(server, rest, at, out),
+        if !may_go_on(&last, datagram.len()) {
+            return self.line(server, &last, at, out);
+        }
+        let mut last = last.into_owned();
+        while last.len() >= LONGEST {
+            let rest = last.split_off(LONGEST);
+            self.line(server, &last, at, out);
+            last = rest;
+        }
+        if !last.is_empty() {
+            self.parts.keep(source, last, datagram.len(), at);
         }
     }
 
@@ -187,29 +213,38 @@ impl Merger {
         }
     }
 
-    /// A record has come for which a line may wait.
-    fn satisfy(&mut self, key: Key, out: &mut Vec<u8>) {
-        if let Some(id) = self.holding.awaiting(key) {
-            self.ask_again(id, Patience::Waits, out);
-        }
+    /// A record has come for which a line may wait. Tells whether one need not wait any longer.
+    fn satisfy(&mut self, key: Key, out: &mut Vec<u8>) -> bool {
+        self.holding.awaiting(key).is_some_and(|id| self.ask_again(id, Patience::Waits, out))
     }
 
-    /// Asks whose a line is that waits, and ends its wait if that is known now, or if it has no more patience.
-    fn ask_again(&mut self, id: Id, patience: Patience, out: &mut Vec<u8>) {
-        let Some((text, at)) = self.holding.line(id) else { return };
+    /// Asks whose a line is that waits, and ends its wait if that is known now, or if it has no more patience. Tells whether
+    /// the wait is over.
+    fn ask_again(&mut self, id: Id, patience: Patience, out: &mut Vec<u8>) -> bool {
+        let Some((text, at)) = self.holding.line(id) else { return false };
         let line = self.format.read(text);
         let answer = match question(id.server, &line, at) {
             Some(question) => ask(&mut self.matcher, &question, patience),
             None => Answer::Unknown,
         };
         if patience == Patience::Waits && !is_final(&answer) {
-            return;
+            return false;
         }
         self.counters.count(&answer);
         let mut written = Vec::new();
         write(&line, client(&answer), &mut written);
         self.holding.end(id, written, out);
+        true
     }
+}
+
+/// What has begun, which is taken, and what follows it.
+fn joined<'a>(begun: &mut Vec<u8>, rest: &'a [u8]) -> Cow<'a, [u8]> {
+    if begun.is_empty() {
+        return Cow::Borrowed(rest);
+    }
+    begun.extend_from_slice(rest);
+    Cow::Owned(std::mem::take(begun))
 }
 
 /// Whether lines wait.

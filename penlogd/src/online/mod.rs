@@ -11,13 +11,12 @@ mod parts;
 mod receiver;
 mod report;
 
-use std::fmt::Display;
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use common::escape::Line;
 use common::reason;
+use common::streams::{complain, print};
 use system::daemon::{Ready, Side, background};
 use system::diagnostics::{self, Destination};
 use system::pid_file::PidFile;
@@ -42,7 +41,9 @@ const CONNECTIONS: usize = 100_000;
 pub fn main() -> ExitCode {
     match options::parse(std::env::args_os().skip(1)) {
         Ok(Request::Run(invocation)) => run(*invocation).unwrap_or_else(|error| fail(&error, WORLD)),
-        Ok(Request::Print(text)) => show(&text),
+        Ok(Request::Print(text)) => {
+            print(&text).map_or_else(|error| fail(&error, WORLD), |()| ExitCode::SUCCESS)
+        }
         Err(error) => fail(&error, USAGE),
     }
 }
@@ -106,19 +107,6 @@ fn failed(what: &str) -> impl Fn(io::Error) -> String {
 
 fn fail(error: &str, status: u8) -> ExitCode {
     diagnostics::flush();
-    complain(&error);
+    complain("penlogd", error);
     ExitCode::from(status)
-}
-
-/// Prints what was asked for; a reader who has gone is no success.
-fn show(text: &str) -> ExitCode {
-    match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&format!("cannot write: {}", reason(&error)), WORLD),
-    }
-}
-
-/// Says something on stderr, if anybody listens.
-fn complain(what: &dyn Display) {
-    let _ = writeln!(io::stderr(), "penlogd: {}", Line(what));
 }

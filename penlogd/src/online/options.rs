@@ -7,16 +7,9 @@ use std::time::Duration;
 
 use common::acl::Network;
 use common::addr::{AddrError, Host, ListenAddr, ListenPlace};
-use common::mdoc::fill;
-use common::options::{self, Row};
+use common::options::{Asked, Program, Row};
 
 use crate::line::Format;
-
-const TEMPLATE: &str = include_str!("../../../man/penlogd.1.in");
-
-const USAGE: &str = "\
-usage: penlogd [-bdf] [-a ADDR[/LEN]]... [-e REGEX] [-j DIR] [-l FILE] [-n N] [-p FILE] [-u USER] [-w MS]
-               [ADDR:]PORT";
 
 /// So many request records are remembered.
 const CACHE: usize = 1000;
@@ -90,10 +83,18 @@ enum Key {
     PidFile,
     User,
     Wait,
-    Generate,
-    Help,
-    Version,
 }
+
+static PROGRAM: Program<Key> = Program {
+    name: "penlogd",
+    usage: "\
+usage: penlogd [-bdf] [-a ADDR[/LEN]]... [-e REGEX] [-j DIR] [-l FILE] [-n N] [-p FILE] [-u USER] [-w MS]
+               [ADDR:]PORT
+",
+    end: "",
+    options: OPTIONS,
+    manual: include_str!("../../../man/penlogd.1.in"),
+};
 
 static OPTIONS: &[Row<Key>] = &[
     Row {
@@ -191,44 +192,21 @@ static OPTIONS: &[Row<Key>] = &[
             Milliseconds, up to 1000. A line may overtake its record on the way here. While it waits, so do later lines of its \
             server.",
     },
-    Row {
-        key: Key::Generate,
-        short: None,
-        long: "generate",
-        value: Some("KIND"),
-        about: "Prints a file that belongs to penlogd: man",
-        details: "",
-    },
-    Row {
-        key: Key::Help,
-        short: Some('h'),
-        long: "help",
-        value: None,
-        about: "Prints a short help",
-        details: "",
-    },
-    Row {
-        key: Key::Version,
-        short: None,
-        long: "version",
-        value: None,
-        about: "Prints the version",
-        details: "",
-    },
 ];
 
 /// Reads the words after the program's name. What is wrong is told on one line.
 pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Request, String> {
     let mut words = words.into_iter().peekable();
     if words.peek().is_none() {
-        return Ok(Request::Print(help()));
+        return Ok(Request::Print(PROGRAM.help()));
     }
-    let words = options::parse(OPTIONS, words).map_err(|error| error.to_string())?;
+    let words = match PROGRAM.parse(words).map_err(|error| error.to_string())? {
+        Asked::Print(text) => return Ok(Request::Print(text)),
+        Asked::Work(words) => words,
+    };
     let mut invocation = Invocation::new();
     for (key, value) in words.options {
-        if let Some(text) = invocation.take(key, value)? {
-            return Ok(Request::Print(text));
-        }
+        invocation.take(key, value)?;
     }
     invocation.listen = match &words.arguments[..] {
         [] => return Err("no port: '[ADDR:]PORT' is expected, --help tells more".to_owned()),
@@ -261,8 +239,8 @@ impl Invocation {
         }
     }
 
-    /// Takes an option in; gives a text to print if that is all that there is to do.
-    fn take(&mut self, key: Key, value: String) -> Result<Option<String>, String> {
+    /// Takes an option in.
+    fn take(&mut self, key: Key, value: String) -> Result<(), String> {
         match key {
             Key::Allow => {
                 let network = Network::parse(&[&value]).map_err(|error| format!("-a: {error}"))?;
@@ -278,12 +256,8 @@ impl Invocation {
             Key::PidFile => self.pid_file = Some(value.into()),
             Key::User => self.user = Some(value),
             Key::Wait => self.wait = Duration::from_millis(number("-w", &value, &(0..=WAIT_MOST))?),
-            Key::Generate if value == "man" => return Ok(Some(manual())),
-            Key::Generate => return Err(format!("--generate: bad kind '{value}': man is expected")),
-            Key::Help => return Ok(Some(help())),
-            Key::Version => return Ok(Some(format!("penlogd {}\n", env!("CARGO_PKG_VERSION")))),
         }
-        Ok(None)
+        Ok(())
     }
 }
 
@@ -321,14 +295,6 @@ impl std::fmt::Display for Listen {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.text)
     }
-}
-
-fn help() -> String {
-    format!("{USAGE}\n\n{}", options::help(OPTIONS))
-}
-
-fn manual() -> String {
-    fill(TEMPLATE, &[("OPTIONS", options::manual(OPTIONS))])
 }
 
 #[cfg(test)]
@@ -369,14 +335,14 @@ mod tests {
     fn the_defaults_are_those_that_the_help_names() {
         let Invocation { cache, wait, .. } = invocation("-f 1");
         for number in [cache.to_string(), wait.as_millis().to_string()] {
-            assert!(help().contains(&format!("({number})")), "{number}");
+            assert!(PROGRAM.help().contains(&format!("({number})")), "{number}");
         }
     }
 
     #[test]
     fn the_manual_names_every_option() {
         for row in OPTIONS {
-            assert!(manual().contains(&format!("Fl Fl {}", row.long)), "{}", row.long);
+            assert!(PROGRAM.manual().contains(&format!("Fl Fl {}", row.long)), "{}", row.long);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Where the lines go. Nothing of them is lost as long as there is room to keep what the disk does not take: it is tried again
 //! every second, and goes on at the very byte.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -44,9 +44,11 @@ pub(super) enum Buffering {
 pub(super) struct Output {
     target: Target,
     buffering: Buffering,
-    /// What is to be written, from the beginning of a line on.
+    /// What is to be written, behind lines that are.
     pending: Vec<u8>,
-    /// So many bytes of it are: less than the first line, between two calls.
+    /// Where in it the first line begins that is not written as a whole.
+    start: usize,
+    /// So many bytes of it are written: between two calls, up to somewhere in that line.
     written: usize,
     /// When the oldest of what is pending came.
     since: Option<Instant>,
@@ -55,6 +57,8 @@ pub(super) struct Output {
     looked: Instant,
     /// The name led elsewhere when it was looked at.
     was_moved: bool,
+    /// It was removed, and could not be opened again yet.
+    is_removed: bool,
     complained: Option<Instant>,
     /// Lines that were too many to be kept.
     pub(super) dropped: u64,
@@ -104,11 +108,13 @@ impl Output {
             target,
             buffering,
             pending: Vec::with_capacity(2 * BUFFER),
+            start: 0,
             written: 0,
             since: None,
             trouble: None,
             looked: now,
             was_moved: false,
+            is_removed: false,
             complained: None,
             dropped: 0,
         })
@@ -119,7 +125,7 @@ impl Output {
         if lines.is_empty() {
             return;
         }
-        let room = MOST_KEPT - self.pending.len();
+        let room = MOST_KEPT - self.kept().len();
         let fits = if lines.len() <= room { lines.len() } else { whole_lines(&lines[..room]) };
         self.pending.extend_from_slice(&lines[..fits]);
         self.dropped += count_lines(&lines[fits..]);
@@ -132,7 +138,7 @@ impl Output {
         let since = self.since?;
         Some(match &self.trouble {
             Some(trouble) => trouble.again,
-            None if self.buffering == Buffering::Lines || self.pending.len() >= BUFFER => since,
+            None if self.buffering == Buffering::Lines || self.kept().len() >= BUFFER => since,
             None => since + DELAY,
         })
     }
@@ -146,12 +152,13 @@ impl Output {
 
     /// Writes what is pending, as far as it can be.
     pub(super) fn flush(&mut self, now: Instant) {
-        self.follow_name(now);
+        if let Err(error) = self.follow_name(now) {
+            return self.retry_at(now + AGAIN, now, Some(&error));
+        }
         match self.write() {
             Progress::All => {
-                self.pending.clear();
                 self.pending.shrink_to(4 * BUFFER);
-                (self.written, self.since) = (0, None);
+                self.since = None;
                 self.end_trouble();
             }
             Progress::Later => self.retry_at(now + READING, now, None),
@@ -162,11 +169,11 @@ impl Output {
     /// Writes what is pending for the last time, for which a reader has some time, and says so if that does not work.
     pub(super) fn finish(&mut self, start: Instant) {
         self.flush(start);
-        while self.target.kind == Kind::Stream && !self.pending.is_empty() && start.elapsed() < FAREWELL {
+        while self.target.kind == Kind::Stream && !self.kept().is_empty() && start.elapsed() < FAREWELL {
             self.target.wait_for_reader();
             self.flush(Instant::now());
         }
-        let left = count_lines(&self.pending);
+        let left = count_lines(self.kept());
         if left > 0 {
             log::error!("the log {}: {left} lines could not be written, and are lost", self.target.name());
         }
@@ -182,46 +189,56 @@ impl Output {
     /// Opens the file by its name again. On failure the old one stays.
     pub(super) fn reopen(&mut self, now: Instant) {
         self.flush(now);
-        self.open_again();
+        if let Err(error) = self.open_again() {
+            let (name, why) = (self.target.name(), reason(&error));
+            log::error!("cannot open the log {name} again: {why}; the file that was open stays in use");
+        }
         self.flush(now);
     }
 
-    fn open_again(&mut self) {
-        match Target::open(self.target.path.clone()) {
-            Ok(target) => {
-                self.target = target;
-                // A line of which the old file has a part only is in the new one as a whole.
-                self.written = 0;
-                self.was_moved = false;
-            }
-            Err(error) => {
-                let (name, why) = (self.target.name(), reason(&error));
-                log::error!("cannot open the log {name} again: {why}; the file that was open stays in use");
-            }
+    fn open_again(&mut self) -> io::Result<()> {
+        let target = Target::open(self.target.path.clone())?;
+        if target.identity()? != self.target.identity()? {
+            // A line of which the old file has a part only is in the new one as a whole.
+            self.written = self.start;
         }
+        self.target = target;
+        (self.was_moved, self.is_removed) = (false, false);
+        Ok(())
     }
 
-    /// A file that was removed or replaced would take lines that nobody sees.
-    fn follow_name(&mut self, now: Instant) {
-        if self.target.kind != Kind::Regular {
-            return;
-        }
-        let is_removed = self.target.file.metadata().is_ok_and(|file| file.nlink() == 0);
-        let is_time = now.duration_since(self.looked) >= AGAIN;
-        if !is_time {
-            return;
+    /// A file that was removed or replaced would take lines that nobody sees. It is an error if one was removed and there
+    /// cannot be another: then they are better kept.
+    fn follow_name(&mut self, now: Instant) -> io::Result<()> {
+        let is_time = now.duration_since(self.looked) >= AGAIN || self.is_removed;
+        if self.target.kind != Kind::Regular || !is_time {
+            return Ok(());
         }
         let was_moved = self.was_moved;
         self.looked = now;
         self.was_moved = !self.target.has_its_name();
+        self.is_removed = self.target.file.metadata().is_ok_and(|file| file.nlink() == 0);
         // Who renames a log sends HUP right after that, mostly: then this is not needed.
-        if is_removed || (self.was_moved && was_moved) {
-            log::info!("the log {} was removed or replaced, and is opened again", self.target.name());
-            self.open_again();
+        if !(self.is_removed || self.was_moved && was_moved) {
+            return Ok(());
+        }
+        match self.open_again() {
+            Ok(()) => {
+                log::info!("the log {} was removed or replaced, and is opened again", self.target.name());
+                Ok(())
+            }
+            Err(error) if self.is_removed => Err(error),
+            // Under its other name somebody will find it.
+            Err(_) => Ok(()),
         }
     }
 
-    /// Writes on; afterwards what is pending begins with a line again.
+    /// What is to be written, from the beginning of a line on.
+    fn kept(&self) -> &[u8] {
+        &self.pending[self.start..]
+    }
+
+    /// Writes on, as far as it can be.
     fn write(&mut self) -> Progress {
         let progress = loop {
             let rest = &self.pending[self.written..];
@@ -240,9 +257,13 @@ impl Output {
                 Err(error) => break Progress::Failed(error),
             }
         };
-        let whole = whole_lines(&self.pending[..self.written]);
-        self.pending.drain(..whole);
-        self.written -= whole;
+        self.start += whole_lines(&self.pending[self.start..self.written]);
+        // What is kept is moved seldom: there may be much of it, of which a reader takes little at a time.
+        if self.start > self.pending.len() / 2 || self.start == self.pending.len() {
+            self.pending.drain(..self.start);
+            self.written -= self.start;
+            self.start = 0;
+        }
         progress
     }
 
@@ -257,7 +278,7 @@ impl Output {
         self.complained = Some(now);
         let why = error.map_or("nobody reads it".to_owned(), reason);
         let (name, kept, dropped) =
-            (self.target.name(), count_lines(&self.pending), self.dropped - trouble.dropped);
+            (self.target.name(), count_lines(&self.pending[self.start..]), self.dropped - trouble.dropped);
         if dropped == 0 {
             log::error!("cannot write the log {name}: {why}; lines are kept, and it is tried again");
         } else {
@@ -293,11 +314,15 @@ impl Target {
     /// Whether the file's name still leads to it.
     fn has_its_name(&self) -> bool {
         let Some(path) = &self.path else { return true };
-        match (self.file.metadata(), std::fs::metadata(path)) {
-            (Ok(file), Ok(named)) => (file.dev(), file.ino()) == (named.dev(), named.ino()),
+        match (self.identity(), std::fs::metadata(path)) {
+            (Ok(file), Ok(named)) => file == identity(&named),
             (_, Err(error)) => error.kind() != io::ErrorKind::NotFound,
             (Err(_), _) => true,
         }
+    }
+
+    fn identity(&self) -> io::Result<(u64, u64)> {
+        self.file.metadata().map(|file| identity(&file))
     }
 
     fn name(&self) -> String {
@@ -325,6 +350,11 @@ impl Target {
         }
         self.file.write(&bytes[..bytes.len().min(PIPE)])
     }
+}
+
+/// What two names of one file have in common.
+fn identity(file: &Metadata) -> (u64, u64) {
+    (file.dev(), file.ino())
 }
 
 /// How many bytes of a text are whole lines.

@@ -62,9 +62,14 @@ impl Parts {
 
     /// The next line whose end is no longer waited for, and who sent it.
     pub(super) fn overdue(&mut self, now: Moment) -> Option<(SocketAddr, Vec<u8>)> {
+        self.oldest().filter(|(due, _)| *due <= now)?;
+        self.pop()
+    }
+
+    /// The next line that cannot be waited for any longer because there are too many, or they have too many bytes.
+    pub(super) fn squeezed_out(&mut self) -> Option<(SocketAddr, Vec<u8>)> {
         let is_crowded = self.by_sender.len() > MOST || self.bytes > MOST_BYTES;
-        let (_, sender) = self.oldest().filter(|(due, _)| is_crowded || *due <= now)?;
-        self.take(&sender).map(|part| (sender, part.text))
+        if is_crowded { self.pop() } else { None }
     }
 
     /// The next line, whether its end is waited for or not.

@@ -1,4 +1,4 @@
-//! What is told of datagrams that came to nothing: at once, and then once a minute at most.
+//! What is told of datagrams that came to nothing: at once, then once a minute at most, and at the end.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -40,16 +40,23 @@ impl Report {
     /// Tells what is new, if it is time.
     pub(super) fn look(&mut self, merger: &Merger, now: Instant) {
         (self.looked_at, self.is_news) = (Some(now), false);
+        let (counters, told) = (&merger.counters, &self.told);
+        self.is_untold = (counters.overrun, counters.bad_records, counters.strangers)
+            != (told.overrun, told.bad_records, told.strangers);
+        let is_silent = self.told_at.is_some_and(|told| now.duration_since(told) < SILENCE);
+        if self.is_untold && !is_silent {
+            self.told_at = Some(now);
+            self.tell(merger);
+        }
+    }
+
+    /// Tells what has not been told.
+    pub(super) fn tell(&mut self, merger: &Merger) {
         let counters = &merger.counters;
         let lost = counters.overrun - self.told.overrun;
         let bad = counters.bad_records - self.told.bad_records;
         let strangers = counters.strangers - self.told.strangers;
-        let is_silent = self.told_at.is_some_and(|told| now.duration_since(told) < SILENCE);
-        self.is_untold = lost + bad + strangers > 0;
-        if is_silent || !self.is_untold {
-            return;
-        }
-        (self.told, self.told_at, self.is_untold) = (*counters, Some(now), false);
+        (self.told, self.is_untold) = (*counters, false);
         if lost > 0 {
             log::warn!(
                 "{} were thrown away by the kernel: they came faster than they could be taken",

@@ -129,7 +129,7 @@ mod as_root {
         fs::write(&path, "theirs").unwrap();
         chown(&path, Some(OTHER), None).unwrap();
         let text = refused(write(&path, Existing::Truncate, "x"));
-        assert_eq!(text, "the file belongs to uid 4711, and pen runs as uid 0: it is left alone");
+        assert_eq!(text, "the file belongs to uid 4711, and this program runs as uid 0: it is left alone");
         refused(replace_file(&path, b"x"));
         assert_eq!(fs::read_to_string(&path).unwrap(), "theirs");
     }
@@ -167,7 +167,7 @@ mod as_root {
         chown(&fifo, Some(OTHER), None).unwrap();
         let _reader = fs::OpenOptions::new().read(true).write(true).open(&fifo).unwrap();
         let text = refused(write(&fifo, Existing::Append, "x"));
-        assert_eq!(text, "the FIFO belongs to uid 4711, and pen runs as uid 0");
+        assert_eq!(text, "the FIFO belongs to uid 4711, and this program runs as uid 0");
     }
 }
 

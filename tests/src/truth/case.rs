@@ -104,8 +104,8 @@ impl Case {
 
     fn online(&self) -> Outcome {
         let penlogd = match self.programs.merger {
-            Version::New => Penlogd::start(&["-n", "20000"]),
-            Version::Old => Penlogd::start_old(),
+            Version::New => Penlogd::builder().option("-n 20000").start(),
+            Version::Old => Penlogd::builder().old().start(),
         };
         let address = penlogd.address();
         let to = match self.programs.penlog {
@@ -122,7 +122,7 @@ impl Case {
         let start =
             if self.programs.merger == Version::New { said.find('\n').map_or(0, |end| end + 1) } else { 0 };
         complaints.push_str(&said[start..]);
-        let lines = penlogd.stop();
+        let lines = penlogd.stop().lines();
         let verdict = judge(lines.iter().map(String::as_str));
         Outcome { sent, logged, verdict, dropped, cost: spent / (records + logged).max(1) as u32, complaints }
     }

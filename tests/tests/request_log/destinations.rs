@@ -1,11 +1,18 @@
 //! Where records go: to a file, to a penlogd that may be missing or move.
 
 use std::fmt::Display;
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
 
+use nix::fcntl::OFlag;
 use nix::sys::signal::Signal;
-use pen_tests::{Backend, Family, LIMIT, Pen, Stream, private_address, wait_until, with_own_names, within};
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+use pen_tests::{
+    Backend, Family, LIMIT, Pen, Stream, in_own_network, private_address, run, wait_until, with_own_names,
+    within,
+};
 
 use super::log_host::LogHost;
 
@@ -85,9 +92,72 @@ fn a_penlogd_that_is_missing_costs_its_records_alone_and_gets_the_next_ones_when
     assert_eq!(lost(&pen), 6);
     let said = pen.stop().stderr;
     let complaint =
-        format!("cannot write the request log {address}: Connection refused; 1 records lost so far");
+        format!("cannot write the request log {address}: Connection refused; records lost so far: 1");
     assert_eq!(said.matches("cannot write the request log").count(), 1, "{said}");
     assert!(said.contains(&complaint), "{said}");
+}
+
+#[test]
+fn a_network_that_takes_nothing_costs_the_records_and_that_is_told_soon() {
+    in_own_network(|| {
+        for line in [
+            "ip link add out type veth peer name in",
+            "ip address add 10.9.0.1/24 dev out",
+            "ip link set out up",
+            "ip link set in up",
+            "ip neigh add 10.9.0.2 lladdr 02:00:00:00:00:01 dev out",
+            // A byte a second.
+            "tc qdisc add dev out root tbf rate 8bit burst 1500 limit 100000000",
+        ] {
+            let words: Vec<&str> = line.split(' ').collect();
+            run(words[0], &words[1..]);
+        }
+        let echo = Backend::echo();
+        let pen = logging_to("10.9.0.2:10000", &echo);
+        let client = pen.connect();
+        // More than the socket's buffer holds, and less than the queue: at a second each it would take an hour.
+        for _ in 0..4_000 {
+            assert_eq!(client.exchange("short"), "short");
+        }
+        wait_until("the loss is counted", || lost(&pen) > 1_000);
+        let complaint = "cannot write the request log 10.9.0.2:10000: timed out";
+        wait_until("the loss is told", || pen.stderr().contains(complaint));
+        pen.stop();
+    });
+}
+
+#[test]
+fn logs_that_take_nothing_hold_up_the_end_of_pen_together_no_longer_than_one() {
+    const SERVICES: usize = 20;
+    let echo = Backend::echo();
+    let mut builder = Pen::builder().server(&echo);
+    let (mut readers, mut clients, mut addresses) = (Vec::new(), Vec::new(), Vec::new());
+    for number in 0..SERVICES {
+        let fifo = builder.directory().join(format!("fifo{number}"));
+        mkfifo(&fifo, Mode::S_IRWXU).unwrap();
+        readers
+            .push(OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&fifo).unwrap());
+        let address = private_address();
+        for command in [
+            format!("listen {address}"),
+            format!("server 0 address 127.0.0.1 port {}", echo.address().port()),
+            format!("log {}", fifo.display()),
+        ] {
+            builder = builder.command(&format!("service s{number} {command}"));
+        }
+        addresses.push(address);
+    }
+    let pen = builder.start();
+    for address in addresses {
+        let client = Stream::connect(&address.into()).unwrap();
+        // More than a pipe holds.
+        for _ in 0..1_500 {
+            client.exchange(&"x".repeat(100));
+        }
+        clients.push(client);
+    }
+    // At two seconds each that would take longer than the harness waits.
+    pen.stop();
 }
 
 #[test]

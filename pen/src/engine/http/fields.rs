@@ -1,6 +1,6 @@
 //! The head of a request behind its first line, byte by byte. Of its fields only those are kept that say how long the body is.
-
-use super::start_line::is_token;
+//! Lines that say nothing about that are skipped if all readers agree where they end, as many servers do: a client must not
+//! hide what it sends ahead behind them.
 
 /// The longest name that matters.
 const NAME_MOST: usize = TRANSFER_ENCODING.len();
@@ -89,11 +89,12 @@ impl Fields {
     pub(super) fn take(&mut self, byte: u8) -> Result<Option<Head>, Malformed> {
         self.place = match (self.place, byte) {
             (Place::StartLineEnd, b'\r') => Place::StartLineLf,
-            (Place::StartLineEnd | Place::StartLineLf, b'\n') => Place::Line,
+            // A line without a colon is no field.
+            (Place::StartLineEnd | Place::StartLineLf | Place::Name, b'\n') => Place::Line,
             (Place::Line, b'\r') => Place::HeadEnd,
             (Place::Line | Place::HeadEnd, b'\n') => return self.end().map(Some),
             // A line that goes on with blanks is a thing of the past, and of those who hide fields in it.
-            (Place::Line, _) if is_token(byte) => {
+            (Place::Line, _) if may_be_in_name(byte) => {
                 self.name_length = 0;
                 self.keep_name(byte);
                 Place::Name
@@ -102,9 +103,13 @@ impl Fields {
                 self.begin_value();
                 Place::Value
             }
-            (Place::Name, _) if is_token(byte) => {
+            (Place::Name, _) if may_be_in_name(byte) => {
                 self.keep_name(byte);
                 Place::Name
+            }
+            (Place::Name, b'\r') => {
+                self.field = Field::Other;
+                Place::ValueEnd
             }
             (Place::Value, b'\r') => Place::ValueEnd,
             (Place::Value | Place::ValueEnd, b'\n') => {
@@ -187,6 +192,11 @@ impl Fields {
     }
 }
 
+/// What may not is a matter of servers, but blanks and control characters are where they disagree.
+fn may_be_in_name(byte: u8) -> bool {
+    byte > b' ' && byte != b':' && byte != 0x7f
+}
+
 /// A number of digits alone.
 fn number(digits: &[u8]) -> Result<u64, Malformed> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
@@ -224,6 +234,13 @@ mod tests {
         assert_eq!(body("Content-Lengthy: 5"), Ok(Body::Length(0)));
         assert_eq!(body("Transfer-Encoding-: chunked"), Ok(Body::Length(0)));
         assert_eq!(body("Empty:"), Ok(Body::Length(0)));
+        for skipped in ["A(b): c", "\u{e4}: c", "@", "Content-Length", "Transfer-Encoding\r\nX: y", "Upgrade"]
+        {
+            assert_eq!(body(skipped), Ok(Body::Length(0)), "{skipped}");
+            assert_eq!(body(&skipped.replace('\r', "")), Ok(Body::Length(0)), "{skipped}");
+            let then_length = format!("{skipped}\r\nContent-Length: 5");
+            assert_eq!(body(&then_length), Ok(Body::Length(5)), "{skipped}");
+        }
     }
 
     #[test]
@@ -286,6 +303,9 @@ mod tests {
         for fields in [
             "no colon",
             ": no name",
+            "no\tblank: x",
+            "no\u{7f}: x",
+            "Content-Length\r: 5",
             "Content-Length : 5",
             " Content-Length: 5",
             "X: y\r\n folded",
@@ -293,7 +313,7 @@ mod tests {
             "X: y\0",
             "X: y\rz",
             "X: y\r\r",
-            "X\r",
+            "X\rY",
         ] {
             assert_eq!(body(fields), Err(Malformed), "{fields:?}");
         }

@@ -1,5 +1,5 @@
-//! HTTP/1.x as far as pen must know it: where each request of a connection begins and ends. Pure: bytes go in as they come, and
-//! what they are comes out.
+//! HTTP/1.x as far as pen must know it: where each request of a connection begins and ends. Pure: bytes go in as they come,
+//! and what they are comes out.
 
 mod answer;
 mod chunks;

@@ -1,4 +1,5 @@
-//! The first line of a request, `METHOD TARGET HTTP/1.x`, byte by byte and however long.
+//! The first line of a request, `METHOD TARGET HTTP/1.x`, byte by byte and however long. Servers are lenient about spaces and
+//! about digits of the version (RFC 9112, 3), so this is, too: a client must not hide what it sends ahead behind such a line.
 
 /// How far the line has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,12 +18,17 @@ enum Place {
     Target {
         length: u32,
     },
-    /// So many bytes of `HTTP/1.` were read.
+    /// In the spaces before the version, or behind so many bytes of `HTTP/1.`.
     Version {
         matched: u8,
     },
     Minor,
-    End {
+    /// In the digits of the minor version, of which there is one at least.
+    Digits {
+        is_1_0: bool,
+    },
+    /// In the spaces behind the version.
+    Blank {
         is_1_0: bool,
     },
 }
@@ -57,11 +63,15 @@ impl StartLine {
                     length as usize + 1 == CONNECT.len() && usize::from(self.like_connect) == CONNECT.len();
                 Place::Method { length: length.saturating_add(1) }
             }
-            Place::Method { length: 1.. } if byte == b' ' => Place::Target { length: 0 },
+            Place::Method { length: 1.. } | Place::Target { length: 0 } if byte == b' ' => {
+                Place::Target { length: 0 }
+            }
             Place::Target { length } if byte > b' ' && byte != 0x7f => {
                 Place::Target { length: length.saturating_add(1) }
             }
-            Place::Target { length: 1.. } if byte == b' ' => Place::Version { matched: 0 },
+            Place::Target { length: 1.. } | Place::Version { matched: 0 } if byte == b' ' => {
+                Place::Version { matched: 0 }
+            }
             Place::Version { matched } if byte == VERSION[usize::from(matched)] => {
                 if usize::from(matched) + 1 == VERSION.len() {
                     Place::Minor
@@ -69,7 +79,11 @@ impl StartLine {
                     Place::Version { matched: matched + 1 }
                 }
             }
-            Place::Minor if byte.is_ascii_digit() => Place::End { is_1_0: byte == b'0' },
+            Place::Minor if byte.is_ascii_digit() => Place::Digits { is_1_0: byte == b'0' },
+            Place::Digits { is_1_0 } if byte.is_ascii_digit() => {
+                Place::Digits { is_1_0: is_1_0 && byte == b'0' }
+            }
+            Place::Digits { is_1_0 } | Place::Blank { is_1_0 } if byte == b' ' => Place::Blank { is_1_0 },
             _ => return Err(NotHttp),
         };
         Ok(())
@@ -78,14 +92,16 @@ impl StartLine {
     /// The line ends here.
     pub(super) fn end(self) -> Result<Request, NotHttp> {
         match self.place {
-            Place::End { is_1_0 } => Ok(Request { is_connect: self.is_connect, is_1_0 }),
+            Place::Digits { is_1_0 } | Place::Blank { is_1_0 } => {
+                Ok(Request { is_connect: self.is_connect, is_1_0 })
+            }
             _ => Err(NotHttp),
         }
     }
 }
 
-/// Whether a method or a field's name may contain this byte.
-pub(super) fn is_token(byte: u8) -> bool {
+/// Whether a method may contain this byte.
+fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
@@ -107,6 +123,9 @@ mod tests {
             "GET http://www.example.com/a?b HTTP/1.1",
             "M-SEARCH * HTTP/1.1",
             "x!#$%&'*+-.^_`|~ /\u{fc} HTTP/1.9",
+            "GET   /  HTTP/1.1  ",
+            "GET / HTTP/1.01",
+            "GET / HTTP/1.10",
             "CONNECTED / HTTP/1.1",
             "CONNEC / HTTP/1.1",
             "connect / HTTP/1.1",
@@ -130,13 +149,12 @@ mod tests {
             "GET /",
             "GET / ",
             " GET / HTTP/1.1",
-            "GET  / HTTP/1.1",
-            "GET /  HTTP/1.1",
             "GET /a b HTTP/1.1",
             "GET /\t HTTP/1.1",
             "GET / HTTP/1.",
-            "GET / HTTP/1.1 ",
-            "GET / HTTP/1.11",
+            "GET / HTTP/1.1 x",
+            "GET / HTTP /1.1",
+            "GET / HTTP/1. 1",
             "GET / HTTP/1.x",
             "GET / http/1.1",
             "PRI * HTTP/2.0",

@@ -172,13 +172,14 @@ fn times_without_a_year_are_the_latest_that_can_be() {
     let format = Format::pattern(SSHD).unwrap();
     assert_eq!(format.read(text.as_bytes()).time, None);
     // 2023-11-14: it was last year. A day later it may be tomorrow's.
-    for (now, offset, seconds) in [
-        (T0, 0, 1_669_041_113),
-        (T0, 3600, 1_669_037_513),
-        (T0 + 6 * 86_400_000_000, 0, 1_700_577_113),
-        (T0 + 365 * 86_400_000_000, 0, 1_700_577_113),
+    let utc: fn(i64) -> i32 = |_| 0;
+    for (now, east, seconds) in [
+        (T0, utc, 1_669_041_113),
+        (T0, |_| 3600, 1_669_037_513),
+        (T0 + 6 * 86_400_000_000, utc, 1_700_577_113),
+        (T0 + 365 * 86_400_000_000, utc, 1_700_577_113),
     ] {
-        let format = format.clone().with_yearless_times(Yearless { now, offset });
+        let format = format.clone().with_yearless_times(Yearless { now, east });
         assert_eq!(
             format.read(text.as_bytes()).time,
             Some(Stamp { micros: seconds * 1_000_000, fine: false })
@@ -249,5 +250,21 @@ fn a_bad_pattern_is_told_in_one_line() {
         ),
     ] {
         assert_eq!(Format::pattern(pattern).unwrap_err().to_string(), expected);
+    }
+}
+
+#[test]
+fn a_time_of_common_log_format_comes_out_in_utc() {
+    let format = Format::pattern(r"^(?<addr>\S+) at (?<time>.*)$").unwrap();
+    for (time, utc) in [
+        ("14/Nov/2023:23:13:20 +0100", "14/Nov/2023:22:13:20 +0000"),
+        // It says its zone.
+        ("2023-11-14T23:13:20+01:00", "2023-11-14T23:13:20+01:00"),
+    ] {
+        let text = format!("10.0.0.9 at {time}");
+        let line = format.read(text.as_bytes());
+        assert_eq!(line.time.map(|time| time.micros), Some(T0));
+        assert_eq!(in_utc(&line, &CLIENT), format!("192.0.2.7 at {utc}"));
+        assert_eq!(given(&line, &CLIENT), format!("192.0.2.7 at {time}"));
     }
 }

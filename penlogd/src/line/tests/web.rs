@@ -131,6 +131,16 @@ fn a_virtual_host_before_the_peer_stays() {
             "10.9.9.9",
             r#"www.example.com:80 192.0.2.7 - a b [ [14/Nov/2023:22:13:20 +0000] "GET / HTTP/1.1" 401 12"#,
         ),
+        (
+            r#"www.example.com 10.9.9.9:41234 - - [14/Nov/2023:22:13:20 +0000] "GET / HTTP/1.1" 200 12"#,
+            "10.9.9.9",
+            r#"www.example.com 192.0.2.7 - - [14/Nov/2023:22:13:20 +0000] "GET / HTTP/1.1" 200 12"#,
+        ),
+        (
+            r#"- 2001:db8::9 - - [14/Nov/2023:22:13:20 +0000] "GET / HTTP/1.1" 200 12"#,
+            "2001:db8::9",
+            r#"- 192.0.2.7 - - [14/Nov/2023:22:13:20 +0000] "GET / HTTP/1.1" 200 12"#,
+        ),
         // It may be the peer.
         (
             r#"10.0.0.1:80 10.9.9.9 - - [14/Nov/2023:22:13:20 +0000] "GET / HTTP/1.1" 200 12"#,
@@ -142,8 +152,16 @@ fn a_virtual_host_before_the_peer_stays() {
         assert_eq!(read.peer, Some(addr(peer)));
         assert_eq!(given(&read, &CLIENT), expected);
     }
-    let pen_by_name = r#"pen:41234 10.9.9.9 - [14/Nov/2023:22:13:20 +0000] "GET / HTTP/1.1" 200 12"#;
-    assert_eq!(given(&read(pen_by_name), &CLIENT), pen_by_name.replace("pen:41234", "192.0.2.7"));
+    for (name, behind) in [
+        ("pen:41234", "10.9.9.9 -"),
+        ("pen", "10.9.9.9 -"),
+        ("pen", "- 10.9.9.9"),
+        ("pen", "- 10.9.9.9 - -"),
+        ("pen", "- -"),
+    ] {
+        let line = format!(r#"{name} {behind} [14/Nov/2023:22:13:20 +0000] "GET / HTTP/1.1" 200 12"#);
+        assert_eq!(given(&read(&line), &CLIENT), line.replacen(name, "192.0.2.7", 1));
+    }
 }
 
 #[test]

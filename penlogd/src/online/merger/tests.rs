@@ -37,6 +37,15 @@ fn pieces_of_a_line_are_joined_unless_the_next_one_is_a_beginning() {
 }
 
 #[test]
+fn an_old_pens_records_have_bytes_that_do_not_print() {
+    let merged = merged(&[
+        b"+ 192.0.2.1 10.0.0.1 GET /\xc3\xa4\x01\n",
+        br#"10.0.0.9 - - [x] "GET /\xc3\xa4\x01" 200"#,
+    ]);
+    assert!(merged.starts_with("192.0.2.1 - - "), "{merged}");
+}
+
+#[test]
 fn other_senders_do_not_end_a_line() {
     let (mut merger, mut out) = (merger(WAIT), Vec::new());
     for (host, port, text) in
@@ -64,11 +73,53 @@ fn beginnings_of_lines_of_many_senders_are_bounded_and_not_lost() {
     let (mut merger, mut out) = (merger(WAIT), Vec::new());
     for port in 1..=20_000 {
         merger.take(source(1, port), &[b'x'; 1023], Moment(0), &mut out);
-        merger.tick(Moment(0), &mut out);
     }
     assert!(out.len() / 1024 > 18_000);
     merger.finish(Moment(0), &mut out);
     assert_eq!(out.len(), 20_000 * 1024);
+}
+
+#[test]
+fn a_line_that_comes_byte_by_byte_is_one_until_it_is_too_long() {
+    let (mut merger, mut out) = (merger(WAIT), Vec::new());
+    for _ in 0..=LONGEST {
+        merger.take(source(1, 1), b"x", Moment(0), &mut out);
+    }
+    assert_eq!(out.len(), LONGEST + 1);
+    merger.take(source(1, 1), b"y\nz\nend", Moment(0), &mut out);
+    assert_eq!(&out[LONGEST + 1..], b"xy\nz\n");
+    merger.finish(Moment(0), &mut out);
+    assert!(out.ends_with(b"z\nend\n"));
+}
+
+#[test]
+fn few_datagrams_of_many_lines_take_no_more_room_than_many_of_one() {
+    let (mut merger, mut out) = (merger(WAIT), Vec::new());
+    let (waiting, empty) = (b"10.0.0.9 - - [x] \"GET /\" 200 1\n", vec![b'\n'; 60_000]);
+    for _ in 0..10 {
+        merger.take(source(1, 1), waiting, Moment(0), &mut out);
+        merger.take(source(1, 1), &empty, Moment(0), &mut out);
+        assert!(merger.holding.len() <= LINES);
+    }
+    merger.finish(Moment(0), &mut out);
+    assert_eq!(out.len(), 10 * (waiting.len() + empty.len()));
+}
+
+#[test]
+fn all_lines_of_a_connection_go_when_its_record_comes() {
+    let (mut merger, mut out) = (merger(WAIT), Vec::new());
+    let connection = |port| format!("= 192.0.2.7 555 10.0.0.9 {port} 10.0.0.1 80 1.000\n");
+    // Pen tells of its connections, so a line waits for the record of its own.
+    merger.take(source(2, 1), connection(4000).as_bytes(), Moment(0), &mut out);
+    for request in ["GET /1", "GET /2", "GET /3"] {
+        let record = format!("+ 192.0.2.7 10.0.0.1 {request}\n");
+        merger.take(source(2, 1), record.as_bytes(), Moment(0), &mut out);
+        let line = format!("10.0.0.9:4123 - - [x] \"{request}\" 200 1\n");
+        merger.take(source(1, 1), line.as_bytes(), Moment(0), &mut out);
+    }
+    assert_eq!(out, b"");
+    merger.take(source(2, 1), connection(4123).as_bytes(), Moment(1000), &mut out);
+    assert_eq!((String::from_utf8_lossy(&out).lines().count(), merger.counters.exact), (3, 3));
 }
 
 #[test]

@@ -48,6 +48,21 @@ fn a_long_request_is_one_however_long() {
 }
 
 #[test]
+fn a_long_line_that_turns_out_to_be_none_is_one_record_whenever_the_server_speaks() {
+    let long = format!("GET /{}", "x".repeat(2_000));
+    let mut rig = inet();
+    rig.client(b"GET /1 HTTP/1.1\r\n\r\n");
+    rig.client(long.as_bytes());
+    rig.answer(b"HTTP/1.1 200 OK\r\n\r\n");
+    rig.client(b"xxx\r\nrest\r\n");
+    rig.client(b"of it\r\n");
+    rig.answer(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+    rig.client(b"next\r\n");
+    rig.end();
+    assert_eq!(rig.requests(), ["GET /1 HTTP/1.1", &long[..100], "next"]);
+}
+
+#[test]
 fn after_the_switch_to_another_protocol_each_turn_is_a_record() {
     let upgrade = "GET /chat HTTP/1.1\r\nUpgrade: websocket\r\n\r\n";
     let mut rig = inet();
@@ -62,6 +77,19 @@ fn after_the_switch_to_another_protocol_each_turn_is_a_record() {
     rig.client(b"\x81\x05again");
     rig.end();
     assert_eq!(rig.requests(), ["GET /chat HTTP/1.1", "GET /no HTTP/1.1", "..frame", "..again"]);
+}
+
+#[test]
+fn a_switch_behind_the_answer_to_an_earlier_request_is_one_too() {
+    let mut rig = inet();
+    rig.client(b"GET /1 HTTP/1.1\r\n\r\nGET /chat HTTP/1.1\r\nUpgrade: raw\r\n\r\n");
+    rig.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 101 Switching Protocols\r\n\r\n");
+    for turn in [&b"\x81\x05frame"[..], b"text\r\nmore\r\n"] {
+        rig.client(turn);
+        rig.server();
+    }
+    rig.end();
+    assert_eq!(rig.requests(), ["GET /1 HTTP/1.1", "GET /chat HTTP/1.1", "..frame", "text"]);
 }
 
 #[test]
