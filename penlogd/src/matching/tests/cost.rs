@@ -51,7 +51,7 @@ fn cost_of_a_record_and_a_line() {
 }
 
 /// What this thread has used of its CPU, in nanoseconds.
-fn cpu_nanos() -> u64 {
+pub(super) fn cpu_nanos() -> u64 {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     text.split(' ').next().unwrap().parse().unwrap()
 }
