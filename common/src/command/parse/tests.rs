@@ -133,7 +133,7 @@ fn every_other_command_is_read() {
         ("log /var/log/a b:1 ", log_to(LogDestination::File("/var/log/a b:1".into()), false)),
         ("log pen.log", log_to(LogDestination::File("pen.log".into()), false)),
         ("log a b \t connections", log_to(LogDestination::File("a b".into()), true)),
-        ("log connections", log_to(LogDestination::File("connections".into()), false)),
+        ("log ./connections", log_to(LogDestination::File("./connections".into()), false)),
         ("log a connections b", log_to(LogDestination::File("a connections b".into()), false)),
         ("log loghost:10000", log_to(penlogd("loghost:10000"), false)),
         ("log ::1:10000 connections", log_to(penlogd("::1:10000"), true)),
