@@ -26,9 +26,13 @@ fn case(merger: Merger, mode: Mode) -> Case {
 #[track_caller]
 fn every_line_is_right(case: Case) {
     let _alone = alone();
+    let tells_ports = case.merger == Merger::Penlogd;
     let outcome = case.run();
     assert!(outcome.logged > 1_000, "{outcome:#?}");
-    assert!(outcome.is_perfect(), "{outcome:#?}");
+    // Files have whole seconds, in which a client may have had pen's port twice, and asked for the same thing: the client is
+    // known then, but not which of its ports it was.
+    let is_right = if tells_ports { outcome.is_perfect() } else { outcome.names_every_client() };
+    assert!(is_right, "{outcome:#?}");
     assert_eq!(outcome.complaints, "");
 }
 

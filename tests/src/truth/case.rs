@@ -184,13 +184,18 @@ impl Case {
 }
 
 impl Outcome {
-    /// Whether every line is there once, in order, with the right client.
+    /// Whether every line is there once, in order, with the right client and, where it shows that, the client's port.
     pub fn is_perfect(&self) -> bool {
-        let Verdict { out, right, wrong_port, doubled, disordered, foreign, .. } = self.verdict;
+        self.names_every_client() && self.verdict.wrong_port == 0
+    }
+
+    /// Whether every line is there once, in order, with the right client.
+    pub fn names_every_client(&self) -> bool {
+        let Verdict { out, right, doubled, disordered, foreign, .. } = self.verdict;
         self.sent.failed == 0
             && self.dropped == 0
             && (out, right) == (self.logged, self.logged)
-            && wrong_port + doubled + disordered + foreign == 0
+            && doubled + disordered + foreign == 0
     }
 }
 
