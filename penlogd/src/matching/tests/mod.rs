@@ -8,7 +8,6 @@
 )]
 
 mod connections;
-mod cost;
 mod direct;
 mod hostile;
 mod models;

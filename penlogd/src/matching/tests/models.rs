@@ -216,10 +216,9 @@ fn lines_of_many_logs_of_a_server_use_no_record_twice() {
     assert_eq!(answers, 20_000);
 }
 
-#[test]
-fn a_line_waits_while_its_connection_may_still_be_told_of() {
-    let mut matcher = Matcher::new(Limits { requests: 100, connections: 10 });
-    let mut record = Connection {
+/// The client 7's, which is there at the second 1.
+fn connection_of_seven() -> Connection {
+    Connection {
         client: address(7).into(),
         client_port: 5000,
         pen: address(9),
@@ -228,7 +227,13 @@ fn a_line_waits_while_its_connection_may_still_be_told_of() {
         server_port: 80,
         opened: Millis(1000),
         closed: None,
-    };
+    }
+}
+
+#[test]
+fn a_line_waits_while_its_connection_may_still_be_told_of() {
+    let mut matcher = Matcher::new(Limits { requests: 100, connections: 10 });
+    let mut record = connection_of_seven();
     matcher.connection(&record, Moment(1_000_000));
     matcher.request(address(8), address(1), b"GET /", false, Moment(1_000_000));
     let question =
@@ -251,16 +256,7 @@ fn a_record_that_a_connection_claims_is_no_waiting_lines() {
     for client in [7, 8] {
         aligner.request(address(client), address(1), b"GET /", false, Moment(1_000_000));
     }
-    let record = Connection {
-        client: address(7).into(),
-        client_port: 5000,
-        pen: address(9),
-        pen_port: 4000,
-        server: address(1),
-        server_port: 80,
-        opened: Millis(1000),
-        closed: None,
-    };
+    let record = connection_of_seven();
     aligner.connection(&record, Moment(1_000_000));
     aligner.line(0, &question("GET /", 1_000_000));
     aligner.line(0, &Question { ports: Ports::certain(4000), ..question("GET /", 1_000_000) });
@@ -272,16 +268,7 @@ fn a_record_that_a_connection_claims_is_no_waiting_lines() {
 #[test]
 fn a_number_that_uses_not_to_be_a_port_changes_nothing() {
     let mut matcher = Matcher::new(Limits { requests: 100, connections: 10 });
-    let record = Connection {
-        client: address(7).into(),
-        client_port: 5000,
-        pen: address(9),
-        pen_port: 4000,
-        server: address(1),
-        server_port: 80,
-        opened: Millis(1000),
-        closed: None,
-    };
+    let record = connection_of_seven();
     matcher.connection(&record, Moment(1_000_000));
     matcher.request(address(8), address(1), b"GET /", false, Moment(1_000_000));
     // Such as the number of bytes sent.

@@ -52,21 +52,3 @@ fn with_constant_service_times_nearly_all_lines_are_right() {
         assert!(share > 0.975, "{share}, unlogged {unlogged}");
     }
 }
-
-#[test]
-#[ignore = "a table to look at"]
-fn shares() {
-    for service in [Service::Exponential, Service::Constant] {
-        for unlogged in [0.0, 0.1] {
-            for rate in [50.0, 200.0, 1000.0] {
-                print!("{service:?} {unlogged} {rate}:");
-                for seed in 1..=5 {
-                    let events = World { service, rate, unlogged, requests: 20_000, seed }.events();
-                    print!(" {:.2}", 100.0 * share(&events));
-                    print!("/{:.2}", 100.0 * share(&replayed(events)));
-                }
-                println!();
-            }
-        }
-    }
-}
