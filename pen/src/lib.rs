@@ -15,6 +15,7 @@ mod settings;
 mod shared;
 mod startup;
 mod status;
+mod tls;
 mod web;
 
 use std::process::ExitCode;

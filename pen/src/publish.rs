@@ -10,6 +10,7 @@ use crate::request_log::RequestLog;
 use crate::settings::draft::Draft;
 use crate::settings::{ListenOn, Place, Service, Settings};
 use crate::shared::Shared;
+use crate::tls::Terminator;
 use crate::web::Web;
 use system::{diagnostics, fatal};
 
@@ -81,6 +82,7 @@ impl Publisher {
         if let (Some(on), Some(bound)) = (&mut settings.process.web, self.web.bound(&web)) {
             on.bind_to(bound);
         }
+        settings.services.values_mut().try_for_each(terminate_tls)?;
         if self.opens_logs {
             settings.services.values_mut().try_for_each(open_log)?;
         }
@@ -147,6 +149,20 @@ fn wanted(settings: &Settings) -> Vec<Wanted> {
 fn tcp_options(service: &Service, only_v6: bool) -> TcpOptions {
     let inherited = Inherited { keepalive: service.keepalive, nodelay: service.tcp_nodelay };
     TcpOptions { backlog: service.limits.backlog, only_v6, inherited }
+}
+
+/// Reads certificates, unless those in force were made of the same settings.
+fn terminate_tls(service: &mut Arc<Service>) -> Result<(), String> {
+    let before = service.terminator.as_ref();
+    let terminator = match before {
+        _ if service.tls.cert.is_none() => None,
+        Some(before) if before.is_of(&service.tls) => return Ok(()),
+        _ => Some(Arc::new(Terminator::build(&service.tls, before.map(|before| &**before))?)),
+    };
+    if terminator.is_some() || before.is_some() {
+        Arc::make_mut(service).terminator = terminator;
+    }
+    Ok(())
 }
 
 fn open_log(service: &mut Arc<Service>) -> Result<(), String> {

@@ -139,8 +139,15 @@ impl Shared {
             return None;
         }
         let room = self.take_connection(service)?;
-        let pending = state.pending.take(1, limits.pending_max as usize);
-        pending.then(|| (room, PendingRoom { shared: Arc::clone(self), service: Arc::clone(state) }))
+        let pending = self.take_pending(service)?;
+        Some((room, pending))
+    }
+
+    /// Takes room for one connect.
+    pub fn take_pending(self: &Arc<Shared>, service: &Service) -> Option<PendingRoom> {
+        let state = &service.state;
+        let pending = state.pending.take(1, service.limits.pending_max as usize);
+        pending.then(|| PendingRoom { shared: Arc::clone(self), service: Arc::clone(state) })
     }
 
     fn take_connection(self: &Arc<Shared>, service: &Service) -> Option<Room> {

@@ -6,23 +6,9 @@ pub(super) const LATER: &[(&str, &str)] = &[
     ("dsr_if", "direct server return"),
     ("geoip_db", GEOIP),
     ("health", "health check"),
-    ("http", "HTTP header"),
     ("maint", DRAINING),
     ("peek", "first-frame routing"),
-    ("proxy_protocol", "PROXY protocol"),
-    ("require_client_cert", TLS),
-    ("ssl_ciphers", TLS),
-    ("ssl_client_renegotiation_interval", TLS),
-    ("ssl_ocsp_response", TLS),
-    ("ssl_option", TLS),
-    ("ssl_sni_path", TLS),
     ("tarpit_acl", "tarpit"),
-    ("tls_alpn", TLS),
-    ("tls_ca_dir", TLS),
-    ("tls_ca_file", TLS),
-    ("tls_cert", TLS),
-    ("tls_key", TLS),
-    ("tls_protocol", TLS),
     ("transparent", "transparent proxying"),
     ("udp", UDP),
     ("udp_requests", UDP),
@@ -31,11 +17,10 @@ pub(super) const LATER: &[(&str, &str)] = &[
 ];
 
 /// Those that are switches, which are off in this version: files that pen 0.34 wrote say so.
-const SWITCHES: &[&str] = &["http", "transparent", "udp"];
+const SWITCHES: &[&str] = &["transparent", "udp"];
 
 pub(super) const GEOIP: &str = "GeoIP";
 const DRAINING: &str = "draining";
-const TLS: &str = "TLS";
 const UDP: &str = "UDP";
 
 /// The capability that a command belongs to, if it comes later.

@@ -8,6 +8,7 @@ use std::ops::RangeInclusive;
 mod access;
 mod forwarding;
 mod help;
+mod http;
 mod inspect;
 mod later;
 mod limits;
@@ -17,6 +18,7 @@ mod process;
 mod selection;
 mod servers;
 mod services;
+mod tls;
 mod typed;
 mod words;
 
@@ -79,6 +81,8 @@ pub static FAMILIES: &[Family] = &[
     Family { title: "Servers", rows: servers::ROWS },
     Family { title: "Selecting a server", rows: selection::ROWS },
     Family { title: "Forwarding", rows: forwarding::ROWS },
+    Family { title: "What servers are told of clients", rows: http::ROWS },
+    Family { title: "TLS", rows: tls::ROWS },
     Family { title: "Several services", rows: services::ROWS },
     Family { title: "Times and limits", rows: limits::ROWS },
     Family { title: "Who may do what", rows: access::ROWS },

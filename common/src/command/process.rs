@@ -133,7 +133,9 @@ pub(super) static ROWS: &[Row] = &[
         name: "web",
         args: "[ADDR]",
         form: Form::Negatable {
-            parse: |words| Ok(Command::Web(setting(words.next().map(parsed).transpose()?))),
+            parse: |words| {
+                Ok(Command::Web(words.next().map(parsed).transpose()?.map_or(Setting::Show, Setting::Set)))
+            },
             no: |_| Ok(Command::Web(Setting::Remove)),
             no_args: "",
         },
@@ -154,7 +156,7 @@ pub(super) static ROWS: &[Row] = &[
         name: "web_stats",
         args: "[FILE]",
         form: Form::Negatable {
-            parse: |words| Ok(Command::WebStats(setting(words.rest().map(PathBuf::from)))),
+            parse: |words| Ok(Command::WebStats(words.setting(PathBuf::from))),
             no: |_| Ok(Command::WebStats(Setting::Remove)),
             no_args: "",
         },
@@ -242,8 +244,4 @@ fn threads(words: &mut Words<'_>) -> Result<Command, Problem> {
             Problem::Wrong(format!("bad number '{word}': a number from 1 to 1024 or auto is expected"))
         })?)),
     }))
-}
-
-fn setting<T>(value: Option<T>) -> Setting<T> {
-    value.map_or(Setting::Show, Setting::Set)
 }

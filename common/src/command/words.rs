@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::{AclNumber, CommandError};
+use super::{AclNumber, CommandError, Setting};
 use crate::addr::decimal;
 
 /// What is left of a line.
@@ -63,6 +63,11 @@ impl<'a> Words<'a> {
     pub(super) fn rest(&mut self) -> Option<&'a str> {
         let rest = std::mem::take(&mut self.rest);
         (!rest.is_empty()).then_some(rest)
+    }
+
+    /// All that is left as the value of a setting; nothing asks for it.
+    pub(super) fn setting<T>(&mut self, value: impl FnOnce(&'a str) -> T) -> Setting<T> {
+        self.rest().map_or(Setting::Show, |rest| Setting::Set(value(rest)))
     }
 
     /// Takes these words, if they come next.

@@ -58,8 +58,6 @@ pub enum Own {
     Version,
 }
 
-const TLS: Kind = Kind::Later("speak TLS");
-
 /// All options.
 #[rustfmt::skip]
 pub const GROUPS: &[Group] = &[
@@ -97,7 +95,7 @@ pub const GROUPS: &[Group] = &[
         value('c', "clients-max", "N", Kind::Command("clients_max"), "clients remembered (2048)"),
         value('q', "backlog", "N", Kind::Command("backlog"), "connections that may wait in the kernel (500)"),
         value('m', "multi-accept", "N", Kind::Command("multi_accept"), "connections accepted at once (100)"),
-        flag('H', "http", Kind::Later("add http headers"), "add X-Forwarded-For and X-Forwarded-Proto"),
+        flag('H', "http", Kind::Command("http"), "add X-Forwarded-For and X-Forwarded-Proto"),
         flag('U', "udp", Kind::Later("balance UDP"), "balance UDP instead of TCP"),
     ]},
     Group { title: "Logs and statistics", rows: &[
@@ -105,12 +103,12 @@ pub const GROUPS: &[Group] = &[
         value('w', "web-stats", "FILE", Kind::Command("web_stats"), "status as html, written on USR1"),
     ]},
     Group { title: "TLS", rows: &[
-        value('E', "cert", "FILE", TLS, "certificate chain, PEM; may hold the key; turns TLS on"),
-        value('K', "key", "FILE", TLS, "private key, PEM"),
-        value('G', "ca-file", "FILE", TLS, "CA certificates, one PEM file"),
-        value('A', "ca-dir", "DIR", TLS, "CA certificates, a directory of PEM files"),
-        flag('R', "require-client-cert", TLS, "refuse clients without a valid certificate"),
-        value('L', "tls-protocol", "PROTO", TLS, "ssl23 (default) or tls1: every version there is"),
+        value('E', "cert", "FILE", Kind::Command("tls_cert"), "certificate chain, PEM; may hold the key; turns TLS on"),
+        value('K', "key", "FILE", Kind::Command("tls_key"), "private key, PEM"),
+        value('G', "ca-file", "FILE", Kind::Command("tls_ca_file"), "CA certificates, one PEM file"),
+        value('A', "ca-dir", "DIR", Kind::Command("tls_ca_dir"), "CA certificates, a directory of PEM files"),
+        flag('R', "require-client-cert", Kind::Command("require_client_cert"), "refuse clients without a valid certificate"),
+        value('L', "tls-protocol", "PROTO", Kind::Command("tls_protocol"), "ssl23 (default) or tls1: every version there is"),
     ]},
     Group { title: "For old command lines", rows: &[
         flag('Z', "tls-compat", Kind::Inert, "does nothing"),

@@ -13,14 +13,17 @@ use mio::event::Event;
 use super::dummy;
 use super::dump;
 use super::end::{End, LARGEST_READ};
+use super::http::Http;
 use super::journal::Journal;
 use super::listener::Accepted;
+use super::preface::Preface;
 use super::relay::{self, Progress};
 use super::tally::Tally;
 use super::token::{Side, Token};
 use super::upstream::Attempt;
 use super::worker::Context;
 use crate::engine::clients::{ClientCounters, ClientRef, Opened};
+use crate::engine::http::Origin;
 use crate::engine::servers::{Reservation, Server, ServerId};
 use crate::engine::time::Tick;
 use crate::settings::{Service, ServiceIndex};
@@ -51,6 +54,8 @@ pub struct Connection {
     /// When it was accepted.
     pub opened: Tick,
     last_activity: Tick,
+    /// Its requests, if servers are told in them who asks.
+    pub http: Option<Box<Http>>,
     /// What the request log hears of it, if there is one.
     pub journal: Option<Box<Journal>>,
     /// It is in the worker's queue of those that have more to do.
@@ -61,6 +66,10 @@ pub struct Connection {
 /// How far a connection has come.
 #[derive(Debug)]
 pub enum Phase {
+    /// Something has to come before it is served.
+    Preface(Box<Preface>),
+    /// It waits for a share of `pending_max`.
+    Queued,
     /// It looks for a server.
     Connecting(Box<Attempt>),
     /// Bytes flow.
@@ -117,17 +126,13 @@ pub enum Next {
 }
 
 impl Connection {
-    /// Takes in an accepted socket and begins with the search for a server (or the abuse server, or none).
-    pub fn accept(
-        accepted: Accepted,
-        seat: Seat,
-        pending: PendingRoom,
-        context: &mut Context<'_>,
-    ) -> Connection {
-        let mut connection = Connection {
+    /// Takes in an accepted socket.
+    pub fn accept(accepted: Accepted, seat: Seat, context: &mut Context<'_>) -> Connection {
+        context.settings.service(seat.service).state.counters.accepted.count();
+        Connection {
             down: End::accepted(accepted.stream),
             up: None,
-            phase: Phase::Dummy,
+            phase: Phase::Queued,
             service: seat.service,
             peer: accepted.peer,
             slot: seat.slot,
@@ -136,34 +141,54 @@ impl Connection {
             server: None,
             opened: context.now,
             last_activity: context.now,
+            http: None,
             journal: None,
             queued: false,
             room: seat.room,
-        };
-        let service = context.settings.service(seat.service);
-        service.state.counters.accepted.count();
-        if service.dummy {
-            return connection;
         }
-        let known = connection.track(service, context.now);
-        connection.journal = service.request_log().map(|_| Box::default());
-        let refused = !context.settings.acls[usize::from(service.client_acl)].permits(accepted.peer.address);
-        connection.phase = Phase::Connecting(Box::new(Attempt::new(known, refused, pending)));
-        connection
     }
 
-    /// Registers with the poll and takes the first step.
-    pub fn start(&mut self, context: &mut Context<'_>) -> Next {
+    /// Registers with the poll and takes the first step. `pending` is given back if others come before the search for a
+    /// server.
+    pub fn start(&mut self, pending: PendingRoom, context: &mut Context<'_>) -> Next {
         let token = self.token(Side::Down);
         if let Err(error) = self.down.stream.register(context.registry, token) {
             return self.shortage(&error, context);
         }
-        if let Phase::Connecting(_) = self.phase {
-            return self.try_next_server(context);
+        if context.settings.service(self.service).has_preface() {
+            return self.begin(context);
         }
-        let limits = &context.settings.service(self.service).limits;
-        context.timers.arm(self.slot, context.now.plus_seconds(limits.timeout));
+        self.serve(pending, context)
+    }
+
+    /// It is known who the client is, and it may speak: it is served as soon as there is room for another connect.
+    pub fn admit(&mut self, context: &mut Context<'_>) -> Next {
+        if let Some(pending) = context.take_pending(self.service) {
+            return self.serve(pending, context);
+        }
+        self.phase = Phase::Queued;
+        context.timers.cancel(self.slot);
+        context.queued.push_back((self.slot, self.generation));
         Next::Wait
+    }
+
+    /// Begins with the search for a server (or the abuse server, or none).
+    fn serve(&mut self, pending: PendingRoom, context: &mut Context<'_>) -> Next {
+        let service = context.settings.service(self.service);
+        if service.dummy {
+            self.phase = Phase::Dummy;
+            context.timers.arm(self.slot, context.now.plus_seconds(service.limits.timeout));
+            return self.resume(context);
+        }
+        let known = self.track(service, context.now);
+        self.journal = service.request_log().map(|_| Box::default());
+        if service.http {
+            let origin = Origin { client: self.peer.address, secure: self.down.is_secure() };
+            self.http = Some(Box::new(Http::new(origin)));
+        }
+        let refused = !context.settings.acls[usize::from(service.client_acl)].permits(self.peer.address);
+        self.phase = Phase::Connecting(Box::new(Attempt::new(known, refused, pending)));
+        self.try_next_server(context)
     }
 
     /// An event on one side.
@@ -177,10 +202,11 @@ impl Connection {
             }
         }
         match (&self.phase, side) {
+            (Phase::Preface(_), _) => self.read_preface(context),
             (Phase::Connecting(_), Side::Up) => self.connect_event(context),
             // Nobody is left to be served. Data and an ordinary close wait for the server.
-            (Phase::Connecting(_), Side::Down) if self.down.failed() => Next::End,
-            (Phase::Connecting(_), Side::Down) | (Phase::Ended, _) => Next::Wait,
+            (Phase::Connecting(_) | Phase::Queued, Side::Down) if self.down.failed() => Next::End,
+            (Phase::Connecting(_), Side::Down) | (Phase::Queued | Phase::Ended, _) => Next::Wait,
             _ => self.resume(context),
         }
     }
@@ -193,7 +219,8 @@ impl Connection {
                 dummy::serve(&mut self.down, context.scratch, context.settings.service(self.service))
             }
             Phase::Leaving(deadline) => self.wait_for_delivery(deadline, context),
-            Phase::Connecting(_) | Phase::Ended => Next::Wait,
+            Phase::Preface(_) => self.read_preface(context),
+            Phase::Queued | Phase::Connecting(_) | Phase::Ended => Next::Wait,
         }
     }
 
@@ -211,18 +238,19 @@ impl Connection {
     /// The timer has run out.
     pub fn timer(&mut self, context: &mut Context<'_>) -> Next {
         match self.phase {
+            Phase::Preface(_) => self.preface_timed_out(context),
             Phase::Connecting(_) => self.connect_timed_out(context),
-            Phase::Relaying => self.check_idle(context),
+            Phase::Relaying => self.check_time(context),
             Phase::Dummy => Next::End,
             Phase::Failing(_) | Phase::Leaving(_) => self.resume(context),
-            Phase::Ended => Next::Wait,
+            Phase::Queued | Phase::Ended => Next::Wait,
         }
     }
 
     /// The idle timeout was set anew.
     pub fn idle_timeout_changed(&mut self, context: &mut Context<'_>) {
         if matches!(self.phase, Phase::Relaying) {
-            self.arm_idle_timer(context);
+            self.arm_timer(context);
         }
     }
 
@@ -230,7 +258,7 @@ impl Connection {
     pub fn established(&mut self, context: &mut Context<'_>) -> Next {
         self.phase = Phase::Relaying;
         self.last_activity = context.now;
-        self.arm_idle_timer(context);
+        self.arm_timer(context);
         self.tell_opened(context);
         self.relay(context)
     }
@@ -299,20 +327,24 @@ impl Connection {
             up,
             &mut context.scratch[..LARGEST_READ],
             service.fast_close,
+            self.http.as_mut().map(|http| &mut http.rewriter),
             &mut tally,
         );
         if tally.moved {
             self.last_activity = context.now;
         }
+        let head_changed = self.http.as_mut().is_some_and(|http| http.note_head(context.now));
         match progress {
             Progress::Waiting => {
-                if let Phase::Failing(_) = self.phase {
-                    // The error turned out to be none.
+                let is_back = matches!(self.phase, Phase::Failing(_));
+                if is_back || head_changed {
+                    // If it was failing, the error turned out to be none.
                     self.phase = Phase::Relaying;
-                    self.arm_idle_timer(context);
+                    self.arm_timer(context);
                 }
                 Next::Wait
             }
+            Progress::Refused(refusal) => self.refuse(refusal, context),
             Progress::Unfinished => Next::Resume,
             Progress::Finished => Next::End,
             Progress::CutShort => self.leave(context),
@@ -321,25 +353,39 @@ impl Connection {
         }
     }
 
-    fn check_idle(&mut self, context: &mut Context<'_>) -> Next {
-        match context.settings.service(self.service).limits.idle_deadline(self.last_activity) {
+    /// The timer has run out while bytes flow, or rather do not.
+    fn check_time(&mut self, context: &mut Context<'_>) -> Next {
+        let idle_deadline = self.idle_deadline(context);
+        if let Some(http) = &mut self.http
+            && http.head_deadline.is_some_and(|deadline| context.now >= deadline)
+        {
+            http.rewriter.give_up();
+            return self.relay(context);
+        }
+        match idle_deadline {
             Some(deadline) if context.now >= deadline => {
                 log::debug!("connection {} from {} was idle too long", self.number(), self.peer.address);
                 self.leave(context)
             }
             _ => {
-                self.arm_idle_timer(context);
+                self.arm_timer(context);
                 Next::Wait
             }
         }
     }
 
-    /// Arms the timer for the idle timeout counted from the latest activity: later activity moves it when it fires.
-    fn arm_idle_timer(&mut self, context: &mut Context<'_>) {
-        match context.settings.service(self.service).limits.idle_deadline(self.last_activity) {
+    /// Arms the timer for the idle timeout counted from the latest activity (later activity moves it when it fires), or for
+    /// the end of a head that has begun.
+    fn arm_timer(&mut self, context: &mut Context<'_>) {
+        let head_deadline = self.http.as_ref().and_then(|http| http.head_deadline);
+        match self.idle_deadline(context).into_iter().chain(head_deadline).min() {
             Some(deadline) => context.timers.arm(self.slot, deadline),
             None => context.timers.cancel(self.slot),
         }
+    }
+
+    fn idle_deadline(&self, context: &Context<'_>) -> Option<Tick> {
+        context.settings.service(self.service).limits.idle_deadline(self.last_activity)
     }
 }
 

@@ -1,15 +1,21 @@
 //! One end of a connection: its socket, what is known of the socket's state, and what still has to be written to it.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind, IoSlice, Write};
 
 use mio::event::Event;
 
 use super::stream::Stream;
+use super::tls::Session;
+use crate::engine::http::Pieces;
 
 /// The largest single read. A worker has one buffer of this size for all its connections.
 pub const LARGEST_READ: usize = 256 * 1024;
 /// The smallest read that a slow receiver on the other side brings us down to.
 const SMALLEST_READ: usize = 16 * 1024;
+/// What one TLS record takes at most.
+const LARGEST_RECORD: usize = 18 * 1024;
+/// What the system takes in one call (IOV_MAX).
+const SLICES_AT_ONCE: usize = 1024;
 /// Reads in a row when the data is thrown away.
 const READS_PER_DISCARD: usize = 16;
 /// The first reads of a connection: an ordinary request or answer fits.
@@ -20,6 +26,8 @@ const FIRST_READ: usize = 64 * 1024;
 pub struct End {
     /// The socket.
     pub stream: Stream,
+    /// What the peer sends and gets is encrypted.
+    tls: Option<Box<Session>>,
     /// What the peer has not taken yet; nothing is allocated while there is nothing.
     pending: Option<Box<Pending>>,
     /// How much to read at once: halved when the other side can't take it all, doubled when it does.
@@ -80,6 +88,7 @@ impl End {
     pub fn connecting(stream: Stream) -> End {
         End {
             stream,
+            tls: None,
             pending: None,
             read_size: FIRST_READ,
             readable: false,
@@ -138,8 +147,56 @@ impl End {
         self.pending.as_ref().map_or(0, |pending| pending.data.len() - pending.written)
     }
 
+    /// From now on everything is encrypted.
+    pub fn secure(&mut self, session: Session) {
+        self.tls = Some(Box::new(session));
+        // Some of it may have come with the handshake.
+        self.readable = true;
+    }
+
+    /// Whether the peer speaks TLS.
+    pub fn is_secure(&self) -> bool {
+        self.tls.is_some()
+    }
+
     /// Reads once, at most `buffer`'s size and what the other end has lately been able to take.
     pub fn read<'a>(&mut self, buffer: &'a mut [u8]) -> Incoming<'a> {
+        if self.tls.is_some() { self.read_records(buffer) } else { self.read_bytes(buffer) }
+    }
+
+    /// Reads once and decrypts. One half of the buffer is for what is read, the other for what comes of it.
+    fn read_records<'a>(&mut self, buffer: &'a mut [u8]) -> Incoming<'a> {
+        let (plain, encrypted) = buffer.split_at_mut(buffer.len() / 2);
+        let limit = encrypted.len().saturating_sub(LARGEST_RECORD);
+        let was_over = self.ended;
+        let received = match self.read_bytes(&mut encrypted[..limit]) {
+            Incoming::Data(data) => data.len(),
+            Incoming::Nothing => 0,
+            Incoming::Over if was_over => return Incoming::Over,
+            Incoming::Over => 0,
+        };
+        let Some(mut session) = self.tls.take() else { return Incoming::Nothing };
+        let decrypted = session.decrypt(&encrypted[..received], plain);
+        self.send_records(&mut session);
+        self.tls = Some(session);
+        match decrypted {
+            Ok(decrypted) => {
+                self.ended |= decrypted.closed;
+                match decrypted.length {
+                    0 if self.ended => Incoming::Over,
+                    0 => Incoming::Nothing,
+                    length => Incoming::Data(&plain[..length]),
+                }
+            }
+            Err(_) => {
+                self.ended = true;
+                self.broken = true;
+                Incoming::Over
+            }
+        }
+    }
+
+    fn read_bytes<'a>(&mut self, buffer: &'a mut [u8]) -> Incoming<'a> {
         if self.ended {
             return Incoming::Over;
         }
@@ -175,14 +232,66 @@ impl End {
         }
     }
 
-    /// Writes `data`, keeping what the peer doesn't take now. Nothing may be pending. Tells how many bytes went out at once.
+    /// Writes `data`, keeping what the peer doesn't take now. Nothing may be pending. Tells how many bytes went out at once;
+    /// of what is encrypted, all.
     pub fn send(&mut self, data: &[u8]) -> usize {
         debug_assert!(self.pending.is_none());
+        if let Some(session) = self.tls.take() {
+            return self.send_encrypted(session, &[data]);
+        }
         let written = self.write(data);
         if written < data.len() && !self.broken {
             self.pending = Some(Box::new(Pending { data: data[written..].to_vec(), written: 0 }));
         }
         written
+    }
+
+    /// The same for several pieces.
+    pub fn send_pieces(&mut self, pieces: &Pieces<'_>) -> usize {
+        debug_assert!(self.pending.is_none());
+        if let Some(session) = self.tls.take() {
+            let pieces: Vec<&[u8]> = pieces.iter().map(|piece| &**piece).collect();
+            return self.send_encrypted(session, &pieces);
+        }
+        let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
+        self.send_slices(&mut slices)
+    }
+
+    fn send_slices(&mut self, mut slices: &mut [IoSlice<'_>]) -> usize {
+        let mut written = 0;
+        self.settle_nagle();
+        while self.writable && !self.broken && !slices.is_empty() {
+            let whole = slices.len() <= SLICES_AT_ONCE;
+            match self.stream.write_vectored(slices) {
+                Ok(length) => {
+                    written += length;
+                    IoSlice::advance_slices(&mut slices, length);
+                    self.writable = slices.is_empty() || !whole;
+                }
+                Err(error) => self.note_write_error(&error),
+            }
+        }
+        if !slices.is_empty() && !self.broken {
+            let data = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+            self.pending = Some(Box::new(Pending { data, written: 0 }));
+        }
+        written
+    }
+
+    fn send_encrypted(&mut self, mut session: Box<Session>, pieces: &[&[u8]]) -> usize {
+        for piece in pieces {
+            if session.encrypt(piece).is_err() {
+                self.break_off();
+            }
+        }
+        self.send_records(&mut session);
+        self.tls = Some(session);
+        pieces.iter().map(|piece| piece.len()).sum()
+    }
+
+    fn send_records(&mut self, session: &mut Session) {
+        // The outlet takes everything.
+        let _ = session.send_records(&mut Outlet(self));
     }
 
     /// Writes what is pending, as far as the peer takes it. Tells how many bytes went out.
@@ -223,6 +332,11 @@ impl End {
 
     /// Says that nothing more will be written.
     pub fn finish_writing(&mut self) {
+        if let Some(mut session) = self.tls.take() {
+            session.say_goodbye();
+            self.send_records(&mut session);
+            self.tls = Some(session);
+        }
         self.shut = true;
         if self.stream.shutdown_write().is_err() {
             self.broken = true;
@@ -231,8 +345,8 @@ impl End {
 
     /// Adapts the size of this end's reads to what the other end takes: memory for slow receivers stays small, fast ones get
     /// large and few system calls.
-    pub fn adapt_read_size(&mut self, length: usize, taken: usize) {
-        if taken < length {
+    pub fn adapt_read_size(&mut self, length: usize, all_taken: bool) {
+        if !all_taken {
             self.read_size = (self.read_size / 2).max(SMALLEST_READ);
         } else if length == self.read_size {
             self.read_size = (self.read_size * 2).min(LARGEST_READ);
@@ -241,14 +355,7 @@ impl End {
 
     /// Writes until everything is out, the socket is full, or broken.
     fn write(&mut self, data: &[u8]) -> usize {
-        match self.nagle {
-            Nagle::Settled => {}
-            Nagle::BeforeSecondWrite => self.nagle = Nagle::BeforeThisWrite,
-            Nagle::BeforeThisWrite => {
-                self.stream.set_nodelay();
-                self.nagle = Nagle::Settled;
-            }
-        }
+        self.settle_nagle();
         let mut written = 0;
         while self.writable && !self.broken && written < data.len() {
             match self.stream.write(&data[written..]) {
@@ -257,12 +364,29 @@ impl End {
                     written += length;
                     self.writable = written == data.len();
                 }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
-                Err(_) => self.break_off(),
+                Err(error) => self.note_write_error(&error),
             }
         }
         written
+    }
+
+    fn note_write_error(&mut self, error: &io::Error) {
+        match error.kind() {
+            ErrorKind::Interrupted => {}
+            ErrorKind::WouldBlock => self.writable = false,
+            _ => self.break_off(),
+        }
+    }
+
+    fn settle_nagle(&mut self) {
+        match self.nagle {
+            Nagle::Settled => {}
+            Nagle::BeforeSecondWrite => self.nagle = Nagle::BeforeThisWrite,
+            Nagle::BeforeThisWrite => {
+                self.stream.set_nodelay();
+                self.nagle = Nagle::Settled;
+            }
+        }
     }
 
     /// The socket can't be written any more. What the peer sent before it failed may still be read.
@@ -272,6 +396,30 @@ impl End {
         self.readable = true;
         self.writable = false;
         self.pending = None;
+    }
+}
+
+/// Where records go: to the socket, and what that does not take to what is pending.
+struct Outlet<'a>(&'a mut End);
+
+impl Write for Outlet<'_> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.write_vectored(&[IoSlice::new(data)])
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let length = slices.iter().map(|slice| slice.len()).sum();
+        match &mut self.0.pending {
+            Some(pending) => slices.iter().for_each(|slice| pending.data.extend_from_slice(slice)),
+            None => {
+                self.0.send_slices(&mut slices.to_vec());
+            }
+        }
+        Ok(length)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

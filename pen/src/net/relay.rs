@@ -5,6 +5,7 @@
 
 use super::end::{End, Incoming};
 use super::token::Side;
+use crate::engine::http::{Pieces, Refusal, Rewriter, Stand};
 use common::command::FastClose;
 
 /// Reads in one direction before the other connections get their turn.
@@ -25,6 +26,8 @@ pub enum Progress {
     Finished,
     /// One side is done, and by `tcp_fastclose` that ends the connection.
     CutShort,
+    /// What the client sent is not passed on.
+    Refused(Refusal),
 }
 
 /// What is told of the bytes that pass.
@@ -35,17 +38,29 @@ pub trait Observer {
     fn written(&mut self, side: Side, count: usize);
 }
 
-/// Moves what can be moved, both ways.
+/// Moves what can be moved, both ways; the requests among it by way of `http`, if servers are told who asks.
 pub fn turn(
     down: &mut End,
     up: &mut End,
     scratch: &mut [u8],
     fast_close: FastClose,
+    mut http: Option<&mut Rewriter>,
     observer: &mut impl Observer,
 ) -> Progress {
-    let more_to_server = pump(down, up, Side::Down, scratch, observer);
-    let more_to_client = pump(up, down, Side::Up, scratch, observer);
+    let mut more_to_server = pump(down, up, Side::Down, scratch, http.as_deref_mut(), observer);
+    let more_to_client = pump(up, down, Side::Up, scratch, http.as_deref_mut(), observer);
     let progress = progress(down, up, fast_close);
+    if let Some(http) = http {
+        match http.stand() {
+            // The server may just have said what was waited for.
+            Stand::Listening => {
+                more_to_server |= (http.holds() || down.readable()) && up.pending() == 0 && up.writable();
+            }
+            Stand::Waiting => {}
+            Stand::Refusing(refusal) if progress == Progress::Waiting => return Progress::Refused(refusal),
+            Stand::Refusing(_) => {}
+        }
+    }
     if matches!(progress, Progress::Waiting | Progress::Failing) && (more_to_server || more_to_client) {
         return Progress::Unfinished;
     }
@@ -87,7 +102,14 @@ fn progress(down: &End, up: &End, fast_close: FastClose) -> Progress {
 }
 
 /// Moves bytes one way until one of the ends has to be waited for; true when it stopped only to let others have their turn.
-fn pump(from: &mut End, to: &mut End, side: Side, scratch: &mut [u8], observer: &mut impl Observer) -> bool {
+fn pump(
+    from: &mut End,
+    to: &mut End,
+    side: Side,
+    scratch: &mut [u8],
+    mut http: Option<&mut Rewriter>,
+    observer: &mut impl Observer,
+) -> bool {
     if to.pending() > 0 && to.writable() {
         let written = to.flush();
         observer.written(side.other(), written);
@@ -96,13 +118,41 @@ fn pump(from: &mut End, to: &mut End, side: Side, scratch: &mut [u8], observer: 
         if to.pending() > 0 || to.broken || !to.writable() {
             return false;
         }
+        if let (Some(http), Side::Down) = (http.as_deref_mut(), side)
+            && !takes_more(http, from, to, observer)
+        {
+            return false;
+        }
         let Incoming::Data(data) = from.read(scratch) else { return false };
         observer.read(side, data);
-        let written = to.send(data);
+        let written = match (http.as_deref_mut(), side) {
+            (None, _) => to.send(data),
+            (Some(http), Side::Up) => {
+                http.server_spoke(data);
+                to.send(data)
+            }
+            (Some(http), Side::Down) => {
+                let mut pieces = Pieces::new();
+                http.client_spoke(data, &mut pieces);
+                to.send_pieces(&pieces)
+            }
+        };
         observer.written(side.other(), written);
-        from.adapt_read_size(data.len(), written);
+        from.adapt_read_size(data.len(), to.pending() == 0);
     }
     from.readable() && !from.ended && to.pending() == 0 && to.writable() && !to.broken
+}
+
+/// Sends what was held back of the client's requests, if it need not be any more. Tells whether more can be taken from the
+/// client now.
+fn takes_more(http: &mut Rewriter, down: &End, up: &mut End, observer: &mut impl Observer) -> bool {
+    let mut pieces = Pieces::new();
+    http.go_on(down.ended, &mut pieces);
+    if !pieces.is_empty() {
+        let written = up.send_pieces(&pieces);
+        observer.written(Side::Up, written);
+    }
+    http.stand() == Stand::Listening && up.pending() == 0
 }
 
 /// Passes an end of file on, once everything before it was delivered.

@@ -1,6 +1,6 @@
 //! One non-blocking stream socket, TCP or Unix: what forwarding needs of it and nothing more.
 
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::mem::MaybeUninit;
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -45,6 +45,14 @@ impl Stream {
         match self {
             Stream::Tcp(tcp) => (&mut &*tcp).write(data),
             Stream::Unix(unix) => (&mut &*unix).write(data),
+        }
+    }
+
+    /// The same for several pieces, in one system call.
+    pub fn write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(tcp) => (&mut &*tcp).write_vectored(slices),
+            Stream::Unix(unix) => (&mut &*unix).write_vectored(slices),
         }
     }
 

@@ -1,5 +1,6 @@
 //! A data-plane thread: its poll, its connections, its listeners. It shares nothing on the way of a byte.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,6 +59,8 @@ pub struct Worker {
     unfinished: Vec<(u32, u32)>,
     /// Connections that are over: closed after the events are dealt with.
     ended: Vec<u32>,
+    /// Connections that wait for room for their connect.
+    queued: VecDeque<(u32, u32)>,
     fired: Vec<u32>,
     /// Set once it is told to stop: it ends then at the latest.
     stop_at: Option<Tick>,
@@ -76,6 +79,21 @@ pub struct Context<'a> {
     pub scratch: &'a mut [u8],
     /// The time at the beginning of the turn.
     pub now: Tick,
+    /// Connections, by slot and generation, that wait for room for their connect.
+    pub queued: &'a mut VecDeque<(u32, u32)>,
+    shared: &'a Arc<Shared>,
+    mailbox: &'a Mailbox,
+}
+
+impl Context<'_> {
+    /// Room for a connect, or a promise that those who are `queued` are called when there is.
+    pub fn take_pending(&self, service: ServiceIndex) -> Option<PendingRoom> {
+        let service = self.settings.service(service);
+        self.shared.take_pending(service).or_else(|| {
+            self.mailbox.wait_for_room();
+            self.shared.take_pending(service)
+        })
+    }
 }
 
 impl Worker {
@@ -94,6 +112,7 @@ impl Worker {
             scratch: vec![0; LARGEST_READ].into_boxed_slice(),
             unfinished: Vec::new(),
             ended: Vec::new(),
+            queued: VecDeque::new(),
             fired: Vec::new(),
             stop_at: None,
         }
@@ -166,6 +185,9 @@ impl Worker {
             timers: &mut self.timers,
             scratch: &mut self.scratch,
             now: self.now,
+            queued: &mut self.queued,
+            shared: &self.shared,
+            mailbox: &self.shared.mailboxes[self.index],
         };
         (context, &mut self.connections)
     }
@@ -271,9 +293,11 @@ impl Worker {
         let (mut context, connections) = self.parts();
         let slot = connections.vacant_key() as u32;
         let seat = Seat { service, slot, generation, room };
-        connections.insert(Connection::accept(accepted, seat, pending, &mut context));
-        let first_step = if self.stop_at.is_some() { Connection::leave } else { Connection::start };
-        self.step(slot, generation, first_step);
+        connections.insert(Connection::accept(accepted, seat, &mut context));
+        let stops = self.stop_at.is_some();
+        self.step(slot, generation, |connection, context| {
+            if stops { connection.leave(context) } else { connection.start(pending, context) }
+        });
     }
 
     /// Closes what has ended: only now, so that no event of this turn can meet a stranger in an old slot.
@@ -290,6 +314,7 @@ impl Worker {
         for listening in &mut self.listeners {
             listening.waits_for_room = false;
         }
+        self.call_queued();
         for message in messages {
             match message {
                 Message::Listen(id, service, socket) => self.listen(id, service, socket),
@@ -304,6 +329,13 @@ impl Worker {
                 Message::Report(order) => order.answer(self.index, &self.connections),
                 Message::Stop => self.stop(),
             }
+        }
+    }
+
+    /// There may be room for connects: those who wait go on, in their order, as far as there is.
+    fn call_queued(&mut self) {
+        for (slot, generation) in std::mem::take(&mut self.queued) {
+            self.step(slot, generation, Connection::admit);
         }
     }
 

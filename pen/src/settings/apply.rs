@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use common::addr::{ListenAddr, ListenPlace};
 use common::command::{
-    self, AclNumber, AclUser, Command, Number, ServiceName, Setting, Switch, Threads, Toggle,
+    self, AclNumber, AclUser, Command, Number, ProxyProtocol, ServiceName, Setting, Switch, Threads, Toggle,
 };
 
 use super::draft::{Draft, Stage};
 use super::resolve::Resolver;
-use super::{ListenOn, Place, ServiceIndex, log, servers};
+use super::{ListenOn, Place, Proxy, ServiceIndex, log, servers, tls};
 
 /// What a command comes to.
 #[derive(Debug, PartialEq, Eq)]
@@ -86,6 +86,15 @@ pub fn apply(command: Command, draft: &mut Draft) -> Result<Outcome, String> {
             draft.service_mut().fast_close = sides;
             Outcome::Done
         }
+        Command::ProxyProtocol(change) => {
+            proxy_protocol(&mut draft.service_mut().proxy, change);
+            Outcome::Done
+        }
+        Command::TlsFile(which, setting) => tls::file(draft, which, setting),
+        Command::TlsCiphers(setting) => tls::ciphers(draft, setting),
+        Command::TlsAlpn(setting) => tls::alpn(draft, setting),
+        Command::TlsProtocol(protocol) => tls::protocol(draft, protocol),
+        Command::TlsOption(option) => tls::option(draft, option),
         Command::Log(setting) => log::command(draft, setting)?,
         Command::WebStats(setting) => web_stats(draft, setting),
         Command::Threads(threads) => Outcome::Answer(set_threads(draft, threads)?),
@@ -133,8 +142,10 @@ fn set_switch(draft: &mut Draft, switch: Switch, on: bool) {
         Switch::Dummy => draft.service_mut().dummy = on,
         Switch::Hash => draft.service_mut().modes.hash = on,
         Switch::HashOnly => draft.service_mut().modes.hash_only = on,
+        Switch::Http => draft.service_mut().http = on,
         Switch::Keepalive => draft.service_mut().keepalive = on,
         Switch::Prio => draft.service_mut().modes.prio = on,
+        Switch::RequireClientCert => draft.service_mut().tls.require_client_cert = on,
         Switch::Roundrobin => draft.service_mut().modes.roundrobin = on,
         Switch::Stubborn => draft.service_mut().modes.stubborn = on,
         Switch::TcpNodelay => draft.service_mut().tcp_nodelay = on,
@@ -204,6 +215,14 @@ fn answers_when_set(number: Number) -> bool {
         | Number::Idlers
         | Number::Timeout
         | Number::Tracking => true,
+    }
+}
+
+fn proxy_protocol(proxy: &mut Proxy, change: ProxyProtocol) {
+    match change {
+        ProxyProtocol::Accept(acl) => proxy.accept = acl,
+        ProxyProtocol::Send(version) => proxy.send = version,
+        ProxyProtocol::Neither => *proxy = Proxy::default(),
     }
 }
 

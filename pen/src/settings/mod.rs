@@ -15,6 +15,7 @@ pub mod services;
 mod state;
 #[cfg(test)]
 pub mod testing;
+pub mod tls;
 pub mod write;
 
 use std::collections::HashMap;
@@ -25,7 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::addr::Port;
-use common::command::{FastClose, ServiceName, Threads};
+use common::command::{AclNumber, FastClose, ProxyVersion, ServiceName, Threads};
 
 use crate::engine::acl::Acl;
 use crate::engine::clients::ClientNumbers;
@@ -33,11 +34,12 @@ use crate::engine::select::Modes;
 use crate::engine::servers::Server;
 use crate::engine::time::Tick;
 use crate::request_log::RequestLog;
+use crate::tls::Terminator;
 use log::LogTarget;
 use services::Services;
 
 pub use places::{ListenOn, Place};
-pub use state::ServiceState;
+pub use state::{ServiceState, TlsCounters};
 
 /// Access lists are numbered 0 to 9.
 pub const ACL_COUNT: usize = 10;
@@ -108,20 +110,37 @@ pub struct Service {
     pub client_acl: u8,
     /// `dummy`: answer instead of forwarding.
     pub dummy: bool,
+    /// `http`: tell servers in each request who asks.
+    pub http: bool,
     /// `keepalive`
     pub keepalive: bool,
     /// `log`
     pub log: Option<LogTarget>,
+    /// `proxy_protocol`
+    pub proxy: Proxy,
     /// `source`
     pub source: Option<IpAddr>,
     /// `tcp_fastclose`
     pub fast_close: FastClose,
     /// `tcp_nodelay`
     pub tcp_nodelay: bool,
+    /// What it is told of TLS.
+    pub tls: tls::Tls,
+    /// What came of that, once it is in force; `None`: clients speak plain text.
+    pub terminator: Option<Arc<Terminator>>,
     /// The numbers.
     pub limits: Limits,
     /// What is counted while it runs.
     pub state: Arc<ServiceState>,
+}
+
+/// What a service does with PROXY headers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Proxy {
+    /// Clients must be permitted by this list, and begin with a header.
+    pub accept: Option<AclNumber>,
+    /// Servers get a header of this version.
+    pub send: Option<ProxyVersion>,
 }
 
 /// A service's numbers; times in seconds.
@@ -232,11 +251,15 @@ impl Service {
             emergency: None,
             client_acl: 0,
             dummy: false,
+            http: false,
             keepalive: false,
             log: None,
+            proxy: Proxy::default(),
             source: None,
             fast_close: FastClose::Off,
             tcp_nodelay: true,
+            tls: tls::Tls::default(),
+            terminator: None,
             limits: Limits::default(),
             state: Arc::new(ServiceState::new(numbers)),
         }
@@ -260,6 +283,11 @@ impl Service {
             Place::Inet(address) if address.port() != 0 => Some(Port::Number(address.port())),
             _ => None,
         })
+    }
+
+    /// Whether a client has something to say before it is served: who it is, or in which keys it speaks.
+    pub fn has_preface(&self) -> bool {
+        self.proxy.accept.is_some() || self.terminator.is_some()
     }
 
     /// The open request log, if records are wanted.

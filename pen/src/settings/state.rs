@@ -53,6 +53,25 @@ pub struct ServiceCounters {
     pub unserved: Counter,
     /// Connections closed because pen itself lacked descriptors, ports or memory.
     pub shortages: Counter,
+    /// Connections closed because no PROXY header came, or a wrong one, or from somebody who may not send any.
+    pub proxy_refused: Counter,
+    /// Requests refused because they break the rules of http.
+    pub http_refused: Counter,
+    /// What became of handshakes.
+    pub tls: TlsCounters,
+}
+
+/// What became of TLS handshakes.
+#[derive(Debug, Default)]
+pub struct TlsCounters {
+    /// Those that failed, or took too long.
+    pub failed: Counter,
+    /// Those that succeeded with TLS 1.2.
+    pub tls12: Counter,
+    /// Those that succeeded with TLS 1.3.
+    pub tls13: Counter,
+    /// Those of them all that resumed a session.
+    pub resumed: Counter,
 }
 
 /// A counter that any thread may raise and read.

@@ -2,14 +2,15 @@
 //! used may say otherwise. What only the command line can say, and the file itself, are the callers' business.
 
 mod lines;
+mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use common::addr::ListenAddr;
-use common::command::{Command, FastClose, ServerHost, ServiceName, Setting, Threads};
+use common::command::{Command, FastClose, ProxyVersion, ServerHost, ServiceName, Setting, Threads};
 
-use super::{DEFAULT_SERVICE, Limits, ListenOn, Process, Service, Settings};
+use super::{DEFAULT_SERVICE, Limits, ListenOn, Process, Proxy, Service, Settings};
 use crate::engine::select::Modes;
 use crate::engine::servers::{Server, ServerAddr};
 use lines::Lines;
@@ -104,11 +105,15 @@ fn say_service(service: &Service, lines: &mut Lines) -> Result<(), String> {
         emergency,
         client_acl,
         dummy,
+        http,
         keepalive,
         log,
+        proxy,
         source,
         fast_close,
         tcp_nodelay,
+        tls,
+        terminator: _,
         limits,
         state: _,
     } = service;
@@ -119,6 +124,7 @@ fn say_service(service: &Service, lines: &mut Lines) -> Result<(), String> {
     say_limits(limits, lines);
     lines.say(format_args!("client_acl {client_acl}"));
     lines.switch("dummy", *dummy);
+    lines.switch("http", *http);
     lines.switch("keepalive", *keepalive);
     match log {
         None => lines.say("no log"),
@@ -127,6 +133,7 @@ fn say_service(service: &Service, lines: &mut Lines) -> Result<(), String> {
             lines.say_as(format!("log {target}"), |command| *command == meant)?;
         }
     }
+    say_proxy(*proxy, lines);
     match source {
         None => lines.say("no source"),
         Some(address) => lines.say(format_args!("source {address}")),
@@ -138,6 +145,7 @@ fn say_service(service: &Service, lines: &mut Lines) -> Result<(), String> {
         FastClose::Off => "tcp_fastclose off",
     });
     lines.switch("tcp_nodelay", *tcp_nodelay);
+    tls::say(tls, lines)?;
     say_fallback("abuse", abuse.as_ref(), lines)?;
     say_fallback("emergency", emergency.as_ref(), lines)?;
     for (number, server) in (0..).zip(servers) {
@@ -156,6 +164,18 @@ fn say_listen(listen: &[ListenOn], lines: &mut Lines) -> Result<(), String> {
         Command::Listen(Some(addresses)) => given().eq(addresses.iter().map(ListenAddr::as_str)),
         _ => false,
     })
+}
+
+fn say_proxy(Proxy { accept, send }: Proxy, lines: &mut Lines) {
+    match accept {
+        None => lines.say("no proxy_protocol accept"),
+        Some(acl) => lines.say(format_args!("proxy_protocol accept {acl}")),
+    }
+    lines.say(match send {
+        None => "no proxy_protocol send",
+        Some(ProxyVersion::V1) => "proxy_protocol send",
+        Some(ProxyVersion::V2) => "proxy_protocol send-v2",
+    });
 }
 
 fn say_modes(modes: Modes, lines: &mut Lines) {

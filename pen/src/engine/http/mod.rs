@@ -5,7 +5,9 @@ mod answer;
 mod chunks;
 mod fields;
 mod framing;
+mod rewrite;
 mod start_line;
 
 pub use answer::{SwitchWatch, Verdict};
 pub use framing::{Framer, Part};
+pub use rewrite::{Origin, Pieces, Refusal, Rewriter, Stand};

@@ -336,17 +336,17 @@ fn reads_shrink_for_slow_receivers_and_grow_for_fast_ones() {
     assert_eq!(end.read_size, FIRST_READ);
     let mut sizes = Vec::new();
     for _ in 0..4 {
-        end.adapt_read_size(end.read_size, end.read_size - 1);
+        end.adapt_read_size(end.read_size, false);
         sizes.push(end.read_size);
     }
     assert_eq!(sizes, [FIRST_READ / 2, SMALLEST_READ, SMALLEST_READ, SMALLEST_READ]);
     for _ in 0..8 {
-        end.adapt_read_size(end.read_size, end.read_size);
+        end.adapt_read_size(end.read_size, true);
     }
     assert_eq!(end.read_size, LARGEST_READ);
-    end.adapt_read_size(100, 100);
+    end.adapt_read_size(100, true);
     assert_eq!(end.read_size, LARGEST_READ);
-    end.adapt_read_size(100, 99);
+    end.adapt_read_size(100, false);
     assert_eq!(end.read_size, LARGEST_READ / 2);
 }
 

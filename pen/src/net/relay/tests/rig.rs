@@ -78,7 +78,7 @@ impl Rig {
 
     pub fn turn(&mut self) -> Progress {
         let Rig { down, up, scratch, tally, .. } = self;
-        let progress = turn(down, up, scratch, self.fast_close, tally);
+        let progress = turn(down, up, scratch, self.fast_close, None, tally);
         assert!(down.pending() <= LARGEST_READ && up.pending() <= LARGEST_READ);
         progress
     }
@@ -102,7 +102,7 @@ impl Rig {
             match progress {
                 Progress::Unfinished => {}
                 Progress::Waiting | Progress::Failing => self.wait(),
-                Progress::Reset(_) | Progress::Finished | Progress::CutShort => {
+                Progress::Reset(_) | Progress::Finished | Progress::CutShort | Progress::Refused(_) => {
                     panic!("{progress:?} too early: {:?}", self.tally)
                 }
             }
