@@ -50,11 +50,14 @@ pub fn turn(
     let mut more_to_server = pump(down, up, Side::Down, scratch, http.as_deref_mut(), observer);
     let more_to_client = pump(up, down, Side::Up, scratch, http.as_deref_mut(), observer);
     let progress = progress(down, up, fast_close);
+    let mut end_waits = false;
     if let Some(http) = http {
+        end_waits = http.delays_end();
         match http.stand() {
             // The server may just have said what was waited for.
             Stand::Listening => {
-                more_to_server |= (http.holds() || down.readable()) && up.pending() == 0 && up.writable();
+                more_to_server |=
+                    (http.holds(down.ended) || down.readable()) && up.pending() == 0 && up.writable();
             }
             Stand::Waiting => {}
             Stand::Refusing(refusal) if progress == Progress::Waiting => return Progress::Refused(refusal),
@@ -65,7 +68,9 @@ pub fn turn(
         return Progress::Unfinished;
     }
     if progress == Progress::Waiting {
-        pass_on_end(down, up);
+        if !end_waits {
+            pass_on_end(down, up);
+        }
         pass_on_end(up, down);
     }
     progress
