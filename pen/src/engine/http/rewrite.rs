@@ -21,6 +21,8 @@ mod edit;
 mod exchanges;
 mod first_line;
 mod head;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod reference;
 
 /// What is to be sent, piece by piece: heads are edited copies, everything else is what was read.
 pub type Pieces<'a> = Vec<Cow<'a, [u8]>>;

@@ -81,7 +81,12 @@ mod tests {
 
     #[test]
     fn a_head_is_found_however_it_comes() {
-        for head in ["GET / HTTP/1.1\r\nHost: www\r\n\r\n", "GET / HTTP/1.1\nHost: www\n\n", "a\n\r\n", "\r\na\r\n\r\n"] {
+        for head in [
+            "GET / HTTP/1.1\r\nHost: www\r\n\r\n",
+            "GET / HTTP/1.1\nHost: www\n\n",
+            "a\n\r\n",
+            "\r\na\r\n\r\n",
+        ] {
             let text = format!("{head}GET /b HTTP/1.1\r\n\r\n");
             for first in 0..=text.len() {
                 for second in first..=text.len() {
@@ -95,7 +100,11 @@ mod tests {
                             at = end;
                         }
                     }
-                    assert_eq!(found, Some((head.as_bytes().to_vec(), head.len())), "{head:?} {first} {second}");
+                    assert_eq!(
+                        found,
+                        Some((head.as_bytes().to_vec(), head.len())),
+                        "{head:?} {first} {second}"
+                    );
                     assert!(assembly.kept().is_empty());
                 }
             }

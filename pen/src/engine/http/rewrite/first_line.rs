@@ -111,7 +111,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_text_is_foreign_at_once() {
-        for beginning in [&b"\x16\x03\x01"[..], b"\0\0\0\x08", b"\x80", b"\xff\xfb", b"\x7f", b"AMQP\0\0\x09\x01"] {
+        for beginning in
+            [&b"\x16\x03\x01"[..], b"\0\0\0\x08", b"\x80", b"\xff\xfb", b"\x7f", b"AMQP\0\0\x09\x01"]
+        {
             assert!(is_foreign(beginning), "{beginning:?}");
         }
         for beginning in ["", "G", " ", "\t", "\u{b}", "\u{1f}", "\r", "\n", "<", "AMQP", "SSH"] {
