@@ -54,7 +54,8 @@ fn curl_keeps_its_connection_through_every_kind_of_request() {
 #[test]
 fn curl_is_served_in_http_1_0() {
     on_both(|site| {
-        let said = said("curl", &["-s", "-0", "-w", " %header{seen-for} %{http_version}", &url(site, "/name")]);
+        let said =
+            said("curl", &["-s", "-0", "-w", " %header{seen-for} %{http_version}", &url(site, "/name")]);
         assert!(said.ends_with(" 127.0.0.1 1.1") || said.ends_with(" 127.0.0.1 1.0"), "{said}");
     });
 }
@@ -62,7 +63,8 @@ fn curl_is_served_in_http_1_0() {
 #[test]
 fn curl_without_prior_knowledge_of_http_2_stays_with_http_1() {
     on_both(|site| {
-        let said = said("curl", &["-s", "--http2", "-w", " %header{seen-for} %{http_version}", &url(site, "/name")]);
+        let said =
+            said("curl", &["-s", "--http2", "-w", " %header{seen-for} %{http_version}", &url(site, "/name")]);
         assert!(said.ends_with(" 127.0.0.1 1.1"), "{said}");
     });
 }

@@ -92,6 +92,7 @@ fn what_a_client_says_of_its_protocol_is_replaced() {
 #[test]
 fn a_thousand_requests_sent_ahead_arrive_in_their_order() {
     let pair = pair();
+    let (client, server) = (pair.client(), pair.server());
     let (mut sent, mut expected) = (String::new(), String::new());
     for number in 0..1_000 {
         let body = "b".repeat(number % 50);
@@ -101,13 +102,13 @@ fn a_thousand_requests_sent_ahead_arrive_in_their_order() {
     }
     thread::scope(|scope| {
         scope.spawn(|| {
-            pair.client().send(&sent);
-            pair.client().finish();
+            client.send(&sent);
+            client.finish();
         });
-        assert_eq!(pair.server().drain().text(), expected);
+        assert_eq!(server.drain().text(), expected);
     });
-    pair.server().finish();
-    pair.client().drain();
+    server.finish();
+    client.drain();
     pair.pen.wait_until_idle();
     // What the server got and sent is counted as such, not what the client sent.
     let row = &pair.pen.servers()[0];
@@ -118,24 +119,25 @@ fn a_thousand_requests_sent_ahead_arrive_in_their_order() {
 fn a_body_of_many_mebibytes_arrives_unchanged_between_two_heads() {
     const LENGTH: u64 = 48 << 20;
     let pair = pair();
+    let (client, server) = (pair.client(), pair.server());
     let content = Content::new(21);
     let head = format!("POST / HTTP/1.1\r\nContent-Length: {LENGTH}\r\nHost: x\r\n\r\n");
     thread::scope(|scope| {
         scope.spawn(|| {
-            pair.client().send(&head);
-            content.write_to(pair.client(), LENGTH).unwrap();
-            pair.client().send(GET);
-            pair.client().finish();
+            client.send(&head);
+            content.write_to(client, LENGTH).unwrap();
+            client.send(GET);
+            client.finish();
         });
         let told_head = told(&head);
-        assert_eq!(pair.server().receive(told_head.len()), told_head.as_bytes());
+        assert_eq!(server.receive(told_head.len()), told_head.as_bytes());
         let mut offset = 0;
         while offset < LENGTH {
-            let part = pair.server().receive(1 << 20);
+            let part = server.receive(1 << 20);
             assert!(content.matches(offset, &part), "wrong bytes from {offset}");
             offset += part.len() as u64;
         }
-        assert_eq!(pair.server().drain().text(), told(GET));
+        assert_eq!(server.drain().text(), told(GET));
     });
 }
 

@@ -2,7 +2,9 @@
 
 use std::process::Command;
 
-use pen_tests::{Content, End, Family, Manual, Pair, Pen, program, run_to_the_end, run_with_input, wait_until};
+use pen_tests::{
+    Content, End, Family, Manual, Pair, Pen, program, run_to_the_end, run_with_input, wait_until,
+};
 
 fn pair() -> Pair {
     Pair::with(Family::Tcp4, Family::Tcp4, "http")
@@ -87,17 +89,37 @@ fn tls_that_the_server_speaks_itself_passes() {
         command
     };
     let mut request = openssl();
-    request.args("req -x509 -newkey rsa:2048 -nodes -keyout key -out crt -days 2 -subj /CN=localhost".split(' '));
+    request.args(
+        "req -x509 -newkey rsa:2048 -nodes -keyout key -out crt -days 2 -subj /CN=localhost".split(' '),
+    );
     assert_eq!(run_to_the_end(request).code, Some(0));
     let address = pen_tests::private_address();
     let mut server = openssl();
-    server.args(["s_server", "-quiet", "-rev", "-key", "key", "-cert", "crt", "-accept", &address.to_string()]);
+    server.args([
+        "s_server",
+        "-quiet",
+        "-rev",
+        "-key",
+        "key",
+        "-cert",
+        "crt",
+        "-accept",
+        &address.to_string(),
+    ]);
     let mut server = server.stdin(std::process::Stdio::null()).spawn().unwrap();
     wait_until("the server listens", || pen_tests::Stream::connect(&address.into()).is_ok());
     let pen = Pen::builder().server(address).option("-H").start();
     for version in ["-tls1_2", "-tls1_3"] {
         let mut client = openssl();
-        client.args(["s_client", "-quiet", "-verify_quiet", "-no_ign_eof", "-CAfile", "crt", "-verify_return_error"]);
+        client.args([
+            "s_client",
+            "-quiet",
+            "-verify_quiet",
+            "-no_ign_eof",
+            "-CAfile",
+            "crt",
+            "-verify_return_error",
+        ]);
         client.args([version, "-connect", &pen.address().to_string()]);
         let ended = run_with_input(client, b"GET / HTTP/1.1\nQ\n");
         assert_eq!(ended.stdout, "1.1/PTTH / TEG\n", "{version}: {}", ended.stderr);
