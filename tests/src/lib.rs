@@ -19,7 +19,9 @@
 mod address;
 mod backend;
 pub mod browser;
+pub mod certificates;
 mod child;
+pub mod clients;
 mod content;
 mod control;
 mod daemon;
@@ -46,6 +48,7 @@ pub mod web_logs;
 pub use address::{Address, DeadPort, Family, FullBacklog, private_address};
 pub use backend::Backend;
 pub use browser::Browser;
+pub use certificates::{Authority, Certificate, Key, Order};
 pub use child::{Ended, run_patiently, run_to_the_end, run_with_input};
 pub use content::Content;
 pub use control::{Control, ServerRow};
