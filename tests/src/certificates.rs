@@ -130,8 +130,9 @@ impl Order {
     /// That of an authority, although it is used as a leaf.
     #[must_use]
     pub fn of_an_authority(mut self) -> Self {
-        self.extensions[0] = "basicConstraints=critical,CA:true".to_owned();
-        self.extensions[1] = "keyUsage=critical,digitalSignature,keyCertSign,cRLSign".to_owned();
+        let of_authorities =
+            ["basicConstraints=critical,CA:true", "keyUsage=critical,digitalSignature,keyCertSign,cRLSign"];
+        self.extensions.splice(..2, of_authorities.map(str::to_owned));
         self
     }
 
@@ -187,6 +188,7 @@ impl Authority {
     }
 
     /// An authority whose certificate is issued by this one.
+    #[must_use]
     pub fn intermediate(&self, name: &str) -> Self {
         let mut order = Order::server(name).of_an_authority();
         order.extensions.truncate(2);

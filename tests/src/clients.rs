@@ -9,7 +9,7 @@ use crate::program::find;
 
 /// `openssl s_client` to this address with more arguments; it sends `input` and reads until pen ends the connection.
 ///
-/// What arrives is on stdout among what s_client tells of the connection; `-quiet` leaves the first alone.
+/// What arrives is on stdout among what `s_client` tells of the connection; `-quiet` leaves the first alone.
 #[track_caller]
 pub fn s_client(address: &Address, arguments: &[&str], input: &[u8]) -> Ended {
     let mut command = Command::new(find("openssl"));
