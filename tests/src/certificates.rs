@@ -5,8 +5,8 @@
 //! use pen_tests::{Backend, Pen, clients};
 //!
 //! let authority = Authority::new("root");
-//! let site = authority.issue(&Order::server("www.example.com"));
-//! let pen = Pen::builder().server(Backend::echo()).tls(&site).start();
+//! let (site, echo) = (authority.issue(&Order::server("www.example.com")), Backend::echo());
+//! let pen = Pen::builder().server(&echo).tls(&site).start();
 //! let ended = clients::s_client(pen.address(), &["-servername", "www.example.com"], b"hello");
 //! assert!(ended.stdout.contains("hello"));
 //! ```

@@ -1,6 +1,9 @@
-//! TLS as clients see it that others wrote: openssl's, curl, GnuTLS and Python.
+//! TLS as clients see it that others wrote: openssl's, curl, `GnuTLS` and Python.
 
-use pen_tests::{Authority, Backend, Key, Order, Pen, clients, run};
+use std::io::Write;
+
+use pen_tests::tls::trusting;
+use pen_tests::{Authority, Backend, Key, Order, Pen, TlsEnd, TlsStream, clients, run};
 
 const NAME: &str = "www.example.com";
 
@@ -67,4 +70,17 @@ fn a_pen_with_every_kind_of_key_serves_a_client_that_verifies_it() {
         assert!(ended.stdout.contains("Verify return code: 0 (ok)"), "{key:?}: {ended:?}");
         pen.stop();
     }
+}
+
+#[test]
+fn a_half_close_under_tls_is_passed_on_and_answered() {
+    let root = Authority::new("root");
+    let echo = Backend::echo();
+    let pen = Pen::builder().server(&echo).tls(&root.issue(&Order::server(NAME))).start();
+    let mut client = TlsStream::over(pen.connect(), NAME, &trusting(&root)).unwrap();
+    client.write_all(b"question").unwrap();
+    client.finish().unwrap();
+    let (answer, end) = client.drain();
+    assert_eq!((answer.as_slice(), end), (b"question".as_slice(), TlsEnd::Goodbye));
+    pen.wait_until_idle();
 }
