@@ -81,6 +81,11 @@ impl Rewriter {
         false
     }
 
+    /// How many heads were complete so far.
+    pub fn heads(&self) -> u64 {
+        0
+    }
+
     /// Gives the head that is awaited up.
     pub fn give_up(&mut self) {}
 }
