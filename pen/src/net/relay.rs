@@ -48,6 +48,7 @@ pub fn turn(
     observer: &mut impl Observer,
 ) -> Progress {
     let mut more_to_server = pump(down, up, Side::Down, scratch, http.as_deref_mut(), observer);
+    observer.written(Side::Up, up.open());
     let more_to_client = pump(up, down, Side::Up, scratch, http.as_deref_mut(), observer);
     let progress = progress(down, up, fast_close);
     if let Some(http) = http {
