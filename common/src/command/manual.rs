@@ -15,7 +15,7 @@ fn family(family: &Family) -> String {
 
 fn row(row: &Row) -> String {
     let (about, _) = row.about_and_default();
-    if matches!(row.form, Form::Ignored) {
+    if row.is_ignored() {
         return format!(".It {}\n{}", head(row), mdoc::prose(&format!("{about}.")));
     }
     let details = mdoc::paragraphs(row.details);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::typed::{AlpnProtocols, Setting, Switch, TlsFile, TlsOption, TlsProtocol};
 use super::words::{Problem, Words};
-use super::{Command, Form, LONGEST, Row, Scope, When};
+use super::{Command, Form, Row, Scope, When};
 
 pub(super) static ROWS: &[Row] = &[
     Row {
@@ -32,15 +32,6 @@ pub(super) static ROWS: &[Row] = &[
         details: "\
             Names stand between colons, commas or blanks; `!`, `-` and `+` before a name and the keywords \
             of OpenSSL that name what pen has are understood. A list that leaves nothing is an error.",
-    },
-    Row {
-        name: "ssl_client_renegotiation_interval",
-        args: "S",
-        form: Form::Plain(renegotiation_interval),
-        scope: Scope::Service,
-        when: When::Live,
-        about: "Does nothing: clients cannot renegotiate",
-        details: "",
     },
     file(
         "ssl_ocsp_response",
@@ -176,11 +167,6 @@ fn remove(which: TlsFile) -> Result<Command, Problem> {
 #[expect(clippy::unnecessary_wraps, reason = "the parsers of other commands may fail")]
 fn ciphers(words: &mut Words<'_>) -> Result<Command, Problem> {
     Ok(Command::TlsCiphers(words.setting(str::to_owned)))
-}
-
-fn renegotiation_interval(words: &mut Words<'_>) -> Result<Command, Problem> {
-    words.need_number("interval", &(0..=LONGEST))?;
-    Ok(Command::Ignored)
 }
 
 fn option(words: &mut Words<'_>) -> Result<Command, Problem> {
