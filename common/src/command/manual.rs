@@ -1,6 +1,6 @@
 //! The commands for pen.conf(5), rendered from the table.
 
-use super::{FAMILIES, Family, Form, Row, Scope, When};
+use super::{FAMILIES, Family, Row, Scope, When};
 use crate::mdoc;
 
 /// All commands as mdoc(7), a subsection for each family.
@@ -52,7 +52,7 @@ fn properties(row: &Row) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::Number;
+    use crate::command::{Form, Number};
 
     #[test]
     fn the_manual_names_every_command_once() {
