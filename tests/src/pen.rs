@@ -15,6 +15,7 @@ use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use crate::address::{Address, Family};
+use crate::certificates::Certificate;
 use crate::child::{Ended, Transcript, run_to_the_end};
 use crate::control::Control;
 use crate::daemon::Daemon;
@@ -116,6 +117,13 @@ impl PenBuilder {
     #[must_use]
     pub fn command(mut self, command: &str) -> Self {
         self.options.extend(["-O".to_owned(), command.to_owned()]);
+        self
+    }
+
+    /// Terminates TLS with this certificate.
+    #[must_use]
+    pub fn tls(mut self, certificate: &Certificate) -> Self {
+        self.options.extend(["-E".to_owned(), certificate.pem().display().to_string()]);
         self
     }
 

@@ -49,6 +49,7 @@ pub fn turn(
     observer: &mut impl Observer,
 ) -> Progress {
     let mut more_to_server = pump(down, up, Side::Down, scratch, http.as_deref_mut(), observer);
+    observer.written(Side::Up, up.open());
     let waited = http.as_deref().is_some_and(|http| http.stand() == Stand::Waiting);
     let more_to_client = pump(up, down, Side::Up, scratch, http.as_deref_mut(), observer);
     let mut requests = Requests::PassedOn;
