@@ -19,7 +19,7 @@ use crate::net::report::{ConnectionRow, ReportOrder};
 use crate::net::worker::Message;
 use crate::settings::{Limits, Proxy, Service, ServiceIndex, TlsCounters};
 use crate::shared::Shared;
-use crate::tls::{Certificate, Terminator};
+use crate::tls::{Served, Terminator};
 
 /// Client-table entries read under one lock: connections wait no longer than that.
 const SLICE: usize = 128;
@@ -192,7 +192,7 @@ fn proxy(Proxy { accept, send }: Proxy) -> ProxyStatus {
 
 fn tls(service: &Service, terminator: &Terminator) -> TlsStatus {
     let TlsCounters { failed, tls12, tls13, resumed } = &service.state.counters.tls;
-    let certificate = |Certificate { file, names, not_after }: &Certificate| CertificateStatus {
+    let certificate = |Served { file, names, not_after }: &Served| CertificateStatus {
         file: file.display().to_string(),
         names: names.clone(),
         not_after: *not_after,
