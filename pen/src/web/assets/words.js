@@ -90,7 +90,7 @@ export function preface({ http, http_refused: requests, proxy_protocol: proxy, p
   const { tls12, tls13, failed } = tls.handshakes;
   facts.push(["TLS handshakes", count(tls12 + tls13), false], ["TLS failures", count(failed), false]);
   if (tls.certificates.length > 0) {
-    const left = Math.floor(Math.min(...tls.certificates.map((certificate) => certificate.not_after)) - time);
+    const left = Math.min(...tls.certificates.map((certificate) => certificate.not_after)) - Math.floor(time);
     const [name, text] = left < 0 ? ["expired", `${seconds(-left)} ago`] : ["expires in", seconds(left)];
     facts.push([`certificate ${name}`, text, left < SOON]);
   }
