@@ -75,17 +75,10 @@ impl Identity {
             let not_one = || files.chain.says(format!("its certificate number {number} is broken"));
             certificates.push(Certificate::new(der).ok_or_else(not_one)?);
         }
+        let load = |file, pem: &mut Pem| load_key(file, pem, files.key.is_none(), provider, &certificates);
         let (key, owner) = match files.key {
-            Some(file) => (
-                load_key(
-                    file,
-                    &mut Pem::read(file.path).map_err(|why| file.says(why))?,
-                    provider,
-                    &certificates,
-                )?,
-                file,
-            ),
-            None => (load_key(files.chain, &mut pem, provider, &certificates)?, files.chain),
+            Some(file) => (load(file, &mut Pem::read(file.path).map_err(|why| file.says(why))?)?, file),
+            None => (load(files.chain, &mut pem)?, files.chain),
         };
         let leaf = take_owner(&mut certificates, &*key).ok_or_else(|| {
             let whose = match files.key {
@@ -134,11 +127,12 @@ impl ResolvesServerCert for Identity {
 fn load_key(
     file: Named<'_>,
     pem: &mut Pem,
+    beside_certificate: bool,
     provider: &CryptoProvider,
     certificates: &[Certificate],
 ) -> Result<Arc<dyn SigningKey>, String> {
     if pem.keys.is_empty() {
-        return Err(file.says(pem.lacks_key()));
+        return Err(file.says(pem.lacks_key(beside_certificate)));
     }
     let key = pem.keys.swap_remove(0);
     provider.key_provider.load_private_key(key).map_err(|_| {
