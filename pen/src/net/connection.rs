@@ -24,6 +24,7 @@ use super::upstream::Attempt;
 use super::worker::Context;
 use crate::engine::clients::{ClientCounters, ClientRef, Opened};
 use crate::engine::http::Origin;
+use crate::engine::proxy::Header;
 use crate::engine::servers::{Reservation, Server, ServerId};
 use crate::engine::time::Tick;
 use crate::settings::{Service, ServiceIndex};
@@ -47,6 +48,8 @@ pub struct Connection {
     pub slot: u32,
     /// See [`Token::Connection`].
     pub generation: u32,
+    /// What a PROXY header has told of the client's connection, if there was one.
+    pub proxied: Option<Box<Header>>,
     /// The client's entry in the table, if it is tracked.
     pub client: Option<Tracked>,
     /// The server and the place at it.
@@ -78,6 +81,8 @@ pub enum Phase {
     Failing(Tick),
     /// pen itself is the server.
     Dummy,
+    /// The client was refused: until the deadline it may take its answer and close, and nothing is listened to.
+    Lingering(Tick),
     /// Everything is said, or was cut short: until the deadline the last bytes may arrive, and nothing is listened to.
     Leaving(Tick),
     /// It is over.
@@ -137,6 +142,7 @@ impl Connection {
             peer: accepted.peer,
             slot: seat.slot,
             generation: seat.generation,
+            proxied: None,
             client: None,
             server: None,
             opened: context.now,
@@ -183,7 +189,7 @@ impl Connection {
         let known = self.track(service, context.now);
         self.journal = service.request_log().map(|_| Box::default());
         if service.http {
-            let origin = Origin { client: self.peer.address, secure: self.down.is_secure() };
+            let origin = Origin { client: self.peer.address, secure: self.came_by_tls() };
             self.http = Some(Box::new(Http::new(origin)));
         }
         let refused = !context.settings.acls[usize::from(service.client_acl)].permits(self.peer.address);
@@ -219,6 +225,7 @@ impl Connection {
                 dummy::serve(&mut self.down, context.scratch, context.settings.service(self.service))
             }
             Phase::Leaving(deadline) => self.wait_for_delivery(deadline, context),
+            Phase::Lingering(deadline) => self.linger(deadline, context),
             Phase::Preface(_) => self.read_preface(context),
             Phase::Queued | Phase::Connecting(_) | Phase::Ended => Next::Wait,
         }
@@ -242,7 +249,7 @@ impl Connection {
             Phase::Connecting(_) => self.connect_timed_out(context),
             Phase::Relaying => self.check_time(context),
             Phase::Dummy => Next::End,
-            Phase::Failing(_) | Phase::Leaving(_) => self.resume(context),
+            Phase::Failing(_) | Phase::Lingering(_) | Phase::Leaving(_) => self.resume(context),
             Phase::Queued | Phase::Ended => Next::Wait,
         }
     }
@@ -260,6 +267,7 @@ impl Connection {
         self.last_activity = context.now;
         self.arm_timer(context);
         self.tell_opened(context);
+        self.introduce(context);
         self.relay(context)
     }
 
@@ -333,7 +341,7 @@ impl Connection {
         if tally.moved {
             self.last_activity = context.now;
         }
-        let head_changed = self.http.as_mut().is_some_and(|http| http.note_head(context.now));
+        let head_changed = self.http.as_mut().is_some_and(|http| http.note_head(up, context.now));
         match progress {
             Progress::Waiting => {
                 let is_back = matches!(self.phase, Phase::Failing(_));
@@ -344,8 +352,13 @@ impl Connection {
                 }
                 Next::Wait
             }
+            Progress::Unfinished => {
+                if head_changed && matches!(self.phase, Phase::Relaying) {
+                    self.arm_timer(context);
+                }
+                Next::Resume
+            }
             Progress::Refused(refusal) => self.refuse(refusal, context),
-            Progress::Unfinished => Next::Resume,
             Progress::Finished => Next::End,
             Progress::CutShort => self.leave(context),
             Progress::Failing => self.fail(context),

@@ -28,6 +28,10 @@ pub struct End {
     pub stream: Stream,
     /// What the peer sends and gets is encrypted.
     tls: Option<Box<Session>>,
+    /// What was read too early, and is read again before anything else.
+    unread: Option<Box<[u8]>>,
+    /// What goes out before anything else, and together with it.
+    opening: Option<Box<[u8]>>,
     /// What the peer has not taken yet; nothing is allocated while there is nothing.
     pending: Option<Box<Pending>>,
     /// How much to read at once: halved when the other side can't take it all, doubled when it does.
@@ -89,6 +93,8 @@ impl End {
         End {
             stream,
             tls: None,
+            unread: None,
+            opening: None,
             pending: None,
             read_size: FIRST_READ,
             readable: false,
@@ -134,7 +140,7 @@ impl End {
 
     /// Whether the peer has something for us, as far as the poll has told.
     pub fn readable(&self) -> bool {
-        self.readable
+        self.readable || self.unread.is_some()
     }
 
     /// Whether another write can be tried.
@@ -145,6 +151,29 @@ impl End {
     /// Bytes that wait to be written.
     pub fn pending(&self) -> usize {
         self.pending.as_ref().map_or(0, |pending| pending.data.len() - pending.written)
+    }
+
+    /// Gives back the rest of what the latest read brought: it comes again with the next one.
+    pub fn unread(&mut self, rest: &[u8]) {
+        if rest.is_empty() {
+            return;
+        }
+        self.unread = Some(rest.into());
+        if self.ended {
+            // Not before that is read, and then the socket tells it again.
+            self.ended = false;
+            self.readable = true;
+        }
+    }
+
+    /// Says what goes out before anything else: together with the next bytes that are sent, or by `open`.
+    pub fn open_with(&mut self, opening: &[u8]) {
+        self.opening = Some(opening.into());
+    }
+
+    /// Sends the opening, if it has not gone out with other bytes. Nothing may be pending with it. Tells how many bytes went out.
+    pub fn open(&mut self) -> usize {
+        if self.opening.is_some() { self.send(&[]) } else { 0 }
     }
 
     /// From now on everything is encrypted.
@@ -197,6 +226,13 @@ impl End {
     }
 
     fn read_bytes<'a>(&mut self, buffer: &'a mut [u8]) -> Incoming<'a> {
+        if let Some(unread) = self.unread.take() {
+            let (now, later) = unread.split_at(buffer.len().min(unread.len()));
+            let data = &mut buffer[..now.len()];
+            data.copy_from_slice(now);
+            self.unread = (!later.is_empty()).then(|| later.into());
+            return Incoming::Data(data);
+        }
         if self.ended {
             return Incoming::Over;
         }
@@ -239,6 +275,9 @@ impl End {
         if let Some(session) = self.tls.take() {
             return self.send_encrypted(session, &[data]);
         }
+        if let Some(opening) = self.opening.take() {
+            return self.send_slices(&mut [IoSlice::new(&opening), IoSlice::new(data)]);
+        }
         let written = self.write(data);
         if written < data.len() && !self.broken {
             self.pending = Some(Box::new(Pending { data: data[written..].to_vec(), written: 0 }));
@@ -253,7 +292,9 @@ impl End {
             let pieces: Vec<&[u8]> = pieces.iter().map(|piece| &**piece).collect();
             return self.send_encrypted(session, &pieces);
         }
-        let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
+        let opening = self.opening.take();
+        let slices = opening.iter().map(|opening| &**opening).chain(pieces.iter().map(|piece| &**piece));
+        let mut slices: Vec<IoSlice<'_>> = slices.map(IoSlice::new).collect();
         self.send_slices(&mut slices)
     }
 
@@ -294,6 +335,20 @@ impl End {
         let _ = session.send_records(&mut Outlet(self));
     }
 
+    /// The same, but behind what is pending.
+    pub fn send_behind(&mut self, data: &[u8]) -> usize {
+        if let Some(session) = self.tls.take() {
+            return self.send_encrypted(session, &[data]);
+        }
+        match &mut self.pending {
+            Some(pending) => {
+                pending.data.extend_from_slice(data);
+                0
+            }
+            None => self.send(data),
+        }
+    }
+
     /// Writes what is pending, as far as the peer takes it. Tells how many bytes went out.
     pub fn flush(&mut self) -> usize {
         let Some(mut pending) = self.pending.take() else { return 0 };
@@ -323,6 +378,16 @@ impl End {
         if !self.shut {
             self.finish_writing();
         }
+    }
+
+    /// Writes what is pending, and if the peer takes all of it, says that nothing more will be written. Tells how many bytes went
+    /// out.
+    pub fn finish_when_written(&mut self) -> usize {
+        let written = if self.writable { self.flush() } else { 0 };
+        if self.pending.is_none() && !self.shut {
+            self.finish_writing();
+        }
+        written
     }
 
     /// Whether the peer's kernel has everything that was written, or will never have it.

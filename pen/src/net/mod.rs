@@ -10,6 +10,7 @@ pub mod idlers;
 pub mod journal;
 pub mod listener;
 pub mod preface;
+pub mod proxy;
 pub mod registry;
 pub mod relay;
 pub mod report;
