@@ -1,6 +1,6 @@
 //! Writes PROXY headers.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use common::command::ProxyVersion;
 
@@ -57,14 +57,17 @@ fn block(route: Route) -> Vec<u8> {
 fn in_one_family(Route { source, destination }: Route) -> Route {
     let both_v4 = source.ip().to_canonical().is_ipv4() && destination.ip().to_canonical().is_ipv4();
     let convert = |end: SocketAddr| {
-        let address = match end.ip() {
-            address if both_v4 => address.to_canonical(),
-            IpAddr::V4(address) => address.to_ipv6_mapped().into(),
-            address @ IpAddr::V6(_) => address,
-        };
+        let address = if both_v4 { end.ip().to_canonical() } else { IpAddr::V6(as_v6(end.ip())) };
         SocketAddr::new(address, end.port())
     };
     Route { source: convert(source), destination: convert(destination) }
+}
+
+fn as_v6(address: IpAddr) -> Ipv6Addr {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped(),
+        IpAddr::V6(address) => address,
+    }
 }
 
 #[cfg(test)]
