@@ -72,6 +72,11 @@ impl TlsStream {
         self.flush()
     }
 
+    /// Sends with new keys from now on, and asks the peer to do so.
+    pub fn refresh_keys(&mut self) -> io::Result<()> {
+        self.session.refresh_traffic_keys().map_err(io::Error::other)
+    }
+
     /// Ends in the middle, without a word in TLS.
     #[must_use]
     pub fn into_stream(self) -> Stream {

@@ -81,6 +81,8 @@ pub enum Phase {
     Failing(Tick),
     /// pen itself is the server.
     Dummy,
+    /// The client was refused: until the deadline it may take its answer and close, and nothing is listened to.
+    Lingering(Tick),
     /// Everything is said, or was cut short: until the deadline the last bytes may arrive, and nothing is listened to.
     Leaving(Tick),
     /// It is over.
@@ -223,6 +225,7 @@ impl Connection {
                 dummy::serve(&mut self.down, context.scratch, context.settings.service(self.service))
             }
             Phase::Leaving(deadline) => self.wait_for_delivery(deadline, context),
+            Phase::Lingering(deadline) => self.linger(deadline, context),
             Phase::Preface(_) => self.read_preface(context),
             Phase::Queued | Phase::Connecting(_) | Phase::Ended => Next::Wait,
         }
@@ -246,7 +249,7 @@ impl Connection {
             Phase::Connecting(_) => self.connect_timed_out(context),
             Phase::Relaying => self.check_time(context),
             Phase::Dummy => Next::End,
-            Phase::Failing(_) | Phase::Leaving(_) => self.resume(context),
+            Phase::Failing(_) | Phase::Lingering(_) | Phase::Leaving(_) => self.resume(context),
             Phase::Queued | Phase::Ended => Next::Wait,
         }
     }
@@ -338,7 +341,7 @@ impl Connection {
         if tally.moved {
             self.last_activity = context.now;
         }
-        let head_changed = self.http.as_mut().is_some_and(|http| http.note_head(context.now));
+        let head_changed = self.http.as_mut().is_some_and(|http| http.note_head(up, context.now));
         match progress {
             Progress::Waiting => {
                 let is_back = matches!(self.phase, Phase::Failing(_));
@@ -349,8 +352,13 @@ impl Connection {
                 }
                 Next::Wait
             }
+            Progress::Unfinished => {
+                if head_changed && matches!(self.phase, Phase::Relaying) {
+                    self.arm_timer(context);
+                }
+                Next::Resume
+            }
             Progress::Refused(refusal) => self.refuse(refusal, context),
-            Progress::Unfinished => Next::Resume,
             Progress::Finished => Next::End,
             Progress::CutShort => self.leave(context),
             Progress::Failing => self.fail(context),

@@ -335,6 +335,20 @@ impl End {
         let _ = session.send_records(&mut Outlet(self));
     }
 
+    /// The same, but behind what is pending.
+    pub fn send_behind(&mut self, data: &[u8]) -> usize {
+        if let Some(session) = self.tls.take() {
+            return self.send_encrypted(session, &[data]);
+        }
+        match &mut self.pending {
+            Some(pending) => {
+                pending.data.extend_from_slice(data);
+                0
+            }
+            None => self.send(data),
+        }
+    }
+
     /// Writes what is pending, as far as the peer takes it. Tells how many bytes went out.
     pub fn flush(&mut self) -> usize {
         let Some(mut pending) = self.pending.take() else { return 0 };
@@ -364,6 +378,16 @@ impl End {
         if !self.shut {
             self.finish_writing();
         }
+    }
+
+    /// Writes what is pending, and if the peer takes all of it, says that nothing more will be written. Tells how many bytes went
+    /// out.
+    pub fn finish_when_written(&mut self) -> usize {
+        let written = if self.writable { self.flush() } else { 0 };
+        if self.pending.is_none() && !self.shut {
+            self.finish_writing();
+        }
+        written
     }
 
     /// Whether the peer's kernel has everything that was written, or will never have it.

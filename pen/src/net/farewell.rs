@@ -80,7 +80,7 @@ impl Connection {
     }
 
     /// Arms the timer for the next look, no later than the deadline.
-    fn look_again(&self, deadline: Tick, context: &mut Context<'_>) {
+    pub(super) fn look_again(&self, deadline: Tick, context: &mut Context<'_>) {
         context.timers.arm(self.slot, deadline.min(context.now.plus(DELIVERY_CHECK)));
     }
 }

@@ -1,8 +1,12 @@
-//! Requests on their way to a server, one connection's: the rewriter, and how long it waits for a head.
+//! Requests on their way to a server, one connection's: how long a head is waited for, and how a client is refused.
+//!
+//! What a server gets is the rewriter's business, and how it gets there that of `relay`.
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use super::connection::{Connection, Next};
+use super::connection::{Connection, Next, Phase};
+use super::end::End;
 use super::worker::Context;
 use crate::engine::http::{Origin, Refusal, Rewriter};
 use crate::engine::time::Tick;
@@ -17,30 +21,71 @@ pub struct Http {
     pub rewriter: Rewriter,
     /// When the head must be complete that has begun, if one has.
     pub head_deadline: Option<Tick>,
+    /// The number of that head.
+    head: u64,
 }
 
 impl Http {
     /// Before the first byte.
     pub fn new(origin: Origin) -> Http {
-        Http { rewriter: Rewriter::new(origin), head_deadline: None }
+        Http { rewriter: Rewriter::new(origin), head_deadline: None, head: 0 }
     }
 
-    /// Notes whether a head has begun. True if the deadline is another than before.
-    pub fn note_head(&mut self, now: Tick) -> bool {
-        let deadline =
-            self.rewriter.awaits_head().then(|| self.head_deadline.unwrap_or(now.plus(HEAD_PATIENCE)));
+    /// Notes whether a head has begun. The time does not run while the server keeps pen from reading on. True if the deadline is
+    /// another than before.
+    pub fn note_head(&mut self, up: &End, now: Tick) -> bool {
+        let head = self.rewriter.heads();
+        let is_same = std::mem::replace(&mut self.head, head) == head;
+        let awaited = self.rewriter.awaits_head() && up.pending() == 0;
+        let known = self.head_deadline.filter(|_| is_same);
+        let deadline = awaited.then(|| known.unwrap_or(now.plus(HEAD_PATIENCE)));
         std::mem::replace(&mut self.head_deadline, deadline) != deadline
     }
 }
 
 impl Connection {
-    /// Nothing more of the client's is passed on. It is told why, and both sides are left.
+    /// Nothing more of the client's is passed on. It is told why, behind all that waits for it, and both sides are left.
     pub fn refuse(&mut self, refusal: Refusal, context: &mut Context<'_>) -> Next {
-        context.settings.service(self.service).state.counters.http_refused.count();
+        let service = context.settings.service(self.service);
+        service.state.counters.http_refused.count();
         log::debug!("refusing a request from {}: {refusal:?}", self.peer.address);
-        if self.down.pending() == 0 && !self.down.shut && !refusal.answer().is_empty() {
-            self.down.send(refusal.answer());
+        if !self.down.shut {
+            let written = self.down.send_behind(refusal.answer());
+            self.count_sent(written);
         }
-        self.leave(context)
+        if let Some(up) = &mut self.up {
+            up.say_goodbye();
+        }
+        self.linger(context.now.plus_seconds(service.limits.timeout), context)
+    }
+
+    /// Waits, not beyond the deadline, until the client has its answer and has closed. Who is sending looks for an answer later,
+    /// if at all, and would lose it by an earlier close, which is a reset for him.
+    pub fn linger(&mut self, deadline: Tick, context: &mut Context<'_>) -> Next {
+        let written = self.down.finish_when_written();
+        self.count_sent(written);
+        let mut more = self.down.discard(context.scratch);
+        let client_is_gone = self.down.ended && self.down.delivered() || self.down.broken;
+        let mut delivered = client_is_gone && self.down.pending() == 0;
+        if let Some(up) = &mut self.up {
+            more |= up.discard(context.scratch);
+            delivered &= up.delivered();
+        }
+        if delivered || context.now >= deadline {
+            return Next::End;
+        }
+        self.phase = Phase::Lingering(deadline);
+        if client_is_gone {
+            self.look_again(deadline, context);
+        } else {
+            context.timers.arm(self.slot, deadline);
+        }
+        if more { Next::Resume } else { Next::Wait }
+    }
+
+    fn count_sent(&self, bytes: usize) {
+        if let Some(client) = &self.client {
+            client.counters.sent.fetch_add(bytes as u64, Relaxed);
+        }
     }
 }

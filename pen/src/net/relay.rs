@@ -24,9 +24,10 @@ pub enum Progress {
     Reset(Side),
     /// Both sides are done.
     Finished,
-    /// One side is done, and by `tcp_fastclose` that ends the connection.
+    /// One side is done, and that ends the connection: by `tcp_fastclose`, or because a request waits for an answer that will
+    /// not come.
     CutShort,
-    /// What the client sent is not passed on.
+    /// What the client sent last is not passed on, nor anything that may follow.
     Refused(Refusal),
 }
 
@@ -49,30 +50,54 @@ pub fn turn(
 ) -> Progress {
     let mut more_to_server = pump(down, up, Side::Down, scratch, http.as_deref_mut(), observer);
     observer.written(Side::Up, up.open());
+    let waited = http.as_deref().is_some_and(|http| http.stand() == Stand::Waiting);
     let more_to_client = pump(up, down, Side::Up, scratch, http.as_deref_mut(), observer);
-    let progress = progress(down, up, fast_close);
+    let mut requests = Requests::PassedOn;
     if let Some(http) = http {
-        match http.stand() {
-            // The server may just have said what was waited for.
-            Stand::Listening => {
-                more_to_server |= (http.holds() || down.readable()) && up.pending() == 0 && up.writable();
-            }
-            Stand::Waiting => {}
-            Stand::Refusing(refusal) if progress == Progress::Waiting => return Progress::Refused(refusal),
-            Stand::Refusing(_) => {}
-        }
+        release(http, down, up, observer);
+        requests = Requests::now(http, up);
+        // The server has just said what was waited for. What the poll has told of the client meanwhile, it does not tell again.
+        more_to_server |= waited && http.stand() == Stand::Listening && down.readable();
     }
-    if matches!(progress, Progress::Waiting | Progress::Failing) && (more_to_server || more_to_client) {
+    let progress = progress(down, up, &requests, fast_close);
+    let is_open = matches!(progress, Progress::Waiting | Progress::Failing | Progress::Refused(_));
+    if is_open && (more_to_server || more_to_client) {
         return Progress::Unfinished;
     }
     if progress == Progress::Waiting {
-        pass_on_end(down, up);
+        if requests == Requests::PassedOn {
+            pass_on_end(down, up);
+        }
         pass_on_end(up, down);
     }
     progress
 }
 
-fn progress(down: &End, up: &End, fast_close: FastClose) -> Progress {
+/// What became of the requests that were read.
+#[derive(Debug, PartialEq, Eq)]
+enum Requests {
+    /// All of them were passed on.
+    PassedOn,
+    /// Something waits for the server's answer, or for more of itself.
+    HeldBack,
+    /// The server's answer is awaited, but will not come.
+    Unanswered,
+    /// They are refused from here on.
+    Refused(Refusal),
+}
+
+impl Requests {
+    fn now(http: &Rewriter, up: &End) -> Requests {
+        match http.stand() {
+            Stand::Refusing(refusal) => Requests::Refused(refusal),
+            Stand::Waiting if up.ended => Requests::Unanswered,
+            Stand::Waiting | Stand::Listening if http.delays_end() => Requests::HeldBack,
+            Stand::Waiting | Stand::Listening => Requests::PassedOn,
+        }
+    }
+}
+
+fn progress(down: &End, up: &End, requests: &Requests, fast_close: FastClose) -> Progress {
     if down.broken || up.broken {
         return match (down.broken, up.broken) {
             (true, true) => Progress::Finished,
@@ -81,7 +106,10 @@ fn progress(down: &End, up: &End, fast_close: FastClose) -> Progress {
             _ => Progress::Failing,
         };
     }
-    let down_done = down.ended && up.pending() == 0;
+    if let Requests::Refused(refusal) = *requests {
+        return Progress::Refused(refusal);
+    }
+    let down_done = down.ended && up.pending() == 0 && *requests == Requests::PassedOn;
     let up_done = up.ended && down.pending() == 0;
     let cut_short = match fast_close {
         FastClose::Off => false,
@@ -92,7 +120,7 @@ fn progress(down: &End, up: &End, fast_close: FastClose) -> Progress {
     if down_done && up_done {
         return Progress::Finished;
     }
-    if cut_short {
+    if cut_short || (up_done && *requests == Requests::Unanswered) {
         return Progress::CutShort;
     }
     if (down.failed() && !down.ended) || (up.failed() && !up.ended) {
@@ -119,24 +147,17 @@ fn pump(
         if to.pending() > 0 || to.broken || !to.writable() {
             return false;
         }
-        if let (Some(http), Side::Down) = (http.as_deref_mut(), side)
-            && !takes_more(http, from, to, observer)
-        {
-            return false;
+        if let (Some(http), Side::Down) = (http.as_deref_mut(), side) {
+            release(http, from, to, observer);
+            if http.stand() != Stand::Listening || to.pending() > 0 {
+                return false;
+            }
         }
         let Incoming::Data(data) = from.read(scratch) else { return false };
         observer.read(side, data);
-        let written = match (http.as_deref_mut(), side) {
-            (None, _) => to.send(data),
-            (Some(http), Side::Up) => {
-                http.server_spoke(data);
-                to.send(data)
-            }
-            (Some(http), Side::Down) => {
-                let mut pieces = Pieces::new();
-                http.client_spoke(data, &mut pieces);
-                to.send_pieces(&pieces)
-            }
+        let written = match http.as_deref_mut() {
+            None => to.send(data),
+            Some(http) => send_by_way_of(http, side, data, to),
         };
         observer.written(side.other(), written);
         from.adapt_read_size(data.len(), to.pending() == 0);
@@ -144,16 +165,34 @@ fn pump(
     from.readable() && !from.ended && to.pending() == 0 && to.writable() && !to.broken
 }
 
-/// Sends what was held back of the client's requests, if it need not be any more. Tells whether more can be taken from the
-/// client now.
-fn takes_more(http: &mut Rewriter, down: &End, up: &mut End, observer: &mut impl Observer) -> bool {
+/// Sends what was read: the client's requests as the server is to get them, the server's answers as they are.
+fn send_by_way_of(http: &mut Rewriter, side: Side, data: &[u8], to: &mut End) -> usize {
+    match side {
+        Side::Down => {
+            let mut pieces = Pieces::new();
+            http.client_spoke(data, &mut pieces);
+            to.send_pieces(&pieces)
+        }
+        Side::Up => {
+            http.server_spoke(data);
+            to.send(data)
+        }
+    }
+}
+
+/// Sends what was held back of the client's requests, if it need not be any more: because the server has answered, or because
+/// the client has said all.
+fn release(http: &mut Rewriter, down: &End, up: &mut End, observer: &mut impl Observer) {
+    let finished = down.ended && !down.broken;
+    if up.pending() > 0 || up.broken || !http.holds(finished) {
+        return;
+    }
     let mut pieces = Pieces::new();
-    http.go_on(down.ended, &mut pieces);
+    http.go_on(finished, &mut pieces);
     if !pieces.is_empty() {
         let written = up.send_pieces(&pieces);
         observer.written(Side::Up, written);
     }
-    http.stand() == Stand::Listening && up.pending() == 0
 }
 
 /// Passes an end of file on, once everything before it was delivered.

@@ -66,8 +66,13 @@ impl Rewriter {
     /// all (`finished`), and it is no request.
     pub fn go_on(&mut self, _finished: bool, _pieces: &mut Pieces<'_>) {}
 
-    /// Whether `go_on` would append something.
-    pub fn holds(&self) -> bool {
+    /// Whether `go_on` would append something, or come to another stand. `finished` is as there.
+    pub fn holds(&self, _finished: bool) -> bool {
+        false
+    }
+
+    /// Whether an end of file must wait, because something is held back that may go out before it.
+    pub fn delays_end(&self) -> bool {
         false
     }
 
@@ -79,6 +84,11 @@ impl Rewriter {
     /// Whether a head has begun that is not complete.
     pub fn awaits_head(&self) -> bool {
         false
+    }
+
+    /// How many heads were complete so far.
+    pub fn heads(&self) -> u64 {
+        0
     }
 
     /// Gives the head that is awaited up.
