@@ -5,7 +5,6 @@ use std::net::{Ipv6Addr, SocketAddr};
 
 use pen_tests::{
     Address, Backend, DeadPort, End, Family, FullBacklog, Load, Manual, Pen, Stream, in_parallel, program,
-    wait_until,
 };
 
 use super::header::{VERSIONS, Version, block, connect_with};
@@ -201,29 +200,39 @@ fn idle_connections_tell_that_they_are_nobodys() {
 }
 
 #[test]
-fn headers_cost_one_system_call_at_most() {
-    const CONNECTIONS: usize = 1_000;
-    // Answers when a request is there, which is behind the header.
+fn headers_cost_hardly_a_system_call() {
+    const CONNECTIONS: usize = 2_000;
+    // A plain relay reads four times and writes twice.
+    const INVOLVED: [&str; 6] = ["recvfrom", "sendto", "writev", "getsockname", "getpeername", "setsockopt"];
+    // It answers when a request is there, which is behind the header.
     let server = pen_tests::answering_512_bytes();
-    let directory = tempfile::tempdir().unwrap();
-    let summary = directory.path().join("summary");
     let strace = program::find("strace");
-    let pen = Pen::builder()
-        .servers([&server])
-        .option("-r")
-        .option("-x 1000")
-        .command("threads 1")
-        .command("proxy_protocol send-v2")
-        .under([&strace.to_string_lossy(), "-f", "-c", "-o", &summary.to_string_lossy()])
-        .start();
-    let load = Load::run(pen.address(), CONNECTIONS, 64);
+    let directory = tempfile::tempdir().unwrap();
+    let counted = |name: &str, commands: &[&str], server: &Address| {
+        let summary = directory.path().join(name);
+        let mut builder = Pen::builder().server(server).option("-r").option("-x 1000").command("threads 1");
+        for command in commands {
+            builder = builder.command(command);
+        }
+        let wrapper = [&strace.to_string_lossy(), "-f", "-c", "-o", &summary.to_string_lossy()];
+        (builder.under(wrapper).start(), summary)
+    };
+    let (behind, accepting_and_sending) =
+        counted("both", &["proxy_protocol accept 0", "proxy_protocol send-v2"], server.address());
+    let (front, sending) = counted("sending", &["proxy_protocol send-v2"], behind.address());
+    let load = Load::run(front.address(), CONNECTIONS, 64);
     assert_eq!((load.done(), load.failed()), (CONNECTIONS, 0));
-    pen.wait_until_idle();
-    pen.stop();
-    let table = fs::read_to_string(summary).unwrap();
-    let row = table.lines().find(|line| line.ends_with(" total")).expect("strace prints a total");
-    let calls: usize = row.split_whitespace().nth(3).and_then(|calls| calls.parse().ok()).unwrap();
-    eprintln!("{table}");
-    assert!(calls <= 15 * CONNECTIONS, "{calls} system calls for {CONNECTIONS} connections\n{table}");
-    wait_until("nothing is left", || server.current() == 0);
+    for pen in [front, behind] {
+        pen.wait_until_idle();
+        pen.stop();
+    }
+    for summary in [sending, accepting_and_sending] {
+        let table = fs::read_to_string(summary).unwrap();
+        let rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let involved = rows.filter(|row| row.last().is_some_and(|name| INVOLVED.contains(name)));
+        let calls: usize =
+            involved.map(|row| row[3].parse::<usize>().expect("the fourth column is a number")).sum();
+        eprintln!("{table}");
+        assert!(calls <= 8 * CONNECTIONS, "{calls} system calls for {CONNECTIONS} connections\n{table}");
+    }
 }

@@ -75,12 +75,12 @@ mod tests {
     use super::*;
     use crate::engine::proxy::{Header, Reading, read};
 
-    fn route(source: &str, destination: &str) -> Option<Route> {
-        Some(Route { source: source.parse().unwrap(), destination: destination.parse().unwrap() })
+    fn route(source: &str, destination: &str) -> Route {
+        Route { source: source.parse().unwrap(), destination: destination.parse().unwrap() }
     }
 
     fn written(version: ProxyVersion, source: &str, destination: &str) -> Vec<u8> {
-        write(version, route(source, destination))
+        write(version, Some(route(source, destination)))
     }
 
     #[test]
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn the_proxys_own_connections_are_told_as_that_or_by_their_own_ends() {
-        let own = route("192.0.2.7:1", "192.0.2.8:2");
+        let own = Some(route("192.0.2.7:1", "192.0.2.8:2"));
         assert_eq!(local(ProxyVersion::V1, own), b"PROXY TCP4 192.0.2.7 192.0.2.8 1 2\r\n");
         assert_eq!(local(ProxyVersion::V1, None), b"PROXY UNKNOWN\r\n");
         for route in [own, None] {

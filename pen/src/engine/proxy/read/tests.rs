@@ -1,6 +1,7 @@
 use common::command::ProxyVersion;
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proxy_header::ParseConfig;
 
 use super::*;
 use crate::engine::proxy::write;
@@ -272,7 +273,7 @@ proptest! {
         let Ok(Reading::Complete(Header { route: Some(route), .. }, length)) = read(&bytes) else {
             return Ok(());
         };
-        let (other, other_length) = proxy_header::ProxyHeader::parse(&bytes, Default::default()).unwrap();
+        let (other, other_length) = proxy_header::ProxyHeader::parse(&bytes, ParseConfig::default()).unwrap();
         prop_assert_eq!(other_length, length);
         let other = other.proxied_address().expect("it names addresses");
         prop_assert_eq!(Route { source: other.source, destination: other.destination }, route);
