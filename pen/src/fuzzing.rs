@@ -8,6 +8,7 @@ mod command_line;
 mod commands;
 mod config;
 mod control_line;
+mod http;
 mod proxy_headers;
 mod requests;
 #[cfg(test)]
@@ -18,6 +19,9 @@ pub use command_line::command_line;
 pub use commands::command;
 pub use config::config;
 pub use control_line::control_line;
+pub use http::http;
+#[cfg(test)]
+pub(crate) use http::rewrite as rewrite_http;
 pub use proxy_headers::proxy_header;
 pub use requests::request;
 
