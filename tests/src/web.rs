@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
@@ -26,6 +26,7 @@ pub struct WebServer {
     master: Child,
     address: Address,
     directory: TempDir,
+    is_nginx: bool,
 }
 
 impl WebServer {
@@ -107,7 +108,7 @@ impl WebServer {
         // Its own process group, so that master and workers can be killed at one blow.
         command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let master = command.spawn().expect("the web server can be run");
-        let server = Self { master, address, directory };
+        let server = Self { master, address, directory, is_nginx: name == "nginx" };
         wait_until("the web server answers", || page(&server.address, "/name").is_ok());
         server
     }
@@ -125,6 +126,14 @@ impl WebServer {
     /// Its configuration, its logs, and its site.
     pub fn directory(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// Has it end when every connection is served, with all that it has to log.
+    pub fn finish(&mut self) {
+        let graceful = if self.is_nginx { Signal::SIGQUIT } else { Signal::SIGWINCH };
+        let master = Pid::from_raw(i32::try_from(self.master.id()).expect("process ids are small"));
+        kill(master, graceful).expect("it is our child");
+        wait_until("the web server ends", || self.master.try_wait().is_ok_and(|status| status.is_some()));
     }
 
     /// Ends all its processes with SIGKILL. The death is complete when this returns: nothing listens any more.

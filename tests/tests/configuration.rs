@@ -33,6 +33,9 @@ const QUESTIONS: &[&str] = &[
     "debug",
     "resolve",
     "shutdown_timeout",
+    "ssl_ciphers",
+    "tls_alpn",
+    "tls_protocol",
     "threads",
     "services",
     "service web listen",
@@ -92,8 +95,17 @@ fn command(random: &mut Rng) -> String {
     }
     let line = match random.u8(..10) {
         0 => {
-            let switches =
-                ["hash", "roundrobin", "stubborn", "weight", "prio", "hash_only", "keepalive", "ascii"];
+            let switches = [
+                "hash",
+                "roundrobin",
+                "stubborn",
+                "weight",
+                "prio",
+                "hash_only",
+                "http",
+                "keepalive",
+                "ascii",
+            ];
             format!("{}{}", any(random, &["", "no "]), any(random, &switches))
         }
         1 | 2 => {
@@ -137,6 +149,14 @@ fn command(random: &mut Rng) -> String {
                 "tcp_fastclose both",
                 "no tcp_nodelay",
                 "server 2 name -",
+                "proxy_protocol accept 3",
+                "proxy_protocol send-v2",
+                "no proxy_protocol",
+                "tls_alpn h2, http/1.1",
+                "ssl_ciphers HIGH",
+                "ssl_option no_tlsv1.2",
+                "no ssl_option",
+                "tls_protocol tls1",
             ],
         )
         .to_owned(),

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use common::reason;
 use rustls::crypto::CryptoProvider;
+use rustls::pki_types::CertificateDer;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::{CertifiedKey, SigningKey};
 use rustls::{SignatureAlgorithm, SupportedCipherSuite};
@@ -106,6 +107,11 @@ impl Identity {
             Stapled { key, until }
         });
         Ok(Identity { plain: Arc::new(plain), stapled })
+    }
+
+    /// The server's own certificate, with which its chain begins.
+    pub fn leaf(&self) -> &CertificateDer<'static> {
+        &self.plain.cert[0]
     }
 
     /// Whether a suite is one of TLS 1.2 that is of use with its key.

@@ -1,7 +1,7 @@
 //! TLS as it is set up: certificates, keys, whom to trust. Made of a service's settings and the files that they name, as a
 //! whole or not at all, when these are put in force; workers only read it. Handshakes and records are in [`crate::net::tls`].
 //!
-//! `files` reads, `certificate` takes apart; an `identity` is a `chain` with its key and what `ocsp` says of it; `authorities`
+//! `files` reads, `certificate` takes apart; an `identity` is a `chain` with its key and what `ocsp` says of it, `served` what is told of it; `authorities`
 //! are the CAs, `clients` whom they let in; `names` the directory of further identities; `ciphers` a language of its own.
 
 mod authorities;
@@ -13,6 +13,7 @@ mod files;
 mod identity;
 mod names;
 mod ocsp;
+mod served;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use self::authorities::Authorities;
 use self::clients::{Clients, Door};
 use self::identity::{Files, Identity, Named};
 use self::names::{NameFiles, Names};
+pub use self::served::Served;
 use crate::settings::tls::Tls;
 
 /// Terminates TLS for one service.
@@ -38,6 +40,8 @@ pub struct Terminator {
     default: Arc<ServerConfig>,
     names: Names,
     clients: Clients,
+    /// Its certificates: first that of `default`, then those by server name.
+    certificates: Vec<Served>,
 }
 
 impl Terminator {
@@ -62,7 +66,13 @@ impl Terminator {
             Some(directory) => builder.names(directory)?,
             None => Names::default(),
         };
-        Ok(Terminator { settings: settings.clone(), default, names, clients: builder.clients })
+        let Builder { clients, certificates, .. } = builder;
+        Ok(Terminator { settings: settings.clone(), default, names, clients, certificates })
+    }
+
+    /// The certificates in force: first the one for clients that name no server, then those by server name.
+    pub fn certificates(&self) -> &[Served] {
+        &self.certificates
     }
 
     /// Whether it was made of these settings.
@@ -84,6 +94,7 @@ struct Builder<'a> {
     versions: Vec<&'static SupportedProtocolVersion>,
     authorities: Authorities,
     clients: Clients,
+    certificates: Vec<Served>,
 }
 
 impl<'a> Builder<'a> {
@@ -104,6 +115,7 @@ impl<'a> Builder<'a> {
             versions,
             clients: Clients::new(settings.require_client_cert, authorities.clone()),
             authorities,
+            certificates: Vec::new(),
         })
     }
 
@@ -137,6 +149,7 @@ impl<'a> Builder<'a> {
     fn config(&mut self, files: &Files<'_>, own: Authorities) -> Result<Arc<ServerConfig>, String> {
         let identity = Identity::read(files, &[&own.to_vec(), &self.authorities.to_vec()], &self.provider)?;
         self.check_ciphers(files, &identity)?;
+        self.certificates.push(Served::read(files.chain.path, identity.leaf())?);
         let Door { verifier, tickets } = self.clients.door(own, self.before, &self.provider)?;
         let builder = ServerConfig::builder_with_provider(Arc::clone(&self.provider))
             .with_protocol_versions(&self.versions)
