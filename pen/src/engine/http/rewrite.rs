@@ -16,6 +16,8 @@ use edit::Sender;
 use exchanges::Exchanges;
 use first_line::Line;
 
+pub use stand::{Refusal, Stand};
+
 mod assembly;
 mod edit;
 mod exchanges;
@@ -23,6 +25,7 @@ mod first_line;
 mod head;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod reference;
+mod stand;
 
 /// What is to be sent, piece by piece: heads are edited copies, everything else is what was read.
 pub type Pieces<'a> = Vec<Cow<'a, [u8]>>;
@@ -81,30 +84,6 @@ struct Held {
     bytes: Vec<u8>,
     /// So many of them are passed on.
     taken: usize,
-}
-
-/// What the rewriter is ready for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stand {
-    /// For whatever the client says.
-    Listening,
-    /// For nothing more from the client, before the server has answered what was passed on.
-    Waiting,
-    /// For nothing more. As every earlier request is answered, the client is to be told so.
-    Refusing(Refusal),
-}
-
-/// Why a client's bytes were not passed on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// They break the rules, or can be read in two ways.
-    Malformed,
-    /// The head is larger than any server needs.
-    TooLarge,
-    /// The head did not come in time.
-    TooSlow,
-    /// They are another protocol, in which no answer can be given, or nobody knows what the server has answered so far.
-    Silent,
 }
 
 impl Rewriter {
@@ -429,22 +408,6 @@ const LINE_END: &[u8] = b"\n";
 impl Held {
     fn is_empty(&self) -> bool {
         self.taken == self.bytes.len()
-    }
-}
-
-impl Refusal {
-    /// What the client is told, in http; empty: nothing.
-    pub fn answer(self) -> &'static [u8] {
-        match self {
-            Refusal::Malformed => b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-            Refusal::TooLarge => {
-                b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-            }
-            Refusal::TooSlow => {
-                b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-            }
-            Refusal::Silent => b"",
-        }
     }
 }
 
