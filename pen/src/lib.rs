@@ -53,6 +53,8 @@ fn run(invocation: cli::Invocation) -> Result<ExitCode, Failure> {
     let (foreground, check) = (invocation.foreground, invocation.check);
     let prepared = startup::prepare(invocation)?;
     if check {
+        diagnostics::init("pen", Destination::Stderr);
+        prepared.check()?;
         return Ok(show("ok\n"));
     }
     if foreground {

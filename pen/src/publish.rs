@@ -49,6 +49,41 @@ impl Publisher {
         self.put_in_force(self.shared.settings.load().as_ref().clone())
     }
 
+    /// Reads all certificates again, whatever the settings say, but not those that were just read: `known` are the settings of
+    /// before. Where that fails, the old ones stay. Says so in either case.
+    pub fn renew_certificates(&mut self, known: &Settings) {
+        let mut settings = self.shared.settings.load().as_ref().clone();
+        let (mut renewed, mut failed) = (false, false);
+        for index in settings.services.iter().map(|(index, _)| index).collect::<Vec<_>>() {
+            let Some(service) = settings.services.get_mut(index).filter(|service| !service.draining) else {
+                continue;
+            };
+            let Some(current) = service.terminator.clone() else { continue };
+            let before = known.services.get(index).and_then(|service| service.terminator.as_ref());
+            if before.is_none_or(|before| !Arc::ptr_eq(before, &current)) {
+                renewed = true;
+                continue;
+            }
+            match Terminator::build(&service.tls, Some(&current)) {
+                Ok(terminator) => {
+                    service.terminator = Some(Arc::new(terminator));
+                    renewed = true;
+                }
+                Err(error) => {
+                    log::error!("{error}; the certificates{} stay as they were", service.of());
+                    failed = true;
+                }
+            }
+        }
+        if renewed {
+            self.shared.publish(Arc::new(settings));
+            log::info!(
+                "{} read again",
+                if failed { "the other certificates were" } else { "certificates were" }
+            );
+        }
+    }
+
     /// Forgets removed services whose last listener and connection are gone. Tells whether others are still awaited.
     pub fn forget_drained(&mut self) -> bool {
         let settings = self.shared.settings.load_full();
@@ -151,15 +186,26 @@ fn tcp_options(service: &Service, only_v6: bool) -> TcpOptions {
     TcpOptions { backlog: service.limits.backlog, only_v6, inherited }
 }
 
+/// Reads the certificates of settings that are not in force, to see whether they can be.
+pub fn check_certificates(settings: &Settings) -> Result<(), String> {
+    for service in settings.services.values() {
+        if service.tls.is_on()? {
+            Terminator::build(&service.tls, None)?;
+        }
+    }
+    Ok(())
+}
+
 /// Reads certificates, unless those in force were made of the same settings.
 fn terminate_tls(service: &mut Arc<Service>) -> Result<(), String> {
     let before = service.terminator.as_ref();
-    let terminator = match before {
-        _ if service.tls.cert.is_none() => None,
-        Some(before) if before.is_of(&service.tls) => return Ok(()),
-        _ => Some(Arc::new(Terminator::build(&service.tls, before.map(|before| &**before))?)),
-    };
-    if terminator.is_some() || before.is_some() {
+    if before.is_some_and(|before| before.is_of(&service.tls)) {
+        return Ok(());
+    }
+    let is_on = service.tls.is_on()?;
+    if is_on || before.is_some() {
+        let build = || Terminator::build(&service.tls, before.map(|before| &**before));
+        let terminator = is_on.then(build).transpose()?.map(Arc::new);
         Arc::make_mut(service).terminator = terminator;
     }
     Ok(())

@@ -25,7 +25,7 @@ use crate::engine::clients::client_numbers;
 use crate::net::registry::ListenError;
 use crate::net::token::Token;
 use crate::net::worker::Worker;
-use crate::publish::{Publisher, warn_of_unreachable};
+use crate::publish::{Publisher, check_certificates, warn_of_unreachable};
 use crate::settings::apply::listen;
 use crate::settings::draft::{Draft, Environment, Stage};
 use crate::settings::resolve::SystemResolver;
@@ -153,6 +153,11 @@ fn take_in_arguments(invocation: &Invocation, draft: &mut Draft) -> Result<(), F
 }
 
 impl Prepared {
+    /// Reads the certificates, which a pen that runs would do once its sockets are open.
+    pub fn check(&self) -> Result<(), Failure> {
+        Ok(check_certificates(self.draft.settings())?)
+    }
+
     /// Opens everything, tells `ready`, and serves until pen is told to stop.
     pub fn run(self, clock: Clock, ready: Option<Ready>) -> Result<(), Failure> {
         self.open(clock)?.serve(ready)

@@ -5,9 +5,9 @@
 //! use pen_tests::{Backend, Pen, clients};
 //!
 //! let authority = Authority::new("root");
-//! let (site, echo) = (authority.issue(&Order::server("www.example.com")), Backend::echo());
-//! let pen = Pen::builder().server(&echo).tls(&site).start();
-//! let ended = clients::s_client(pen.address(), &["-servername", "www.example.com"], b"hello");
+//! let (site, web) = (authority.issue(&Order::server("www.example.com")), Backend::named("hello"));
+//! let pen = Pen::builder().server(&web).tls(&site).start();
+//! let ended = clients::s_client(pen.address(), &["-servername", "www.example.com"], b"");
 //! assert!(ended.stdout.contains("hello"));
 //! ```
 

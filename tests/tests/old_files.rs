@@ -80,10 +80,12 @@ fn what_the_old_pen_writes_of_its_defaults() {
 #[test]
 fn what_the_old_pen_writes_of_its_options() {
     let text = succeed(
-        &["-r", "-h", "-s", "-W", "-a", "-b 11", "-T 12", "-t 4", "-x 300", "-c 1000", "-X"],
+        &["-r", "-h", "-s", "-W", "-a", "-H", "-b 11", "-T 12", "-t 4", "-x 300", "-c 1000", "-X"],
         &["tcp_fastclose both", "tcp_nodelay", "web_stats page.html"],
     );
-    assert!(text.contains("\nroundrobin\n") && text.contains("\nweb_stats page.html\n"), "{text}");
+    for line in ["roundrobin", "http", "web_stats page.html"] {
+        assert!(text.contains(&format!("\n{line}\n")), "{line} is not in\n{text}");
+    }
 }
 
 #[test]

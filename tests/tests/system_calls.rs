@@ -1,6 +1,8 @@
 //! What a connection costs: system calls for a short one, memory for an idle one.
 
-use pen_tests::{Load, Pen, Stream, answering_512_bytes, program, wait_until};
+use std::io::Write;
+
+use pen_tests::{Backend, Load, Pen, Stream, answering_512_bytes, program, wait_until};
 
 #[test]
 fn a_short_connection_takes_at_most_14_system_calls() {
@@ -24,6 +26,47 @@ fn a_short_connection_takes_at_most_14_system_calls() {
     let calls = total_calls(&table);
     eprintln!("{table}");
     assert!(calls <= 14 * CONNECTIONS, "{calls} system calls for {CONNECTIONS} connections\n{table}");
+}
+
+#[test]
+fn a_request_takes_as_many_system_calls_with_x_forwarded_for_as_without() {
+    const REQUESTS: usize = 2_000;
+    let calls_of = |options: &[&str]| {
+        let directory = tempfile::tempdir().unwrap();
+        let summary = directory.path().join("summary");
+        let strace = program::find("strace");
+        let server = answering_requests();
+        let builder = Pen::builder().servers([&server]).command("threads 1");
+        let builder = options.iter().fold(builder, |builder, option| builder.option(option));
+        let pen =
+            builder.under([&strace.to_string_lossy(), "-f", "-c", "-o", &summary.to_string_lossy()]).start();
+        let client = pen.connect();
+        for _ in 0..REQUESTS {
+            client.send("GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: a test\r\n\r\n");
+            client.receive(ANSWER.len());
+        }
+        drop(client);
+        pen.wait_until_idle();
+        pen.stop();
+        let table = std::fs::read_to_string(summary).unwrap();
+        eprintln!("{table}");
+        total_calls(&table)
+    };
+    let (without, with) = (calls_of(&[]), calls_of(&["-H"]));
+    // What is awaited when pen starts and ends is asked for now and then.
+    assert!(with.abs_diff(without) < REQUESTS / 10, "{with} system calls with, {without} without");
+}
+
+const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/// A server that answers each head, which has to come in one piece.
+fn answering_requests() -> Backend {
+    Backend::serve(|client| {
+        client.drain_with(|head| {
+            assert!(head.ends_with(b"\r\n\r\n"));
+            let _ = { client }.write_all(ANSWER);
+        });
+    })
 }
 
 /// The calls of the `total` row: `100.00  0.082  2  28000  12 total`.

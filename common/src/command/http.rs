@@ -13,10 +13,12 @@ pub(super) static ROWS: &[Row] = &[
         when: When::Live,
         about: "Adds X-Forwarded-Proto and X-Forwarded-For to each http request (off)",
         details: "\
-            An X-Forwarded-For that is there gets the client appended; an X-Forwarded-Proto is replaced. \
-            Everything else stays as it is. A request that two servers could read in two ways is answered \
-            with status 400 and not passed on, a head of more than 64 KiB with 431. What is not \
-            HTTP/1 at all is passed on untouched. It concerns connections that are accepted from then on.",
+            Servers learn whether the client spoke http or https, and its address: at the end of an \
+            X-Forwarded-For that it sent, so that only the last address there can be trusted. An \
+            X-Forwarded-Proto that it sent is replaced; everything else stays as it is.\n\
+            A request that two servers could read in two ways is answered with status 400 and not passed \
+            on, a head of more than 64 KiB with 431. What is not HTTP/1 at all is passed on untouched; \
+            HTTP/2 is closed. It concerns connections that are accepted from then on.",
     },
     Row {
         name: "proxy_protocol",
@@ -26,11 +28,14 @@ pub(super) static ROWS: &[Row] = &[
         when: When::Live,
         about: "Accepts PROXY headers that tell of clients, or sends them to servers (neither)",
         details: "\
-            * accept ACL: whoever connects must be permitted by this access list, and must begin with a \
-            PROXY header, of version 1 or 2, within 10 seconds; others are closed. The client that it \
-            names is the one that counts, for lists, logs, headers and the choice of a server.\n\
+            * accept ACL: for a pen behind another load balancer. Whoever connects must be permitted by \
+            this access list, and must begin with a PROXY header, of version 1 or 2, within 10 seconds; \
+            others are closed. The client that it names is the one that counts, for lists, logs, headers \
+            and the choice of a server.\n\
             * send, send-v2: each connection to a server begins with such a header, of version 1 or 2. \
-            All servers of the service must expect it.",
+            All servers of the service must expect it, the emergency and the abuse server too.\n\
+            An empty list permits everybody to say who they are: name one that has entries. Both concern \
+            connections that are accepted from then on.",
     },
 ];
 

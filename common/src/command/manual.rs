@@ -1,6 +1,6 @@
 //! The commands for pen.conf(5), rendered from the table.
 
-use super::{FAMILIES, Family, Form, Row, Scope, When};
+use super::{FAMILIES, Family, Row, Scope, When};
 use crate::mdoc;
 
 /// All commands as mdoc(7), a subsection for each family.
@@ -15,7 +15,7 @@ fn family(family: &Family) -> String {
 
 fn row(row: &Row) -> String {
     let (about, _) = row.about_and_default();
-    if matches!(row.form, Form::Ignored) {
+    if row.is_ignored() {
         return format!(".It {}\n{}", head(row), mdoc::prose(&format!("{about}.")));
     }
     let details = mdoc::paragraphs(row.details);
@@ -52,7 +52,7 @@ fn properties(row: &Row) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::Number;
+    use crate::command::{Form, Number};
 
     #[test]
     fn the_manual_names_every_command_once() {

@@ -112,6 +112,8 @@ enum Form {
     },
     /// `NAME` and `no NAME` do nothing.
     Ignored,
+    /// `NAME N` does nothing.
+    IgnoredNumber(RangeInclusive<u32>),
 }
 
 type Parse = fn(&mut Words<'_>) -> Result<Command, Problem>;
@@ -124,7 +126,7 @@ impl Row {
 
     /// Whether it does nothing, and is there for old files only.
     pub fn is_ignored(&self) -> bool {
-        matches!(self.form, Form::Ignored)
+        matches!(self.form, Form::Ignored | Form::IgnoredNumber(_))
     }
 
     /// `NAME ARGS`.
@@ -137,7 +139,7 @@ impl Row {
         match self.form {
             Form::Switch(_) | Form::Ignored => Some(""),
             Form::Negatable { no_args, .. } => Some(no_args),
-            Form::Number(..) | Form::Plain(_) => None,
+            Form::Number(..) | Form::Plain(_) | Form::IgnoredNumber(_) => None,
         }
     }
 
@@ -257,6 +259,7 @@ mod tests {
                     assert!(row.args == "[N]" || row.args == "[T]", "{}", row.name);
                     assert!(!range.is_empty(), "{}", row.name);
                 }
+                Form::IgnoredNumber(_) => assert_eq!(row.args.len(), 1, "{}", row.name),
                 Form::Plain(_) | Form::Negatable { .. } => {}
             }
         }

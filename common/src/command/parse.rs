@@ -116,8 +116,12 @@ fn command(row: &'static Row, toggle: Toggle, words: &mut Words<'_>) -> Result<C
         (Form::Number(number, range), Toggle::On) => Command::Number(*number, words.number(row.name, range)?),
         (Form::Plain(parse) | Form::Negatable { parse, .. }, Toggle::On) => parse(words)?,
         (Form::Negatable { no, .. }, Toggle::Off) => no(words)?,
+        (Form::IgnoredNumber(range), Toggle::On) => {
+            words.need_number("number", range)?;
+            Command::Ignored
+        }
         (Form::Ignored, _) => Command::Ignored,
-        (Form::Number(..) | Form::Plain(_), Toggle::Off) => {
+        (Form::Number(..) | Form::Plain(_) | Form::IgnoredNumber(_), Toggle::Off) => {
             return Err(Problem::Wrong(format!("'{}' cannot be negated", row.name)));
         }
     };

@@ -192,6 +192,15 @@ pub(super) static IGNORED: &[Row] = &[
     ignored("kqueue", "pen always uses the system's best event notification"),
     ignored("poll", "pen always uses the system's best event notification"),
     ignored("select", "pen always uses the system's best event notification"),
+    Row {
+        name: "ssl_client_renegotiation_interval",
+        args: "T",
+        form: Form::IgnoredNumber(0..=LONGEST),
+        scope: Scope::Service,
+        when: When::Live,
+        about: "Clients cannot renegotiate keys at all",
+        details: "",
+    },
 ];
 
 const fn ignored(name: &'static str, about: &'static str) -> Row {

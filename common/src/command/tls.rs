@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::typed::{AlpnProtocols, Setting, Switch, TlsFile, TlsOption, TlsProtocol};
 use super::words::{Problem, Words};
-use super::{Command, Form, LONGEST, Row, Scope, When};
+use super::{Command, Form, Row, Scope, When};
 
 pub(super) static ROWS: &[Row] = &[
     Row {
@@ -16,7 +16,7 @@ pub(super) static ROWS: &[Row] = &[
         about: "Refuses clients without a valid certificate (off)",
         details: "\
             Valid is one that a CA of `tls_ca_file`, `tls_ca_dir` or the server name's own NAME.ca has \
-            issued for clients. Without any CA it is an error.",
+            issued for clients, and that has not expired. Without any CA it is an error.",
     },
     Row {
         name: "ssl_ciphers",
@@ -32,15 +32,6 @@ pub(super) static ROWS: &[Row] = &[
         details: "\
             Names stand between colons, commas or blanks; `!`, `-` and `+` before a name and the keywords \
             of OpenSSL that name what pen has are understood. A list that leaves nothing is an error.",
-    },
-    Row {
-        name: "ssl_client_renegotiation_interval",
-        args: "S",
-        form: Form::Plain(renegotiation_interval),
-        scope: Scope::Service,
-        when: When::Live,
-        about: "Does nothing: clients cannot renegotiate",
-        details: "",
     },
     file(
         "ssl_ocsp_response",
@@ -89,7 +80,7 @@ pub(super) static ROWS: &[Row] = &[
         about: "Protocols that clients are offered, such as http/1.1, best first (none)",
         details: "\
             The names stand between commas or blanks. The servers must speak them: pen passes on what is \
-            within TLS as it is.",
+            within TLS as it is. Beside `http` only http/1.1 makes sense.",
     },
     file(
         "tls_ca_dir",
@@ -123,9 +114,9 @@ pub(super) static ROWS: &[Row] = &[
         },
         "The certificate chain, a PEM file, which may hold the key: turns TLS on (none)",
         "\
-            Clients speak TLS 1.2 or 1.3 with pen, which passes on what is within. It is read at start and \
-            on HUP; a file that cannot be used leaves the certificate in force as it was. It concerns \
-            connections that are accepted from then on.",
+            Clients speak TLS 1.2 or 1.3 with pen, which passes what is within on to servers, in plain \
+            text. The file is read at start and on HUP; one that cannot be used leaves the certificate in \
+            force as it was. It concerns connections that are accepted from then on: open ones go on.",
     ),
     file(
         "tls_key",
@@ -136,7 +127,7 @@ pub(super) static ROWS: &[Row] = &[
             no_args: "",
         },
         "The certificate's private key, a PEM file (the file of tls_cert)",
-        "",
+        "It is read together with the certificate, which it has to fit.",
     ),
     Row {
         name: "tls_protocol",
@@ -145,7 +136,9 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "For old files: either word stands for every version of TLS there is (ssl23)",
-        details: "",
+        details: "\
+            These are 1.2 and 1.3; `ssl_option no_tlsv1.2` and its like take one away. ssl2 and ssl3, which \
+            are broken, are refused.",
     },
 ];
 
@@ -176,11 +169,6 @@ fn remove(which: TlsFile) -> Result<Command, Problem> {
 #[expect(clippy::unnecessary_wraps, reason = "the parsers of other commands may fail")]
 fn ciphers(words: &mut Words<'_>) -> Result<Command, Problem> {
     Ok(Command::TlsCiphers(words.setting(str::to_owned)))
-}
-
-fn renegotiation_interval(words: &mut Words<'_>) -> Result<Command, Problem> {
-    words.need_number("interval", &(0..=LONGEST))?;
-    Ok(Command::Ignored)
 }
 
 fn option(words: &mut Words<'_>) -> Result<Command, Problem> {

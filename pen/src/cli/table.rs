@@ -108,7 +108,7 @@ pub const GROUPS: &[Group] = &[
         value('G', "ca-file", "FILE", Kind::Command("tls_ca_file"), "CA certificates, one PEM file"),
         value('A', "ca-dir", "DIR", Kind::Command("tls_ca_dir"), "CA certificates, a directory of PEM files"),
         flag('R', "require-client-cert", Kind::Command("require_client_cert"), "refuse clients without a valid certificate"),
-        value('L', "tls-protocol", "PROTO", Kind::Command("tls_protocol"), "ssl23 (default) or tls1: every version there is"),
+        value('L', "tls-protocol", "PROTO", Kind::Command("tls_protocol"), "for old command lines: ssl23 (default) or tls1"),
     ]},
     Group { title: "For old command lines", rows: &[
         flag('Z', "tls-compat", Kind::Inert, "does nothing"),

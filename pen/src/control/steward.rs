@@ -173,9 +173,10 @@ impl Steward {
         Ok(())
     }
 
-    /// HUP: logs, the file, then the names.
+    /// HUP: logs, the file, the certificates, then the names.
     fn reload(&mut self) {
-        for service in self.shared.settings.load().services.values() {
+        let before = self.shared.settings.load_full();
+        for service in before.services.values() {
             if let Some(log) = service.request_log() {
                 log.reopen();
             }
@@ -186,6 +187,7 @@ impl Steward {
                 Err(error) => log::error!("{error}; nothing was changed"),
             }
         }
+        self.publisher.renew_certificates(&before);
         self.rounds.ask();
     }
 

@@ -7,6 +7,7 @@ pub mod gauge;
 pub mod http;
 pub mod idlers;
 pub mod ids;
+pub mod proxy;
 pub mod select;
 pub mod servers;
 pub mod time;

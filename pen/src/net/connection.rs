@@ -24,6 +24,7 @@ use super::upstream::Attempt;
 use super::worker::Context;
 use crate::engine::clients::{ClientCounters, ClientRef, Opened};
 use crate::engine::http::Origin;
+use crate::engine::proxy::Header;
 use crate::engine::servers::{Reservation, Server, ServerId};
 use crate::engine::time::Tick;
 use crate::settings::{Service, ServiceIndex};
@@ -47,6 +48,8 @@ pub struct Connection {
     pub slot: u32,
     /// See [`Token::Connection`].
     pub generation: u32,
+    /// What a PROXY header has told of the client's connection, if there was one.
+    pub proxied: Option<Box<Header>>,
     /// The client's entry in the table, if it is tracked.
     pub client: Option<Tracked>,
     /// The server and the place at it.
@@ -139,6 +142,7 @@ impl Connection {
             peer: accepted.peer,
             slot: seat.slot,
             generation: seat.generation,
+            proxied: None,
             client: None,
             server: None,
             opened: context.now,
@@ -188,7 +192,7 @@ impl Connection {
         let known = self.track(service, context.now);
         self.journal = service.request_log().map(|_| Box::default());
         if service.http {
-            let origin = Origin { client: self.peer.address, secure: self.down.is_secure() };
+            let origin = Origin { client: self.peer.address, secure: self.came_by_tls() };
             self.http = Some(Box::new(Http::new(origin)));
         }
         let refused = self.is_refused(service, context);
@@ -271,6 +275,7 @@ impl Connection {
         self.last_activity = context.now;
         self.arm_timer(context);
         self.tell_opened(context);
+        self.introduce(context);
         self.relay(context)
     }
 

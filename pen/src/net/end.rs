@@ -28,6 +28,10 @@ pub struct End {
     pub stream: Stream,
     /// What the peer sends and gets is encrypted.
     tls: Option<Box<Session>>,
+    /// What was read too early, and is read again before anything else.
+    unread: Option<Box<[u8]>>,
+    /// What goes out before anything else, and together with it.
+    opening: Option<Box<[u8]>>,
     /// The peer broke the rules of TLS, and was told so.
     alerted: bool,
     /// What the peer has not taken yet; nothing is allocated while there is nothing.
@@ -95,6 +99,8 @@ impl End {
         End {
             stream,
             tls: None,
+            unread: None,
+            opening: None,
             alerted: false,
             pending: None,
             read_size: FIRST_READ,
@@ -142,7 +148,8 @@ impl End {
 
     /// Whether the peer has something for us, as far as the poll has told.
     pub fn readable(&self) -> bool {
-        self.readable || self.tls.as_ref().is_some_and(|session| session.is_unread())
+        let held = self.unread.is_some() || self.tls.as_ref().is_some_and(|session| session.is_unread());
+        self.readable || held
     }
 
     /// Whether another write can be tried.
@@ -155,12 +162,42 @@ impl End {
         self.pending.as_ref().map_or(0, |pending| pending.data.len() - pending.written)
     }
 
+    /// Gives back the rest of what the latest read brought: it comes again with the next one.
+    pub fn unread(&mut self, rest: &[u8]) {
+        if rest.is_empty() {
+            return;
+        }
+        self.unread = Some(rest.into());
+        if self.ended {
+            // Not before that is read, and then the socket tells it again.
+            self.ended = false;
+            self.readable = true;
+        }
+    }
+
+    /// Says what goes out before anything else: together with the next bytes that are sent, or by `open`.
+    pub fn open_with(&mut self, opening: &[u8]) {
+        self.opening = Some(opening.into());
+    }
+
+    /// Sends the opening, if it has not gone out with other bytes. Nothing may be pending with it. Tells how many bytes went out.
+    pub fn open(&mut self) -> usize {
+        if self.opening.is_some() { self.send(&[]) } else { 0 }
+    }
+
     /// Reads once, at most `buffer`'s size and what the other end has lately been able to take.
     pub fn read<'a>(&mut self, buffer: &'a mut [u8]) -> Incoming<'a> {
         if self.tls.is_some() { self.read_records(buffer) } else { self.read_bytes(buffer) }
     }
 
     fn read_bytes<'a>(&mut self, buffer: &'a mut [u8]) -> Incoming<'a> {
+        if let Some(unread) = self.unread.take() {
+            let (now, later) = unread.split_at(buffer.len().min(unread.len()));
+            let data = &mut buffer[..now.len()];
+            data.copy_from_slice(now);
+            self.unread = (!later.is_empty()).then(|| later.into());
+            return Incoming::Data(data);
+        }
         if self.ended {
             return Incoming::Over;
         }
@@ -202,6 +239,9 @@ impl End {
         if self.tls.is_some() {
             return self.send_encrypted(&[IoSlice::new(data)], false);
         }
+        if let Some(opening) = self.opening.take() {
+            return self.send_slices(&mut [IoSlice::new(&opening), IoSlice::new(data)]);
+        }
         let written = self.write(data);
         if written < data.len() && !self.broken {
             self.keep(data[written..].to_vec());
@@ -217,7 +257,9 @@ impl End {
     /// The same for several pieces.
     pub fn send_pieces(&mut self, pieces: &Pieces<'_>) -> usize {
         debug_assert!(self.pending.is_none());
-        let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
+        let opening = self.opening.take();
+        let slices = opening.iter().map(|opening| &**opening).chain(pieces.iter().map(|piece| &**piece));
+        let mut slices: Vec<IoSlice<'_>> = slices.map(IoSlice::new).collect();
         if self.tls.is_some() { self.send_encrypted(&slices, false) } else { self.send_slices(&mut slices) }
     }
 

@@ -11,6 +11,7 @@ pub mod idlers;
 pub mod journal;
 pub mod listener;
 pub mod preface;
+pub mod proxy;
 pub mod queues;
 pub mod registry;
 pub mod relay;

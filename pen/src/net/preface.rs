@@ -14,8 +14,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The part that is awaited.
 pub enum Preface {
-    /// A PROXY header.
-    Proxy,
+    /// A PROXY header, of which so much has come.
+    Proxy(Vec<u8>),
     /// A TLS handshake.
     Handshake(Handshake),
 }
@@ -23,7 +23,7 @@ pub enum Preface {
 impl std::fmt::Debug for Preface {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Preface::Proxy => "Proxy",
+            Preface::Proxy(_) => "Proxy",
             Preface::Handshake(_) => "Handshake",
         })
     }
@@ -33,14 +33,10 @@ impl Connection {
     /// Begins with the first part that the service wants, or serves the client at once.
     pub fn begin(&mut self, context: &mut Context<'_>) -> Next {
         let service = context.settings.service(self.service);
-        if let Some(acl) = service.proxy.accept {
-            if !context.settings.acls[acl.index()].permits(self.peer.address) {
-                service.state.counters.proxy_refused.count();
-                return self.leave(context);
-            }
-            return self.await_preface(Preface::Proxy, context);
+        match service.proxy.accept {
+            Some(acl) => self.begin_proxy(acl, context),
+            None => self.begin_tls(context),
         }
-        self.begin_tls(context)
     }
 
     /// The client is known: what is left is TLS, if the service speaks it. Who is only to be turned away need not prove more.
@@ -59,7 +55,8 @@ impl Connection {
         !service.dummy && service.abuse.is_none() && self.is_refused(service, context)
     }
 
-    fn await_preface(&mut self, preface: Preface, context: &mut Context<'_>) -> Next {
+    /// Awaits this part, which has some time.
+    pub fn await_preface(&mut self, preface: Preface, context: &mut Context<'_>) -> Next {
         self.phase = Phase::Preface(Box::new(preface));
         context.timers.arm(self.slot, context.now.plus(PATIENCE));
         self.read_preface(context)
@@ -69,20 +66,19 @@ impl Connection {
     pub fn read_preface(&mut self, context: &mut Context<'_>) -> Next {
         let Phase::Preface(preface) = &mut self.phase else { return Next::Wait };
         match &mut **preface {
-            Preface::Proxy => self.begin_tls(context),
+            Preface::Proxy(_) => self.read_proxy_header(context),
             Preface::Handshake(_) => self.shake_hands(context),
         }
     }
 
     /// It took too long.
     pub fn preface_timed_out(&mut self, context: &mut Context<'_>) -> Next {
-        let counters = &context.settings.service(self.service).state.counters;
-        match &self.phase {
-            Phase::Preface(preface) if matches!(**preface, Preface::Handshake(_)) => {
-                counters.tls.failed.count()
-            }
-            _ => counters.proxy_refused.count(),
+        if let Phase::Preface(preface) = &self.phase
+            && let Preface::Proxy(_) = **preface
+        {
+            return self.refuse_proxy(&"its PROXY header took too long", context);
         }
+        context.settings.service(self.service).state.counters.tls.failed.count();
         log::debug!("closing a connection from {}: it began too slowly", self.peer.address);
         self.leave(context)
     }

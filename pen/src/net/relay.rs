@@ -49,13 +49,15 @@ pub fn turn(
     observer: &mut impl Observer,
 ) -> Progress {
     let mut more_to_server = pump(down, up, Side::Down, scratch, http.as_deref_mut(), observer);
+    observer.written(Side::Up, up.open());
     let waited = http.as_deref().is_some_and(|http| http.stand() == Stand::Waiting);
     let more_to_client = pump(up, down, Side::Up, scratch, http.as_deref_mut(), observer);
     let mut requests = Requests::PassedOn;
     if let Some(http) = http {
-        requests = Requests::after(http, down, up, observer);
+        release(http, down, up, observer);
+        requests = Requests::now(http, up);
         // The server has just said what was waited for. What the poll has told of the client meanwhile, it does not tell again.
-        more_to_server |= waited && http.stand() == Stand::Listening;
+        more_to_server |= waited && http.stand() == Stand::Listening && down.readable();
     }
     let progress = progress(down, up, &requests, fast_close);
     let is_open = matches!(progress, Progress::Waiting | Progress::Failing | Progress::Refused(_));
@@ -83,26 +85,21 @@ pub fn turn(
 enum Requests {
     /// All of them were passed on.
     PassedOn,
-    /// The rest of one is awaited, or the server's answer to another.
+    /// Something waits for the server's answer, or for more of itself.
     HeldBack,
-    /// As before, but no answer will come.
+    /// The server's answer is awaited, but will not come.
     Unanswered,
     /// They are refused from here on.
     Refused(Refusal),
 }
 
 impl Requests {
-    /// After what there is was moved. If that was all, what is no request need not be held back any longer.
-    fn after(http: &mut Rewriter, down: &End, up: &mut End, observer: &mut impl Observer) -> Requests {
-        if down.ended {
-            release(http, down, up, observer);
-        }
+    fn now(http: &Rewriter, up: &End) -> Requests {
         match http.stand() {
             Stand::Refusing(refusal) => Requests::Refused(refusal),
             Stand::Waiting if up.ended => Requests::Unanswered,
-            Stand::Waiting => Requests::HeldBack,
-            Stand::Listening if http.holds() => Requests::HeldBack,
-            Stand::Listening => Requests::PassedOn,
+            Stand::Waiting | Stand::Listening if http.delays_end() => Requests::HeldBack,
+            Stand::Waiting | Stand::Listening => Requests::PassedOn,
         }
     }
 }
@@ -191,13 +188,15 @@ fn send_by_way_of(http: &mut Rewriter, side: Side, data: &[u8], to: &mut End) ->
     }
 }
 
-/// Sends what was held back of the client's requests, if it need not be any more.
+/// Sends what was held back of the client's requests, if it need not be any more: because the server has answered, or because
+/// the client has said all.
 fn release(http: &mut Rewriter, down: &End, up: &mut End, observer: &mut impl Observer) {
-    if up.pending() > 0 || up.broken {
+    let finished = down.ended && !down.broken;
+    if up.pending() > 0 || up.broken || !http.holds(finished) {
         return;
     }
     let mut pieces = Pieces::new();
-    http.go_on(down.ended && !down.broken, &mut pieces);
+    http.go_on(finished, &mut pieces);
     if !pieces.is_empty() {
         let written = up.send_pieces(&pieces);
         observer.written(Side::Up, written);

@@ -11,6 +11,7 @@ use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry};
 use socket2::SockRef;
 
+use crate::engine::proxy::Route;
 use system::socket;
 
 /// A connected (or connecting) socket.
@@ -117,6 +118,16 @@ impl Stream {
         match self {
             // Only a socket that is already dead refuses.
             Stream::Tcp(tcp) => tcp.local_addr().ok(),
+            Stream::Unix(_) => None,
+        }
+    }
+
+    /// From where to where it goes; none for Unix sockets.
+    pub fn route(&self) -> Option<Route> {
+        match self {
+            Stream::Tcp(tcp) => {
+                Some(Route { source: tcp.local_addr().ok()?, destination: tcp.peer_addr().ok()? })
+            }
             Stream::Unix(_) => None,
         }
     }

@@ -91,10 +91,10 @@ pub fn apply(command: Command, draft: &mut Draft) -> Result<Outcome, String> {
             Outcome::Done
         }
         Command::TlsFile(which, setting) => tls::file(draft, which, setting),
-        Command::TlsCiphers(setting) => tls::ciphers(draft, setting),
+        Command::TlsCiphers(setting) => tls::ciphers(draft, setting)?,
         Command::TlsAlpn(setting) => tls::alpn(draft, setting),
         Command::TlsProtocol(protocol) => tls::protocol(draft, protocol),
-        Command::TlsOption(option) => tls::option(draft, option),
+        Command::TlsOption(option) => tls::option(draft, option)?,
         Command::Log(setting) => log::command(draft, setting)?,
         Command::WebStats(setting) => web_stats(draft, setting),
         Command::Threads(threads) => Outcome::Answer(set_threads(draft, threads)?),

@@ -7,6 +7,7 @@ use common::command::{AlpnProtocols, Setting, TlsFile, TlsOption, TlsProtocol};
 
 use super::apply::Outcome;
 use super::draft::Draft;
+use crate::tls::ciphers::CipherList;
 
 /// A service's settings of TLS.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub struct Tls {
     /// `ssl_sni_path`
     pub sni_path: Option<PathBuf>,
     /// `ssl_ciphers`
-    pub ciphers: Option<String>,
+    pub ciphers: Option<CipherList>,
     /// `tls_alpn`
     pub alpn: Option<AlpnProtocols>,
     /// `tls_protocol`
@@ -36,6 +37,20 @@ pub struct Tls {
 }
 
 impl Tls {
+    /// Whether clients speak TLS.
+    ///
+    /// # Errors
+    /// When they are meant to, and would not.
+    pub fn is_on(&self) -> Result<bool, String> {
+        let needs = |what: &str| Err(format!("{what} needs tls_cert: without it clients speak no TLS"));
+        match self {
+            Tls { cert: Some(_), .. } => Ok(true),
+            Tls { require_client_cert: true, .. } => needs("require_client_cert"),
+            Tls { sni_path: Some(_), .. } => needs("ssl_sni_path"),
+            _ => Ok(false),
+        }
+    }
+
     /// The place of a file's or directory's name.
     fn file_mut(&mut self, which: TlsFile) -> &mut Option<PathBuf> {
         match which {
@@ -55,8 +70,16 @@ pub fn file(draft: &mut Draft, which: TlsFile, setting: Setting<PathBuf>) -> Out
 }
 
 /// `ssl_ciphers`
-pub fn ciphers(draft: &mut Draft, setting: Setting<String>) -> Outcome {
-    change(draft, |tls| &mut tls.ciphers, setting, String::clone)
+///
+/// # Errors
+/// When the list leaves nothing.
+pub fn ciphers(draft: &mut Draft, setting: Setting<String>) -> Result<Outcome, String> {
+    let setting = match setting {
+        Setting::Show => Setting::Show,
+        Setting::Set(text) => Setting::Set(CipherList::parse(&text)?),
+        Setting::Remove => Setting::Remove,
+    };
+    Ok(change(draft, |tls| &mut tls.ciphers, setting, ToString::to_string))
 }
 
 /// `tls_alpn`
@@ -73,18 +96,23 @@ pub fn protocol(draft: &mut Draft, protocol: Option<TlsProtocol>) -> Outcome {
 }
 
 /// `ssl_option`
-pub fn option(draft: &mut Draft, option: Option<TlsOption>) -> Outcome {
+///
+/// # Errors
+/// When it would take the last version away.
+pub fn option(draft: &mut Draft, option: Option<TlsOption>) -> Result<Outcome, String> {
     let options = &mut draft.service_mut().tls.options;
     match option {
         None => options.clear(),
         Some(option) => {
-            if option.is_moot() {
-                log::info!("ssl_option {}: there is no such version here anyway", option.name());
-            }
             options.insert(option);
         }
     }
-    Outcome::Done
+    if options.contains(&TlsOption::NoTlsv12) && options.contains(&TlsOption::NoTlsv13) {
+        return Err("ssl_option no_tlsv1.2 and no_tlsv1.3 together leave no version of TLS: \
+                    'no ssl_option' forgets both"
+            .to_owned());
+    }
+    Ok(Outcome::Done)
 }
 
 fn change<T>(

@@ -32,7 +32,7 @@ pub struct Syntax {
 pub struct Place {
     /// These words.
     pub words: Vec<&'static str>,
-    /// The name of a file.
+    /// The name of a file or directory.
     pub file: bool,
     /// A command.
     pub command: bool,
@@ -72,10 +72,20 @@ impl Syntax {
         for part in parts(args) {
             match inner(part).split_once(' ') {
                 Some((attribute, _)) => syntax.attributes.push(attribute),
-                None => syntax.places.push(Place::read(part)),
+                None => syntax.add_place(part),
             }
         }
         syntax
+    }
+
+    /// In `accept ACL|send` the words beside a value are beside the word before it, whose value that is.
+    fn add_place(&mut self, part: &'static str) {
+        let mut place = Place::read(part);
+        let has_value = inner(part).split('|').any(|word| !is_fixed(word));
+        if let Some(before) = self.places.last_mut().filter(|before| has_value && !before.words.is_empty()) {
+            before.words.append(&mut place.words);
+        }
+        self.places.push(place);
     }
 }
 
@@ -84,7 +94,7 @@ impl Place {
         let mut place = Place::default();
         for word in inner(part).split('|') {
             match word {
-                "FILE" => place.file = true,
+                "FILE" | "DIR" => place.file = true,
                 "COMMAND" => place.command = true,
                 _ if is_fixed(word) => place.words.push(word),
                 _ => {}
@@ -134,7 +144,7 @@ mod tests {
     fn fixed_words_files_commands_and_attributes_are_found_in_a_usage() {
         let read = |args| Syntax::read(args);
         let value = || words(&[]);
-        let file = Place { file: true, ..value() };
+        let file = || Place { file: true, ..value() };
         let command = Place { command: true, ..value() };
         for (args, places, attributes) in [
             ("", vec![], vec![]),
@@ -145,7 +155,9 @@ mod tests {
                 vec![value(), words(&["permit", "deny"]), value(), value()],
                 vec![],
             ),
-            ("[FILE|HOST:PORT] [connections]", vec![file, words(&["connections"])], vec![]),
+            ("[FILE|HOST:PORT] [connections]", vec![file(), words(&["connections"])], vec![]),
+            ("[DIR]", vec![file()], vec![]),
+            ("accept ACL|send|send-v2", vec![words(&["accept", "send", "send-v2"]), value()], vec![]),
             ("NAME [COMMAND]", vec![value(), command], vec![]),
             ("[ADDR...]", vec![value()], vec![]),
             ("N [name NAME] [max M]", vec![value()], vec!["name", "max"]),

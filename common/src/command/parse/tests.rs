@@ -60,8 +60,10 @@ fn every_switch_can_be_turned_on_and_off() {
         ("dummy", Switch::Dummy),
         ("hash", Switch::Hash),
         ("hash_only", Switch::HashOnly),
+        ("http", Switch::Http),
         ("keepalive", Switch::Keepalive),
         ("prio", Switch::Prio),
+        ("require_client_cert", Switch::RequireClientCert),
         ("roundrobin", Switch::Roundrobin),
         ("stubborn", Switch::Stubborn),
         ("tcp_nodelay", Switch::TcpNodelay),
@@ -167,11 +169,58 @@ fn every_other_command_is_read() {
         ("kqueue", any.clone()),
         ("no poll", any.clone()),
         ("select", any.clone()),
-        ("no http", any.clone()),
+        ("ssl_client_renegotiation_interval 5", any.clone()),
         ("no transparent", any.clone()),
         ("no udp", any),
     ] {
         assert_eq!(right(line), command, "{line}");
+    }
+}
+
+#[test]
+fn commands_of_tls_and_of_proxy_headers_are_read() {
+    let accept = |number| Command::ProxyProtocol(ProxyProtocol::Accept(number));
+    let send = |version| Command::ProxyProtocol(ProxyProtocol::Send(version));
+    let alpn = |names: &[&str]| {
+        Command::TlsAlpn(Setting::Set(AlpnProtocols(names.iter().map(|&name| name.to_owned()).collect())))
+    };
+    for (line, command) in [
+        ("proxy_protocol accept 3", accept(Some(list(3)))),
+        ("proxy_protocol send", send(Some(ProxyVersion::V1))),
+        ("proxy_protocol send-v2", send(Some(ProxyVersion::V2))),
+        ("no proxy_protocol accept", accept(None)),
+        ("no proxy_protocol send", send(None)),
+        ("no proxy_protocol send-v2", send(None)),
+        ("no proxy_protocol", Command::ProxyProtocol(ProxyProtocol::Neither)),
+        ("ssl_ciphers", Command::TlsCiphers(Setting::Show)),
+        ("ssl_ciphers HIGH:!aNULL, ECDHE ", Command::TlsCiphers(Setting::Set("HIGH:!aNULL, ECDHE".into()))),
+        ("no ssl_ciphers", Command::TlsCiphers(Setting::Remove)),
+        ("no ssl_option", Command::TlsOption(None)),
+        ("tls_alpn", Command::TlsAlpn(Setting::Show)),
+        ("tls_alpn http/1.1", alpn(&["http/1.1"])),
+        ("tls_alpn ,h2 ,, http/1.1,", alpn(&["h2", "http/1.1"])),
+        ("no tls_alpn", Command::TlsAlpn(Setting::Remove)),
+        ("tls_protocol", Command::TlsProtocol(None)),
+        ("tls_protocol ssl23", Command::TlsProtocol(Some(TlsProtocol::Ssl23))),
+        ("tls_protocol tls1", Command::TlsProtocol(Some(TlsProtocol::Tls1))),
+    ] {
+        assert_eq!(right(line), command, "{line}");
+    }
+    for option in TlsOption::ALL {
+        assert_eq!(right(&format!("ssl_option {}", option.name())), Command::TlsOption(Some(option)));
+    }
+    for (name, which) in [
+        ("ssl_ocsp_response", TlsFile::OcspResponse),
+        ("ssl_sni_path", TlsFile::SniPath),
+        ("tls_ca_dir", TlsFile::CaDir),
+        ("tls_ca_file", TlsFile::CaFile),
+        ("tls_cert", TlsFile::Cert),
+        ("tls_key", TlsFile::Key),
+    ] {
+        let set = Command::TlsFile(which, Setting::Set("/etc/my keys/a".into()));
+        assert_eq!(right(&format!("{name} /etc/my keys/a ")), set);
+        assert_eq!(right(name), Command::TlsFile(which, Setting::Show));
+        assert_eq!(right(&format!("no {name}")), Command::TlsFile(which, Setting::Remove));
     }
 }
 

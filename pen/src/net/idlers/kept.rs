@@ -82,7 +82,7 @@ impl Kept {
         let Idler { place, line } = self.idlers.get_mut(&number)?;
         self.posts.look_at(place, now);
         let server = service.servers.get(place.slot()).and_then(Option::as_deref);
-        if server.is_none_or(|server| !line.goes_to(server) || is_left_alone(server, now)) {
+        if server.is_none_or(|server| !line.goes_to(server, service) || is_left_alone(server, now)) {
             Some(Ending::Dismissed)
         } else if place.is_connecting() {
             line.is_late(now).then(|| Ending::Failed(ErrorKind::TimedOut.into()))
@@ -131,7 +131,7 @@ impl Kept {
     pub fn progress(&mut self, number: usize, event: &Event, now: Tick, scratch: &mut [u8]) {
         let Some(Idler { place, line }) = self.idlers.get_mut(&number) else { return };
         if place.is_connecting() {
-            match line.outcome(event) {
+            match line.outcome(event).map(|outcome| outcome.and_then(|()| line.introduce())) {
                 None => return,
                 Some(Ok(())) => {
                     self.posts.opened(place, now);

@@ -3,9 +3,11 @@
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
+use common::command::ProxyVersion;
 use mio::event::Event;
 use mio::{Registry, Token};
 
+use crate::engine::proxy;
 use crate::engine::servers::Server;
 use crate::engine::time::Tick;
 use crate::net::stream::Stream;
@@ -24,6 +26,8 @@ pub struct Line {
     deadline: Tick,
     /// The server had more to say than was read.
     has_more: bool,
+    /// The PROXY header that the server expects, if it expects one.
+    header: Option<ProxyVersion>,
     /// Since it is open.
     counted: Option<Counted>,
     _descriptor: SpareDescriptor,
@@ -65,6 +69,7 @@ impl Line {
             stream,
             deadline: now.plus_seconds(service.limits.timeout),
             has_more: false,
+            header: service.proxy.send,
             counted: None,
             _descriptor: descriptor,
         })
@@ -75,9 +80,10 @@ impl Line {
         &self.server
     }
 
-    /// Whether this is the server that it goes to, where it is now.
-    pub fn goes_to(&self, server: &Server) -> bool {
-        server.id() == self.server.id() && server.address() == self.server.address()
+    /// Whether this is the server that it goes to, where it is now, and in the way that the service wants it.
+    pub fn goes_to(&self, server: &Server, service: &Service) -> bool {
+        let is_there = server.id() == self.server.id() && server.address() == self.server.address();
+        is_there && self.header == service.proxy.send
     }
 
     /// What came of the connect, after an event; `None`: it is not over.
@@ -85,6 +91,17 @@ impl Line {
         match self.stream.take_error() {
             Ok(None) => event.is_writable().then_some(Ok(())),
             Ok(Some(error)) | Err(error) => Some(Err(error)),
+        }
+    }
+
+    /// Says, where a PROXY header is expected, that no client's connection is passed on.
+    pub fn introduce(&self) -> io::Result<()> {
+        let Some(version) = self.header else { return Ok(()) };
+        let header = proxy::local(version, self.stream.route());
+        match self.stream.write(&header)? {
+            length if length == header.len() => Ok(()),
+            // Nothing was sent before, so that there is room for far more.
+            _ => Err(ErrorKind::WriteZero.into()),
         }
     }
 

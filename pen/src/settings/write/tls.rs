@@ -34,7 +34,7 @@ pub fn say(tls: &Tls, lines: &mut Lines) -> Result<(), String> {
     match ciphers {
         None => lines.say("no ssl_ciphers"),
         Some(list) => {
-            let meant = Command::TlsCiphers(Setting::Set(list.clone()));
+            let meant = Command::TlsCiphers(Setting::Set(list.to_string()));
             lines.say_as(format!("ssl_ciphers {list}"), |command| *command == meant)?;
         }
     }

@@ -35,9 +35,7 @@ fn control_characters_are_refused() {
 fn commands_of_later_versions_say_so() {
     for (line, words, capability) in [
         ("udp", "udp", "UDP"),
-        ("http", "http", "HTTP header"),
-        ("tls_cert /etc/x.pem", "tls_cert", "TLS"),
-        ("ssl_ciphers ALL", "ssl_ciphers", "TLS"),
+        ("transparent", "transparent", "transparent proxying"),
         ("no health", "no health", "health check"),
         ("no udp x", "no udp", "UDP"),
         ("drain 3", "drain", "draining"),
@@ -56,6 +54,12 @@ fn commands_of_later_versions_say_so() {
 const SERVER: &str =
     "server N [name NAME] [acl A] [address A] [port P] [max M] [hard H] [blacklist T] [weight W] [prio P]";
 
+const PROXY_PROTOCOL: &str = "proxy_protocol accept ACL|send|send-v2";
+const BROKEN_SSL2: &str =
+    "ssl2 is broken and does not exist here: ssl23 or tls1, which mean TLS 1.2 and 1.3, are expected";
+const BROKEN_SSL3: &str =
+    "ssl3 is broken and does not exist here: ssl23 or tls1, which mean TLS 1.2 and 1.3, are expected";
+
 #[test]
 fn every_wrong_form_is_explained() {
     for (line, problem, usage) in WRONG {
@@ -66,6 +70,12 @@ fn every_wrong_form_is_explained() {
         wrong(&format!("server 0 name {long}")),
         format!(
             "error: bad name '{long}': at most 255 letters, digits, '-', '.', '_' and '*' are expected; usage: {SERVER}"
+        )
+    );
+    assert_eq!(
+        wrong(&format!("tls_alpn h2,{long}")),
+        format!(
+            "error: bad protocol '{long}': a name of at most 255 bytes is expected; usage: tls_alpn [LIST]"
         )
     );
 }
@@ -197,6 +207,63 @@ const WRONG: &[(&str, &str, &str)] = &[
         "tcp_fastclose up|down|both|off",
     ),
     ("tcp_fastclose up down", "superfluous word 'down'", "tcp_fastclose up|down|both|off"),
+    // What servers are told of clients.
+    ("http x", "superfluous word 'x'", "http"),
+    ("proxy_protocol", "missing direction", PROXY_PROTOCOL),
+    ("proxy_protocol on", "bad direction 'on': accept, send or send-v2 is expected", PROXY_PROTOCOL),
+    (
+        "proxy_protocol send-v1",
+        "bad direction 'send-v1': accept, send or send-v2 is expected",
+        PROXY_PROTOCOL,
+    ),
+    ("proxy_protocol accept", "missing access list", PROXY_PROTOCOL),
+    ("proxy_protocol accept 10", "bad access list '10': a number from 0 to 9 is expected", PROXY_PROTOCOL),
+    (
+        "proxy_protocol accept 10.0.0.0/8",
+        "bad access list '10.0.0.0/8': a number from 0 to 9 is expected",
+        PROXY_PROTOCOL,
+    ),
+    ("proxy_protocol accept 1 2", "superfluous word '2'", PROXY_PROTOCOL),
+    ("proxy_protocol send 1", "superfluous word '1'", PROXY_PROTOCOL),
+    (
+        "no proxy_protocol x",
+        "bad direction 'x': accept or send is expected",
+        "no proxy_protocol [accept|send]",
+    ),
+    ("no proxy_protocol accept 1", "superfluous word '1'", "no proxy_protocol [accept|send]"),
+    // TLS.
+    ("require_client_cert 1", "superfluous word '1'", "require_client_cert"),
+    ("no ssl_ciphers ALL", "superfluous word 'ALL'", "no ssl_ciphers"),
+    ("no ssl_ocsp_response x", "superfluous word 'x'", "no ssl_ocsp_response"),
+    ("ssl_option", "missing option", "ssl_option OPTION"),
+    (
+        "ssl_option no_ticket",
+        "unknown option 'no_ticket': there are cipher_server_preference, no_sslv2, no_sslv3, no_tlsv1, no_tlsv1.1, \
+         no_tlsv1.2, no_tlsv1.3",
+        "ssl_option OPTION",
+    ),
+    ("ssl_option no_tlsv1.2 no_tlsv1", "superfluous word 'no_tlsv1'", "ssl_option OPTION"),
+    ("no ssl_option no_tlsv1.2", "superfluous word 'no_tlsv1.2'", "no ssl_option"),
+    ("no ssl_sni_path x", "superfluous word 'x'", "no ssl_sni_path"),
+    ("tls_alpn ,", "no protocol is named: one such as http/1.1 is expected", "tls_alpn [LIST]"),
+    ("no tls_alpn h2", "superfluous word 'h2'", "no tls_alpn"),
+    ("no tls_cert x.pem", "superfluous word 'x.pem'", "no tls_cert"),
+    ("tls_protocol ssl2", BROKEN_SSL2, "tls_protocol [ssl23|tls1]"),
+    ("tls_protocol ssl3", BROKEN_SSL3, "tls_protocol [ssl23|tls1]"),
+    ("tls_protocol tls1.2", "bad protocol 'tls1.2': ssl23 or tls1 is expected", "tls_protocol [ssl23|tls1]"),
+    ("tls_protocol ssl23 tls1", "superfluous word 'tls1'", "tls_protocol [ssl23|tls1]"),
+    ("no tls_protocol", "'tls_protocol' cannot be negated", "tls_protocol [ssl23|tls1]"),
+    ("ssl_client_renegotiation_interval", "missing number", "ssl_client_renegotiation_interval T"),
+    (
+        "ssl_client_renegotiation_interval -1",
+        "bad number '-1': a number from 0 to 31536000 is expected",
+        "ssl_client_renegotiation_interval T",
+    ),
+    (
+        "no ssl_client_renegotiation_interval",
+        "'ssl_client_renegotiation_interval' cannot be negated",
+        "ssl_client_renegotiation_interval T",
+    ),
     // Looking inside.
     ("close", "missing connection", "close N"),
     ("close x", "bad connection 'x': a number from 0 to 2147483647 is expected", "close N"),

@@ -65,8 +65,10 @@ fn switch() -> impl Strategy<Value = String> {
         "dummy",
         "hash",
         "hash_only",
+        "http",
         "keepalive",
         "prio",
+        "require_client_cert",
         "roundrobin",
         "stubborn",
         "tcp_nodelay",
@@ -133,12 +135,48 @@ fn server() -> impl Strategy<Value = String> {
         })
 }
 
+fn headers_and_tls() -> impl Strategy<Value = String> {
+    let lines = vec![
+        "proxy_protocol accept 3",
+        "proxy_protocol send",
+        "proxy_protocol send-v2",
+        "no proxy_protocol",
+        "no proxy_protocol accept",
+        "no proxy_protocol send",
+        "ssl_ciphers HIGH:!aNULL, ECDHE",
+        "no ssl_ciphers",
+        "ssl_client_renegotiation_interval 5",
+        "ssl_ocsp_response /etc/pen/www.ocsp",
+        "no ssl_ocsp_response",
+        "ssl_option no_tlsv1.2",
+        "ssl_option no_sslv3",
+        "ssl_option cipher_server_preference",
+        "no ssl_option",
+        "ssl_sni_path names",
+        "no ssl_sni_path",
+        "tls_alpn h2, http/1.1",
+        "no tls_alpn",
+        "tls_ca_dir /etc/ssl/my certs",
+        "no tls_ca_dir",
+        "tls_ca_file #ca.pem",
+        "no tls_ca_file",
+        "tls_cert /etc/pen/a b.pem",
+        "no tls_cert",
+        "tls_key key",
+        "no tls_key",
+        "tls_protocol tls1",
+        "tls_protocol ssl23",
+    ];
+    prop::sample::select(lines).prop_map(str::to_owned)
+}
+
 /// A command that may or may not fit.
 fn command() -> impl Strategy<Value = String> {
     let word = |words: &[&'static str]| prop::sample::select(words.to_vec()).prop_map(str::to_owned);
     prop_oneof![
         3 => switch(),
         3 => number(),
+        3 => headers_and_tls(),
         2 => entry(),
         4 => server(),
         2 => (0..6_u32).prop_map(|slot| format!("no server {slot}")),

@@ -1,0 +1,161 @@
+//! What is not passed on, and how the client hears of it. What servers make of the like is in the suite `http_smuggling`.
+
+use std::io::Write;
+
+use pen_tests::{End, Family, Manual, Pair, Pen, Received};
+
+fn pair() -> Pair {
+    Pair::with(Family::Tcp4, Family::Tcp4, "http")
+}
+
+fn nothing() -> Received {
+    Received { bytes: Vec::new(), end: End::Eof }
+}
+
+/// The client is told this, and the server nothing.
+#[track_caller]
+fn assert_refused(sent: &[u8], status: u16) {
+    let shown = String::from_utf8_lossy(&sent[..sent.len().min(80)]).into_owned();
+    let pair = pair();
+    pair.client().send(sent);
+    let answer = pair.client().drain();
+    let first = format!("HTTP/1.1 {status} ");
+    assert!(answer.text().starts_with(&first) && answer.end == End::Eof, "{shown:?}: {answer:?}");
+    assert!(answer.text().ends_with("\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"), "{answer:?}");
+    assert_eq!(pair.server().drain(), nothing(), "{shown:?}");
+    assert!(pair.pen.ask("status json").contains("\"http_refused\":1"), "{shown:?}");
+    pair.pen.wait_until_idle();
+}
+
+#[test]
+fn a_request_that_can_be_read_in_two_ways_gets_400() {
+    for fields in [
+        "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+        "Content-Length: 5\r\nContent-Length: 6\r\n",
+        "Content-Length: +5\r\n",
+        "Transfer-Encoding: chunked, identity\r\n",
+        "Host : y\r\n",
+        "X: a\r\n folded\r\n",
+        "X: a\rb\r\n",
+        "X: a\0b\r\n",
+    ] {
+        assert_refused(format!("POST / HTTP/1.1\r\nHost: x\r\n{fields}\r\nhello").as_bytes(), 400);
+    }
+}
+
+#[test]
+fn a_malformed_first_line_with_http_in_it_gets_400() {
+    for line in ["GET / HTTP/1.1 x", "GET  / HTTP/1.1", "GET / HTTP/2.0", "GET / HTTP/1.11", "/ HTTP/1.1"] {
+        assert_refused(format!("{line}\r\nHost: x\r\n\r\n").as_bytes(), 400);
+    }
+}
+
+#[test]
+fn a_head_of_more_than_64_kibibytes_gets_431() {
+    let field = format!("X-Much: {}\r\n", "m".repeat(1_000));
+    let head = format!("GET / HTTP/1.1\r\nHost: x\r\n{}\r\n", field.repeat(70));
+    assert_refused(head.as_bytes(), 431);
+    assert_refused(&head.as_bytes()[..66_000], 431);
+    assert_refused(format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(70_000)).as_bytes(), 431);
+}
+
+#[test]
+fn a_head_of_nearly_64_kibibytes_passes() {
+    let head = format!("GET / HTTP/1.1\r\nX-Much: {}\r\n\r\n", "m".repeat(65_000));
+    let pair = pair();
+    pair.client().send(&head);
+    pair.client().finish();
+    let received = pair.server().drain().text();
+    assert!(received.starts_with(head.strip_suffix("\r\n").unwrap()));
+    assert!(received.ends_with("X-Forwarded-For: 127.0.0.1\r\n\r\n"));
+}
+
+#[test]
+fn the_preface_of_http_2_is_closed_without_a_word() {
+    for part in [24, 18, 17] {
+        let pair = pair();
+        pair.client().send(&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..part]);
+        pair.client().finish();
+        assert_eq!(pair.client().drain(), nothing());
+        assert_eq!(pair.server().drain(), nothing());
+    }
+}
+
+#[test]
+fn a_wish_for_http_2_is_not_passed_on() {
+    let pair = pair();
+    pair.client().send(
+        "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMA\r\n\r\n",
+    );
+    pair.client().finish();
+    let head = pair.server().drain().text();
+    assert!(!head.to_ascii_lowercase().contains("h2c"), "{head}");
+    assert!(head.ends_with("X-Forwarded-Proto: http\r\nX-Forwarded-For: 127.0.0.1\r\n\r\n"), "{head}");
+}
+
+const GET: &str = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+const TOLD: usize = GET.len() + "X-Forwarded-Proto: http\r\nX-Forwarded-For: 127.0.0.1\r\n".len();
+const BAD: &str = "GET / HTTP/1.1\r\nHost : x\r\n\r\n";
+const ANSWER: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+#[test]
+fn after_an_answered_request_the_refusal_of_the_next_is_told() {
+    let pair = pair();
+    pair.client().send(GET);
+    pair.server().receive(TOLD);
+    pair.server().send(ANSWER);
+    assert_eq!(pair.client().receive(ANSWER.len()), ANSWER.as_bytes());
+    pair.client().send(BAD);
+    assert!(pair.client().drain().text().starts_with("HTTP/1.1 400 "));
+    assert_eq!(pair.server().drain(), nothing());
+}
+
+#[test]
+fn a_client_that_goes_on_sending_sees_its_refusal() {
+    let pair = pair();
+    let client = pair.client();
+    client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 50000000\r\nContent-Length: 1\r\n\r\n");
+    // It looks for no answer until it has sent all.
+    for _ in 0..50 {
+        { client }.write_all(&[b'x'; 1_000_000]).expect("pen takes it");
+    }
+    let answer = client.drain();
+    assert!(answer.text().starts_with("HTTP/1.1 400 "), "{answer:?}");
+    assert_eq!(answer.end, End::Eof);
+    assert_eq!(pair.server().drain(), nothing());
+}
+
+#[test]
+fn a_refused_client_that_neither_reads_nor_closes_is_left_after_the_timeout() {
+    let manual = Manual::on(Family::Tcp4);
+    let pen = Pen::builder().server(&manual.backend).option("-H").option("-t 1").start();
+    let client = pen.connect();
+    client.send(BAD);
+    assert_eq!(manual.accept().drain(), nothing());
+    pen.wait_until_idle();
+    drop(client);
+}
+
+#[test]
+fn a_malformed_chunk_ends_the_connection_and_no_chunk_after_it_is_passed_on() {
+    let head = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let pair = pair();
+    pair.client().send(format!("{head}2\r\nok\r\n0x2\r\nno\r\n0\r\n\r\n{GET}"));
+    let answer = pair.client().drain();
+    assert_eq!(answer.end, End::Eof, "{answer:?}");
+    let received = pair.server().drain();
+    assert!(!received.text().contains("no") && !received.text().contains("GET"), "{received:?}");
+}
+
+#[test]
+fn a_refused_request_is_counted_for_its_client_as_it_was_sent() {
+    let pair = pair();
+    pair.client().send(BAD);
+    let answer = pair.client().drain();
+    let clients = pair.pen.ask("clients");
+    let row = clients.lines().find(|line| line.contains("127.0.0.1")).unwrap_or_else(|| panic!("{clients}"));
+    let numbers: Vec<&str> = row.split(|c: char| !c.is_ascii_digit()).collect();
+    for expected in [BAD.len(), answer.bytes.len()] {
+        assert!(numbers.contains(&&*expected.to_string()), "{expected} in {row}");
+    }
+}
