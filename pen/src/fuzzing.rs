@@ -8,6 +8,8 @@ mod command_line;
 mod commands;
 mod config;
 mod control_line;
+mod http;
+mod proxy_headers;
 mod requests;
 #[cfg(test)]
 mod tests;
@@ -17,6 +19,10 @@ pub use command_line::command_line;
 pub use commands::command;
 pub use config::config;
 pub use control_line::control_line;
+pub use http::http;
+#[cfg(test)]
+pub(crate) use http::rewrite as rewrite_http;
+pub use proxy_headers::proxy_header;
 pub use requests::request;
 
 /// Fails if a text is not one line that is fit for a terminal.

@@ -39,35 +39,46 @@ pub(super) enum Chunks {
 
 /// A number of that many digits fits.
 const DIGITS_MOST: u8 = 16;
+/// The largest number that all servers can count to.
+const LARGEST: u64 = i64::MAX.unsigned_abs();
 
 impl Chunks {
     pub(super) const START: Chunks = Chunks::Size { size: 0, digits: 0 };
 
     /// Reads on, until the body is over or malformed; tells how many bytes belong to it.
     pub(super) fn take(&mut self, bytes: &[u8]) -> usize {
+        self.read(bytes, Chunks::after)
+    }
+
+    /// The same by rules that leave no room for two opinions. Stops at [`Chunks::Line`] already: what follows the last chunk
+    /// has the form of a head.
+    pub(super) fn take_strictly(&mut self, bytes: &[u8]) -> usize {
+        self.read(bytes, Chunks::after_strictly)
+    }
+
+    fn read(&mut self, bytes: &[u8], after: fn(Chunks, u8) -> Option<Chunks>) -> usize {
         let mut taken = 0;
         while let Some(&byte) = bytes.get(taken) {
-            match self {
-                Chunks::Over | Chunks::Malformed => break,
-                Chunks::Data { left } => {
-                    let part = (bytes.len() - taken).min(usize::try_from(*left).unwrap_or(usize::MAX));
-                    taken += part;
-                    *left -= part as u64;
-                    if *left == 0 {
-                        *self = Chunks::DataEnd;
-                    }
+            if let Chunks::Data { left } = self {
+                let part = (bytes.len() - taken).min(usize::try_from(*left).unwrap_or(usize::MAX));
+                taken += part;
+                *left -= part as u64;
+                if *left == 0 {
+                    *self = Chunks::DataEnd;
                 }
-                _ => {
-                    *self = self.after(byte);
-                    taken += usize::from(*self != Chunks::Malformed);
-                }
+            } else {
+                let Some(next) = after(*self, byte) else { break };
+                *self = next;
+                taken += usize::from(next != Chunks::Malformed);
             }
         }
         taken
     }
 
-    fn after(self, byte: u8) -> Chunks {
-        match (self, byte) {
+    /// Where it is after the next byte of anything but data; `None` if that does not belong to the body.
+    fn after(self, byte: u8) -> Option<Chunks> {
+        Some(match (self, byte) {
+            (Chunks::Over | Chunks::Malformed, _) => return None,
             (Chunks::Size { size, digits }, _) if byte.is_ascii_hexdigit() && digits < DIGITS_MOST => {
                 let digit = char::from(byte).to_digit(16).map_or(0, u64::from);
                 Chunks::Size { size: size << 4 | digit, digits: digits + 1 }
@@ -93,6 +104,22 @@ impl Chunks {
             (Chunks::Trailer | Chunks::TrailerEnd, b'\n') => Chunks::Line,
             (Chunks::Line | Chunks::Trailer, 1..) => Chunks::Trailer,
             _ => Chunks::Malformed,
+        })
+    }
+
+    fn after_strictly(self, byte: u8) -> Option<Chunks> {
+        match (self, byte) {
+            (Chunks::Line, _) => None,
+            // Only CRLF ends a line, and nothing in it may look like an end.
+            (Chunks::Size { .. } | Chunks::Extension { .. } | Chunks::DataEnd, b'\n') => {
+                Some(Chunks::Malformed)
+            }
+            (Chunks::Extension { .. }, ..=0x08 | 0x0b..=0x0c | 0x0e..=0x1f | 0x7f) => Some(Chunks::Malformed),
+            _ => self.after(byte).map(|next| match next {
+                // Some servers read it as a number below 0.
+                Chunks::Size { size, .. } if size > LARGEST => Chunks::Malformed,
+                next => next,
+            }),
         }
     }
 }
@@ -149,5 +176,38 @@ mod tests {
             assert_eq!((chunks, taken), (Chunks::Malformed, text.len() - 1), "{text:?}");
         }
         assert_eq!(body("ffffffffffffffff\r\nx"), (19, false));
+    }
+
+    #[test]
+    fn strictly_a_body_is_read_as_far_as_its_trailers() {
+        for text in ["0\r\n", "5\r\nhello\r\n0\r\n", "00005 \t;a=b;c=\"d\"\r\nhello\r\n000;x\ty\r\n"] {
+            for end in 0..text.len() {
+                let mut chunks = Chunks::START;
+                assert_eq!(chunks.take_strictly(&text.as_bytes()[..end]), end, "{text:?}");
+                assert!(!matches!(chunks, Chunks::Line | Chunks::Malformed), "{text:?} to {end}: {chunks:?}");
+                let rest = format!("{}X: y\r\n\r\n", &text[end..]);
+                assert_eq!(chunks.take_strictly(rest.as_bytes()), text.len() - end, "{text:?}");
+                assert_eq!(chunks, Chunks::Line);
+            }
+        }
+        for text in [
+            "5\n",
+            "5 \n",
+            "5;a\n",
+            "5;\u{1}",
+            "5;\u{7f}",
+            "5;a\rb",
+            "5\r\nhello\n",
+            "0\n",
+            "8000000000000000",
+            "ffffffffffffffff",
+            "10000000000000000",
+            "+5",
+            ";",
+        ] {
+            let mut chunks = Chunks::START;
+            chunks.take_strictly(text.as_bytes());
+            assert_eq!(chunks, Chunks::Malformed, "{text:?}");
+        }
     }
 }

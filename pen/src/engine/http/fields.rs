@@ -198,7 +198,7 @@ fn may_be_in_name(byte: u8) -> bool {
 }
 
 /// A number of digits alone.
-fn number(digits: &[u8]) -> Result<u64, Malformed> {
+pub(super) fn number(digits: &[u8]) -> Result<u64, Malformed> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return Err(Malformed);
     }

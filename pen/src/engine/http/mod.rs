@@ -10,4 +10,6 @@ mod start_line;
 
 pub use answer::{SwitchWatch, Verdict};
 pub use framing::{Framer, Part};
+#[cfg(any(test, feature = "fuzzing"))]
+pub use rewrite::reference;
 pub use rewrite::{Origin, Pieces, Refusal, Rewriter, Stand};

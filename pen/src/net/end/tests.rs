@@ -123,6 +123,78 @@ fn a_read_that_fills_the_buffer_is_followed_by_another() {
 }
 
 #[test]
+fn what_is_given_back_comes_again_before_anything_else_and_before_the_end() {
+    for kind in [Kind::Tcp, Kind::Unix] {
+        for closed in [false, true] {
+            let (stream, mut peer) = pair(kind, None);
+            peer.write_all(b"header, hello").unwrap();
+            if closed {
+                peer.shutdown(Shutdown::Write).unwrap();
+                await_event(&stream, Event::is_read_closed);
+            }
+            let mut rig = Rig::new(stream);
+            rig.wait_until(End::readable);
+            assert_eq!(rig.end.read(&mut [0; 32]), Incoming::Data(b"header, hello"));
+            rig.end.unread(b"hello");
+            assert!(rig.end.readable() && !rig.end.ended);
+            assert_eq!(rig.end.read(&mut [0; 2]), Incoming::Data(b"he"));
+            assert!(rig.end.readable() && !rig.end.ended);
+            assert_eq!(rig.end.read(&mut [0; 32]), Incoming::Data(b"llo"));
+            let after = if closed { Incoming::Over } else { Incoming::Nothing };
+            assert_eq!(rig.end.read(&mut [0; 32]), after);
+            assert_eq!(rig.end.ended, closed);
+            if !closed {
+                peer.write_all(b", again").unwrap();
+                rig.wait_until(End::readable);
+                assert_eq!(rig.read_all(), b", again");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_opening_goes_out_with_the_first_bytes_or_alone() {
+    let everything = |peer: &mut Socket| {
+        peer.shutdown(Shutdown::Write).unwrap();
+        let mut all = Vec::new();
+        peer.read_to_end(&mut all).unwrap();
+        all
+    };
+    for kind in [Kind::Tcp, Kind::Unix] {
+        for way in 0..4 {
+            let (stream, mut peer) = pair(kind, None);
+            let mut end = End::accepted(stream);
+            end.open_with(b"header, ");
+            let sent = match way {
+                0 => end.open() + end.send(b"hello"),
+                1 => end.send(b"hello"),
+                2 => end.send_pieces(&Pieces::from([b"hel".into(), b"lo".into()])),
+                _ => end.send_pieces(&Pieces::new()) + end.send(b"hello"),
+            };
+            assert_eq!(sent, 13, "way {way}");
+            assert_eq!(end.open(), 0);
+            end.finish_writing();
+            assert_eq!(everything(&mut peer), b"header, hello", "way {way}");
+        }
+    }
+}
+
+#[test]
+fn an_opening_that_the_socket_does_not_take_is_kept() {
+    let (stream, mut peer) = tcp_pair(Some(4096));
+    let mut end = End { writable: false, ..End::accepted(stream) };
+    end.open_with(b"header, ");
+    assert_eq!(end.open(), 0);
+    assert_eq!(end.pending(), 8);
+    end.writable = true;
+    assert_eq!(end.flush(), 8);
+    end.finish_writing();
+    let mut all = Vec::new();
+    peer.read_to_end(&mut all).unwrap();
+    assert_eq!(all, b"header, ");
+}
+
+#[test]
 fn what_came_before_a_reset_is_read_before_it() {
     let (stream, mut peer) = tcp_pair(None);
     peer.write_all(b"hello").unwrap();
@@ -279,6 +351,38 @@ fn a_goodbye_forgets_what_is_pending_and_is_said_once() {
     assert_eq!(rig.end.pending(), 0);
     assert!(!rig.end.delivered());
     assert!(read_to_end(&peer) == sent[..sent.len() - unsent]);
+}
+
+#[test]
+fn last_words_follow_what_is_pending_and_then_comes_the_end() {
+    for kind in [Kind::Tcp, Kind::Unix] {
+        let (stream, peer) = pair(kind, Some(8192));
+        let mut rig = Rig::new(stream);
+        let mut expected = fill(&mut rig.end);
+        let pending = rig.end.pending();
+        assert_eq!(rig.end.send_behind(b"goodbye"), 0);
+        assert_eq!(rig.end.pending(), pending + 7);
+        expected.extend_from_slice(b"goodbye");
+        assert_eq!(rig.end.finish_when_written(), 0);
+        assert!(!rig.end.shut);
+        let reader = std::thread::spawn(move || read_to_end(&peer));
+        let mut written = 0;
+        while !rig.end.shut {
+            written += rig.wait().end.finish_when_written();
+        }
+        assert_eq!(written, pending + 7);
+        assert!(reader.join().unwrap() == expected, "{kind:?}");
+    }
+}
+
+#[test]
+fn last_words_are_written_at_once_if_nothing_is_pending() {
+    let (stream, peer) = tcp_pair(None);
+    let mut end = End::accepted(stream);
+    assert_eq!(end.send_behind(b"goodbye"), 7);
+    assert_eq!(end.finish_when_written(), 0);
+    assert!(end.shut && !end.broken);
+    assert_eq!(read_to_end(&peer), b"goodbye");
 }
 
 #[test]

@@ -1,0 +1,5 @@
+use super::*;
+
+mod assured;
+mod hostile;
+mod random;
