@@ -81,7 +81,10 @@ impl ConnectionRow {
             down_fd: down.stream.fd(),
             up_fd: up.as_ref().map_or(-1, |up| up.stream.fd()),
             state: ConnectionState {
-                connecting: matches!(connection.phase, Phase::Connecting(_)),
+                connecting: matches!(
+                    connection.phase,
+                    Phase::Preface(_) | Phase::Queued | Phase::Connecting(_)
+                ),
                 client_closed: down.ended || down.broken,
                 server_closed: up.as_ref().is_some_and(|up| up.ended || up.broken),
             },
