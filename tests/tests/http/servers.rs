@@ -8,7 +8,8 @@ use std::thread;
 use pen_tests::http::Answer;
 use pen_tests::{Address, Content, Pen, Stream, WebServer, alone, private_address, wait_until};
 
-/// A server with a pen before it. Every answer tells, as `Seen-Proto` and `Seen-For`, what the server was told.
+/// A server with a pen before it. Every answer tells, as `Seen-Proto` and `Seen-For`, what the server was
+/// told, and as `Seen-Client` whom it takes for the client, by the configuration of docs/http.md.
 pub struct Site {
     pub server: WebServer,
     pub pen: Pen,
@@ -18,7 +19,10 @@ impl Site {
     pub fn nginx() -> Site {
         Site::of(WebServer::nginx_logging(Address::Ip(private_address()), |directory| {
             format!(
-                "add_header Seen-Proto $http_x_forwarded_proto always;
+                "set_real_ip_from 127.0.0.1;
+                 real_ip_header X-Forwarded-For;
+                 add_header Seen-Client $remote_addr always;
+                 add_header Seen-Proto $http_x_forwarded_proto always;
                  add_header Seen-For $http_x_forwarded_for always;
                  log_format seen '$request_uri $http_x_forwarded_proto $http_x_forwarded_for';
                  keepalive_requests 100000;
@@ -31,6 +35,10 @@ impl Site {
         Site::of(WebServer::apache_logging(Address::Ip(private_address()), |directory| {
             format!(
                 "LoadModule headers_module /usr/lib/apache2/modules/mod_headers.so\n\
+                 LoadModule remoteip_module /usr/lib/apache2/modules/mod_remoteip.so\n\
+                 RemoteIPHeader X-Forwarded-For\n\
+                 RemoteIPInternalProxy 127.0.0.1\n\
+                 Header always set Seen-Client \"expr=%{{REMOTE_ADDR}}\"\n\
                  Header always set Seen-Proto \"expr=%{{HTTP:X-Forwarded-Proto}}\"\n\
                  Header always set Seen-For \"expr=%{{HTTP:X-Forwarded-For}}\"\n\
                  LogFormat \"%U %{{X-Forwarded-Proto}}i %{{X-Forwarded-For}}i\" seen\n\
@@ -64,8 +72,8 @@ pub fn on_both(test: impl Fn(&Site)) {
 fn assert_answer(client: &Stream, status: u16, with_body: bool) -> Answer {
     let answer = Answer::read(client, with_body).expect("the server answers");
     assert_eq!(answer.status, status, "{}", answer.head);
-    let seen = (answer.field("Seen-Proto"), answer.field("Seen-For"));
-    assert_eq!(seen, (Some("http"), Some("127.0.0.7")), "{}", answer.head);
+    let seen = ["Seen-Proto", "Seen-For", "Seen-Client"].map(|name| answer.field(name).unwrap_or_default());
+    assert_eq!(seen, ["http", "127.0.0.7", "127.0.0.7"], "{}", answer.head);
     answer
 }
 
@@ -148,6 +156,7 @@ fn what_is_forged_is_never_the_last_word() {
             client.send(head("GET /name", &format!("{fields}X-Forwarded-Proto: https\r\n")));
             let answer = Answer::read(&client, true).unwrap();
             assert_eq!(answer.field("Seen-For"), Some(expected));
+            assert_eq!(answer.field("Seen-Client"), Some("127.0.0.7"));
             assert_eq!(answer.field("Seen-Proto"), Some("http"));
         }
     });

@@ -51,6 +51,8 @@ pub struct Rewriter {
     /// What was read and may not be passed on yet.
     held: Held,
     exchanges: Exchanges,
+    /// Heads, and trailers, that were complete.
+    heads: u64,
     /// The first line of the connection was a request's.
     is_http: bool,
 }
@@ -94,6 +96,7 @@ impl Rewriter {
             line_is_good: false,
             held: Held::default(),
             exchanges: Exchanges::new(),
+            heads: 0,
             is_http: false,
         }
     }
@@ -157,9 +160,9 @@ impl Rewriter {
         }
     }
 
-    /// How many heads were complete so far.
+    /// How many heads, and trailers, were complete so far: of two that are awaited it tells whether they are the same.
     pub fn heads(&self) -> u64 {
-        0
+        self.heads
     }
 
     /// Gives the head that is awaited up.
@@ -281,6 +284,7 @@ impl Rewriter {
     }
 
     fn begin_request(&mut self, head: &[u8], pieces: &mut Pieces<'_>) {
+        self.heads += 1;
         self.line_is_good = false;
         self.is_http = true;
         let mut edited = match pieces.pop() {
@@ -335,6 +339,7 @@ impl Rewriter {
         const EMPTY: &[u8] = b"\r\n";
         if self.assembly.kept().is_empty() {
             if data.starts_with(EMPTY) {
+                self.heads += 1;
                 pieces.push(Cow::Borrowed(&data[..EMPTY.len()]));
                 self.end_request();
                 return EMPTY.len();
@@ -353,6 +358,7 @@ impl Rewriter {
         };
         match head::check_trailers(&section[LINE_END.len()..]) {
             Ok(()) => {
+                self.heads += 1;
                 pieces.push(Cow::Owned(section[LINE_END.len()..].to_vec()));
                 self.end_request();
             }

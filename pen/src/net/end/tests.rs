@@ -354,6 +354,38 @@ fn a_goodbye_forgets_what_is_pending_and_is_said_once() {
 }
 
 #[test]
+fn last_words_follow_what_is_pending_and_then_comes_the_end() {
+    for kind in [Kind::Tcp, Kind::Unix] {
+        let (stream, peer) = pair(kind, Some(8192));
+        let mut rig = Rig::new(stream);
+        let mut expected = fill(&mut rig.end);
+        let pending = rig.end.pending();
+        assert_eq!(rig.end.send_behind(b"goodbye"), 0);
+        assert_eq!(rig.end.pending(), pending + 7);
+        expected.extend_from_slice(b"goodbye");
+        assert_eq!(rig.end.finish_when_written(), 0);
+        assert!(!rig.end.shut);
+        let reader = std::thread::spawn(move || read_to_end(&peer));
+        let mut written = 0;
+        while !rig.end.shut {
+            written += rig.wait().end.finish_when_written();
+        }
+        assert_eq!(written, pending + 7);
+        assert!(reader.join().unwrap() == expected, "{kind:?}");
+    }
+}
+
+#[test]
+fn last_words_are_written_at_once_if_nothing_is_pending() {
+    let (stream, peer) = tcp_pair(None);
+    let mut end = End::accepted(stream);
+    assert_eq!(end.send_behind(b"goodbye"), 7);
+    assert_eq!(end.finish_when_written(), 0);
+    assert!(end.shut && !end.broken);
+    assert_eq!(read_to_end(&peer), b"goodbye");
+}
+
+#[test]
 fn a_dead_peer_will_never_have_more() {
     let (stream, peer) = tcp_pair(Some(8192));
     let mut rig = Rig::new(stream);
