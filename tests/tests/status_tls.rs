@@ -69,15 +69,15 @@ fn every_certificate_in_force_tells_when_it_expires_and_hup_puts_others_in_force
     let site = authority.issue(&Order::server(NAME).name("192.0.2.1").valid(-1, 90));
     let pen = builder.tls(&site).command(&format!("ssl_sni_path {}", names.display())).start();
     let days_left = |certificate: &Value| {
-        let left = certificate["not_after"].as_f64().unwrap() - service_time(&pen);
-        (left / 86_400.0).ceil()
+        let left = certificate["not_after"].as_u64().unwrap() - time(&pen);
+        left.div_ceil(86_400)
     };
     let told = service(&pen)["tls"]["certificates"].clone();
     let by_name = names.join("b.example.com.crt").display().to_string();
     assert_eq!(told[0]["file"], site.pem().display().to_string());
     assert_eq!(told[0]["names"], json!([NAME, "192.0.2.1"]));
     assert_eq!((&told[1]["file"], &told[1]["names"]), (&json!(by_name), &json!(["b.example.com"])));
-    assert_eq!((days_left(&told[0]), days_left(&told[1])), (90.0, 20.0));
+    assert_eq!((days_left(&told[0]), days_left(&told[1])), (90, 20));
     let text = pen.ask("status text");
     assert!(text.contains(&format!(" for {NAME}, 192.0.2.1, expires in ")), "{text}");
     assert!(text.contains("  by name      1 more, first to expire: "), "{text}");
@@ -89,12 +89,12 @@ fn every_certificate_in_force_tells_when_it_expires_and_hup_puts_others_in_force
 
     install(60);
     pen.signal(Signal::SIGHUP);
-    wait_until("the new one is in force", || days_left(&service(&pen)["tls"]["certificates"][1]) == 60.0);
+    wait_until("the new one is in force", || days_left(&service(&pen)["tls"]["certificates"][1]) == 60);
 }
 
-fn service_time(pen: &Pen) -> f64 {
+fn time(pen: &Pen) -> u64 {
     let status: Value = serde_json::from_str(&pen.ask("status json")).expect("JSON is told");
-    status["time"].as_f64().unwrap()
+    status["time"].as_f64().unwrap() as u64
 }
 
 #[test]
