@@ -1,6 +1,7 @@
 //! What the status tells of TLS, PROXY headers, and connections that have not come to a server yet.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use pen_tests::{
@@ -94,7 +95,7 @@ fn every_certificate_in_force_tells_when_it_expires_and_hup_puts_others_in_force
 
 fn time(pen: &Pen) -> u64 {
     let status: Value = serde_json::from_str(&pen.ask("status json")).expect("JSON is told");
-    status["time"].as_f64().unwrap() as u64
+    Duration::from_secs_f64(status["time"].as_f64().unwrap()).as_secs()
 }
 
 #[test]
