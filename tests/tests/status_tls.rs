@@ -127,8 +127,9 @@ fn a_client_that_has_not_said_what_must_come_first_waits() {
 
 #[test]
 fn what_a_service_does_with_headers_is_told_with_what_it_refused() {
+    let web = Backend::silent();
     let pen = Pen::builder()
-        .two_dead_servers()
+        .server(&web)
         .command("http")
         .command("acl 1 deny 0.0.0.0/0")
         .command("proxy_protocol accept 1")
@@ -146,4 +147,14 @@ fn what_a_service_does_with_headers_is_told_with_what_it_refused() {
     assert!(text.contains(line), "{text}");
     pen.tell("no proxy_protocol");
     assert_eq!(service(&pen)["proxy_protocol"], json!({"accept": null, "send": null}));
+    let client = pen.connect();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n");
+    assert!(client.drain().text().starts_with("HTTP/1.1 400 "));
+    wait_until("a request is refused", || service(&pen)["http_refused"] == 1);
+    assert!(
+        pen.ask("status prometheus").contains("\npen_service_http_refused_total{service=\"default\"} 1\n")
+    );
+    assert!(
+        pen.ask("status text").contains("\n  http         tells servers of clients, 1 requests refused\n")
+    );
 }
