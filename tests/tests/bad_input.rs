@@ -22,7 +22,7 @@ const UNKNOWN: [(&str, &str); 4] =
     [("nonsense", "nonsense"), ("Blacklist 5", "Blacklist"), ("no", "no"), ("no nonsense", "no nonsense")];
 
 /// Commands that are wrong for a running pen with one server.
-const RUNNING: [(&str, &str); 13] = [
+const RUNNING: [(&str, &str); 15] = [
     ("listen 192.0.2.1:80", "cannot listen on 192.0.2.1:80: this machine does not have that address"),
     ("listen /nonexistent/x", "cannot listen on /nonexistent/x: No such file or directory"),
     ("include /nonexistent", "cannot read /nonexistent: No such file or directory"),
@@ -38,6 +38,8 @@ const RUNNING: [(&str, &str); 13] = [
     ("no service web", "there is no service 'web': there are default; usage: no service NAME"),
     ("no service default", "the service 'default' is always there: empty its slots with 'no server N'"),
     ("web 192.0.2.1:80", "web: cannot listen on 192.0.2.1:80: this machine does not have that address"),
+    ("tls_cert /nonexistent", "tls_cert /nonexistent: No such file or directory"),
+    ("require_client_cert", "require_client_cert needs tls_cert: without it clients speak no TLS"),
     ("threads 3", "threads can only be set at start: restart pen with it in the -F file"),
 ];
 

@@ -9,7 +9,10 @@ use std::thread;
 
 use fastrand::Rng;
 use nix::sys::signal::Signal;
-use pen_tests::{Address, Control, Pen, PenBuilder, is_root, private_address, wait_until};
+use pen_tests::{
+    Address, Authority, Certificate, Control, Order, Pen, PenBuilder, TlsStream, is_root, private_address,
+    tls, wait_until,
+};
 
 /// Commands that ask for settings.
 const QUESTIONS: &[&str] = &[
@@ -349,4 +352,39 @@ fn a_path_that_no_command_can_say_is_refused() {
     assert_eq!(fs::read_to_string(pen.directory().join("pen.cfg")).unwrap(), "# old\n");
     pen.tell("server 0 address /run/none.sock");
     pen.tell("write");
+}
+
+#[test]
+fn what_options_say_of_tls_and_http_stands_in_the_file_and_can_be_used_beside_them() {
+    let authority = Authority::new("root");
+    let [first, second] =
+        ["a.example.com", "b.example.com"].map(|name| authority.issue(&Order::server(name)));
+    let start = |builder: PenBuilder| {
+        let options = [format!("-G {}", authority.certificate().display()), "-H".into(), "-R".into()];
+        let builder = options.iter().fold(builder.tls(&first), |builder, option| builder.option(option));
+        builder.option("-L tls1").server("127.0.0.1:1").start()
+    };
+    let pen = start(Pen::builder());
+    let file = pen.directory().join("written.cfg");
+    let lines_of = |certificate: &Certificate| {
+        let pem = certificate.pem();
+        format!("tls_cert {}\nno tls_key\ntls_ca_file {}\n", pem.display(), authority.certificate().display())
+    };
+    let text = written(&pen, &file);
+    for lines in ["\nhttp\n", "\nrequire_client_cert\n", "\ntls_protocol tls1\n", &lines_of(&first)] {
+        assert!(text.contains(lines), "{lines} in\n{text}");
+    }
+    for command in ["no http", "proxy_protocol send-v2", "no require_client_cert", "ssl_option no_tlsv1.2"] {
+        pen.tell(command);
+    }
+    pen.tell(&format!("tls_cert {}", second.pem().display()));
+    let text = written(&pen, &file);
+    assert!(text.contains(&lines_of(&second)), "{text}");
+    let address = pen.address().clone();
+    pen.stop();
+
+    let again = start(Pen::builder().listen_at(address).config(&text));
+    assert_eq!(written(&again, &again.directory().join("written.cfg")), text);
+    let config = tls::trusting(&authority);
+    assert!(TlsStream::over(again.connect(), "b.example.com", &config).is_ok(), "it is what the file says");
 }

@@ -5,4 +5,5 @@ mod request_log {
     mod destinations;
     mod http;
     mod log_host;
+    mod tls;
 }

@@ -1,10 +1,13 @@
 //! What pen tells about itself: one snapshot, collected once, which every rendering shows. As JSON (`status json`) it is
 //! documented in `docs/status.md`, and only ever added to.
 
+mod tls;
 mod words;
 
+pub use tls::{CertificateStatus, HandshakesStatus, ProxyStatus, TlsStatus};
 pub use words::{
-    Bytes, Seconds, all_servers, census, condition, listens, modes, place, seen, slot, slot_or_none,
+    Bytes, Fact, Seconds, all_servers, census, condition, listens, modes, place, preface, seen, slot,
+    slot_or_none,
 };
 
 use std::borrow::Cow;
@@ -53,6 +56,12 @@ pub struct ServiceStatus {
     pub current: Option<u32>,
     /// pen itself answers, as a tiny web server.
     pub dummy: bool,
+    /// It tells servers of their clients in each http request.
+    pub http: bool,
+    /// What it does with PROXY headers.
+    pub proxy_protocol: ProxyStatus,
+    /// TLS towards clients; `None`: they speak plain text.
+    pub tls: Option<TlsStatus>,
     /// Its numbers.
     pub limits: LimitsStatus,
     /// Open connections.
@@ -63,6 +72,10 @@ pub struct ServiceStatus {
     pub accepted: u64,
     /// Connections closed because `client_acl` refuses their client.
     pub refused: u64,
+    /// Connections closed because no PROXY header came, or a wrong one, or from somebody who may not send any.
+    pub proxy_refused: u64,
+    /// Requests refused because they break the rules of http.
+    pub http_refused: u64,
     /// Connections closed because no server could take them.
     pub unserved: u64,
     /// Connections closed for want of descriptors, ports or memory.
@@ -235,6 +248,8 @@ pub struct ConnectionStatus {
     /// How far it is.
     #[serde(flatten)]
     pub state: ConnectionState,
+    /// Its client speaks TLS.
+    pub tls: bool,
     /// Bytes that wait to be written to the client.
     pub pending_down: usize,
     /// Bytes that wait to be written to the server.
@@ -253,6 +268,8 @@ pub struct ConnectionStatus {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ConnectionState {
+    /// It waits for what has to come before it is served: a PROXY header, a handshake, or a share of `pending_max`.
+    pub waiting: bool,
     /// It looks for a server.
     pub connecting: bool,
     /// The client has closed its side.
@@ -262,9 +279,14 @@ pub struct ConnectionState {
 }
 
 impl ConnectionState {
-    /// The number that the `connection` command shows: 1 connecting, 2 connected, +4 server closed, +8 client closed.
+    /// The number that the `connection` command shows: 1 connecting, 2 connected, 32 waiting for what comes first, +4 server
+    /// closed, +8 client closed.
     pub fn number(self) -> u32 {
-        let stage = if self.connecting { 1 } else { 2 };
+        let stage = match self {
+            ConnectionState { waiting: true, .. } => 32,
+            ConnectionState { connecting: true, .. } => 1,
+            _ => 2,
+        };
         stage + if self.server_closed { 4 } else { 0 } + if self.client_closed { 8 } else { 0 }
     }
 }

@@ -11,9 +11,11 @@ fn a_snapshot_survives_the_way_through_json() {
         sent: u64::MAX,
         ..ServerStatus::default()
     };
-    let state = ConnectionState { connecting: false, client_closed: true, server_closed: false };
+    let state = ConnectionState { client_closed: true, ..ConnectionState::default() };
     let service = ServiceStatus {
         modes: vec!["hash".into()],
+        proxy_protocol: ProxyStatus { accept: Some(3), send: Some("v2".into()) },
+        tls: Some(TlsStatus { certificates: vec![CertificateStatus::default()], ..TlsStatus::default() }),
         servers: vec![server],
         fallbacks: vec![FallbackStatus { role: "abuse".into(), server: ServerStatus::default() }],
         clients: vec![ClientStatus { last_server: Some(3), ..ClientStatus::default() }],

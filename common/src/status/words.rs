@@ -1,8 +1,12 @@
 //! Quantities and states as people read them. Exact numbers are the matter of the renderings.
 
 use std::fmt::{self, Display, Formatter};
+use std::time::Duration;
 
-use super::{ClientStatus, ConnectionState, ServerState, ServerStatus, ServiceStatus};
+use super::{
+    CertificateStatus, ClientStatus, ConnectionState, HandshakesStatus, ProxyStatus, ServerState,
+    ServerStatus, ServiceStatus, TlsStatus,
+};
 
 /// A number of bytes: `999 B`, `1.2 kB`, `18.4 EB`. Rounded down, in powers of 1000.
 #[derive(Clone, Copy, Debug)]
@@ -85,10 +89,75 @@ impl Display for ConnectionState {
 impl ConnectionState {
     /// The stage, and the sides that are closed.
     pub fn words(self) -> Vec<&'static str> {
-        let stage = if self.connecting { "connecting" } else { "connected" };
+        let stage = match self {
+            ConnectionState { waiting: true, .. } => "waiting",
+            ConnectionState { connecting: true, .. } => "connecting",
+            _ => "connected",
+        };
         let client = self.client_closed.then_some("client closed");
         let server = self.server_closed.then_some("server closed");
         [Some(stage), client, server].into_iter().flatten().collect()
+    }
+}
+
+/// What there is to say of a service, with a word for what it is about.
+pub type Fact = (&'static str, String);
+
+/// What a service does before and around what it passes on: http headers, PROXY headers, TLS. Nothing of what it does not.
+/// `time`: now, in seconds since 1970.
+pub fn preface(service: &ServiceStatus, time: f64) -> Vec<Fact> {
+    let ServiceStatus { http, http_refused, proxy_protocol, proxy_refused, tls, .. } = service;
+    let mut facts = Vec::new();
+    if *http || *http_refused > 0 {
+        let headers = if *http { "tells servers of clients" } else { "off" };
+        facts.push(("http", format!("{headers}, {http_refused} requests refused")));
+    }
+    if *proxy_protocol != ProxyStatus::default() || *proxy_refused > 0 {
+        facts.push(("proxy", proxy_words(proxy_protocol, *proxy_refused)));
+    }
+    if let Some(tls) = tls {
+        facts.push(("tls", handshake_words(tls)));
+        facts.extend(certificate_words(&tls.certificates, time));
+    }
+    facts
+}
+
+fn proxy_words(ProxyStatus { accept, send }: &ProxyStatus, refused: u64) -> String {
+    let accept = accept.map(|acl| format!("headers expected from access list {acl}"));
+    let send = send.as_ref().map(|version| format!("headers of {version} sent to servers"));
+    let refused = format!("{refused} connections refused");
+    accept.into_iter().chain(send).chain([refused]).collect::<Vec<_>>().join(", ")
+}
+
+fn handshake_words(tls: &TlsStatus) -> String {
+    let HandshakesStatus { tls12, tls13, resumed, failed } = tls.handshakes;
+    let asked = if tls.require_client_cert { ", clients need a certificate" } else { "" };
+    format!("{tls13} handshakes of TLS 1.3, {tls12} of TLS 1.2, {resumed} resumed, {failed} failed{asked}")
+}
+
+/// The certificate for everybody, and which of all is the first to expire.
+fn certificate_words(certificates: &[CertificateStatus], time: f64) -> Vec<Fact> {
+    let words = |certificate: &CertificateStatus| {
+        let CertificateStatus { file, names, not_after } = certificate;
+        let names = if names.is_empty() { String::new() } else { format!(" for {}", names.join(", ")) };
+        format!("{file}{names}, {}", expiry(*not_after, time))
+    };
+    let Some(first) = certificates.first() else { return Vec::new() };
+    let mut facts = vec![("certificate", words(first))];
+    if let [_, others @ ..] = certificates
+        && let Some(earliest) = others.iter().min_by_key(|certificate| certificate.not_after)
+    {
+        facts.push(("by name", format!("{} more, first to expire: {}", others.len(), words(earliest))));
+    }
+    facts
+}
+
+/// `expires in 29 d 3 h`, `expired 2 d 0 h ago`
+fn expiry(not_after: u64, time: f64) -> String {
+    let now = Duration::try_from_secs_f64(time).unwrap_or_default().as_secs();
+    match not_after.checked_sub(now) {
+        Some(left) => format!("expires in {}", Seconds(left)),
+        None => format!("expired {} ago", Seconds(now - not_after)),
     }
 }
 
@@ -203,11 +272,58 @@ mod tests {
     #[test]
     fn a_connection_tells_its_stage_and_which_sides_are_closed() {
         let state = |connecting, client_closed, server_closed| {
-            ConnectionState { connecting, client_closed, server_closed }.to_string()
+            ConnectionState { waiting: false, connecting, client_closed, server_closed }.to_string()
         };
         assert_eq!(state(true, false, false), "connecting");
         assert_eq!(state(false, true, false), "connected, client closed");
         assert_eq!(state(false, true, true), "connected, client closed, server closed");
+        let waiting = ConnectionState { waiting: true, ..ConnectionState::default() };
+        assert_eq!((waiting.to_string(), waiting.number()), ("waiting".to_owned(), 32));
+    }
+
+    #[test]
+    fn what_comes_before_is_told_of_services_that_ask_for_it() {
+        const NOW: f64 = 1_795_175_505.5;
+        assert_eq!(preface(&ServiceStatus::default(), NOW), []);
+        let certificate = |file: &str, names: &[&str], not_after| CertificateStatus {
+            file: file.to_owned(),
+            names: names.iter().map(|&name| name.to_owned()).collect(),
+            not_after,
+        };
+        let tls = TlsStatus {
+            require_client_cert: true,
+            certificates: vec![
+                certificate("/etc/www.pem", &["www.example.com", "example.com"], 1_795_175_505 + 90_000),
+                certificate("b.crt", &["b"], 1_795_175_505 + 7),
+                certificate("a.crt", &[], 1_795_175_505 - 86_400),
+            ],
+            handshakes: HandshakesStatus { tls12: 2, tls13: 30, resumed: 4, failed: 5 },
+        };
+        let service = ServiceStatus {
+            http: true,
+            http_refused: 3,
+            proxy_protocol: ProxyStatus { accept: Some(2), send: Some("v2".into()) },
+            proxy_refused: 1,
+            tls: Some(tls),
+            ..ServiceStatus::default()
+        };
+        let expected = [
+            ("http", "tells servers of clients, 3 requests refused"),
+            (
+                "proxy",
+                "headers expected from access list 2, headers of v2 sent to servers, 1 connections refused",
+            ),
+            (
+                "tls",
+                "30 handshakes of TLS 1.3, 2 of TLS 1.2, 4 resumed, 5 failed, clients need a certificate",
+            ),
+            ("certificate", "/etc/www.pem for www.example.com, example.com, expires in 1 d 1 h"),
+            ("by name", "2 more, first to expire: a.crt, expired 1 d 0 h ago"),
+        ];
+        assert_eq!(preface(&service, NOW), expected.map(|(name, text)| (name, text.to_owned())));
+        let off = ServiceStatus { http_refused: 3, proxy_refused: 1, ..ServiceStatus::default() };
+        let expected = [("http", "off, 3 requests refused"), ("proxy", "1 connections refused")];
+        assert_eq!(preface(&off, NOW), expected.map(|(name, text)| (name, text.to_owned())));
     }
 
     #[test]

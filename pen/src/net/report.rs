@@ -47,6 +47,8 @@ pub struct ConnectionRow {
     pub up_fd: i32,
     /// How far it is.
     pub state: ConnectionState,
+    /// The client speaks TLS.
+    pub tls: bool,
     /// Bytes that wait to be written to the client.
     pub pending_down: usize,
     /// Bytes that wait to be written to the server.
@@ -81,10 +83,12 @@ impl ConnectionRow {
             down_fd: down.stream.fd(),
             up_fd: up.as_ref().map_or(-1, |up| up.stream.fd()),
             state: ConnectionState {
+                waiting: matches!(connection.phase, Phase::Preface(_) | Phase::Queued),
                 connecting: matches!(connection.phase, Phase::Connecting(_)),
                 client_closed: down.ended || down.broken,
                 server_closed: up.as_ref().is_some_and(|up| up.ended || up.broken),
             },
+            tls: down.is_secure(),
             pending_down: down.pending(),
             pending_up: up.as_ref().map_or(0, End::pending),
             peer: connection.peer.address,

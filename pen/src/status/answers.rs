@@ -123,14 +123,14 @@ mod tests {
     #[test]
     fn connections_answers_a_line_each() {
         let busy = ConnectionStatus {
-            state: ConnectionState { connecting: false, client_closed: true, server_closed: false },
+            state: ConnectionState { client_closed: true, ..ConnectionState::default() },
             pending_down: 12,
             pending_up: 34,
             ..sample::connection(7)
         };
         let fresh = ConnectionStatus {
             up_fd: -1,
-            state: ConnectionState { connecting: true, client_closed: false, server_closed: false },
+            state: ConnectionState { connecting: true, ..ConnectionState::default() },
             client: None,
             server: None,
             ..sample::connection(8)
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn an_open_connection_shows_its_state_and_the_bytes_of_both_directions() {
         let open = ConnectionStatus {
-            state: ConnectionState { connecting: false, client_closed: true, server_closed: true },
+            state: ConnectionState { client_closed: true, server_closed: true, ..ConnectionState::default() },
             pending_down: 40,
             pending_up: 2,
             client: Some(3),

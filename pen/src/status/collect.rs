@@ -5,9 +5,10 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::channel;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use common::command::{AclNumber, ProxyVersion};
 use common::status::{
-    ClientStatus, ConnectionStatus, FallbackStatus, IdlersStatus, LimitsStatus, Name, SCHEMA, ServerState,
-    ServerStatus, ServiceStatus, Snapshot,
+    CertificateStatus, ClientStatus, ConnectionStatus, FallbackStatus, HandshakesStatus, IdlersStatus,
+    LimitsStatus, Name, ProxyStatus, SCHEMA, ServerState, ServerStatus, ServiceStatus, Snapshot, TlsStatus,
 };
 
 use crate::engine::clients::ClientRow;
@@ -16,8 +17,9 @@ use crate::engine::servers::{Server, ServerAddr};
 use crate::engine::time::Tick;
 use crate::net::report::{ConnectionRow, ReportOrder};
 use crate::net::worker::Message;
-use crate::settings::{Limits, Service, ServiceIndex};
+use crate::settings::{Limits, Proxy, Service, ServiceIndex, TlsCounters};
 use crate::shared::Shared;
+use crate::tls::{Served, Terminator};
 
 /// Client-table entries read under one lock: connections wait no longer than that.
 const SLICE: usize = 128;
@@ -119,6 +121,7 @@ fn connection_status(row: &ConnectionRow, now: Tick) -> ConnectionStatus {
         down_fd: row.down_fd,
         up_fd: row.up_fd,
         state: row.state,
+        tls: row.tls,
         pending_down: row.pending_down,
         pending_up: row.pending_up,
         client_address: row.peer.to_string(),
@@ -144,11 +147,16 @@ pub fn service_status(service: &Service, now: Tick) -> ServiceStatus {
         modes: modes(service.modes),
         current: state.turn.last(),
         dummy: service.dummy,
+        http: service.http,
+        proxy_protocol: proxy(service.proxy),
+        tls: service.terminator.as_deref().map(|terminator| tls(service, terminator)),
         limits: limits(&service.limits),
         connections: state.connections.used(),
         pending: state.pending.used(),
         accepted: state.counters.accepted.total(),
         refused: state.counters.refused.total(),
+        proxy_refused: state.counters.proxy_refused.total(),
+        http_refused: state.counters.http_refused.total(),
         unserved: state.counters.unserved.total(),
         shortages: state.counters.shortages.total(),
         idlers: IdlersStatus {
@@ -169,6 +177,36 @@ pub fn service_status(service: &Service, now: Tick) -> ServiceStatus {
     };
     status.usable = status.usable_servers();
     status
+}
+
+fn proxy(Proxy { accept, send }: Proxy) -> ProxyStatus {
+    let version = |version| match version {
+        ProxyVersion::V1 => "v1",
+        ProxyVersion::V2 => "v2",
+    };
+    ProxyStatus {
+        accept: accept.map(AclNumber::number),
+        send: send.map(|send| Name::Borrowed(version(send))),
+    }
+}
+
+fn tls(service: &Service, terminator: &Terminator) -> TlsStatus {
+    let TlsCounters { failed, tls12, tls13, resumed } = &service.state.counters.tls;
+    let certificate = |Served { file, names, not_after }: &Served| CertificateStatus {
+        file: file.display().to_string(),
+        names: names.clone(),
+        not_after: *not_after,
+    };
+    TlsStatus {
+        require_client_cert: service.tls.require_client_cert,
+        certificates: terminator.certificates().iter().map(certificate).collect(),
+        handshakes: HandshakesStatus {
+            tls12: tls12.total(),
+            tls13: tls13.total(),
+            resumed: resumed.total(),
+            failed: failed.total(),
+        },
+    }
 }
 
 fn limits(limits: &Limits) -> LimitsStatus {

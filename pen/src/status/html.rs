@@ -10,7 +10,7 @@ use std::fmt::{self, Display, Formatter};
 use common::escape::Html;
 use common::status::{
     Bytes, ClientStatus, ConnectionStatus, FallbackStatus, IdlersStatus, Seconds, ServerStatus,
-    ServiceStatus, Snapshot, all_servers, census, condition, listens, modes, place, slot,
+    ServiceStatus, Snapshot, all_servers, census, condition, listens, modes, place, preface, slot,
 };
 
 use super::answers::index;
@@ -65,7 +65,7 @@ impl Display for Page<'_> {
             write_contents(f, services)?;
         }
         for (position, service) in services.iter().enumerate() {
-            write_service(f, service, position, company)?;
+            write_service(f, service, position, company, self.0.time)?;
         }
         writeln!(f, "<section>\n<h2>Active clients</h2>")?;
         for service in services {
@@ -147,6 +147,7 @@ fn write_service(
     service: &ServiceStatus,
     position: usize,
     company: Company,
+    time: f64,
 ) -> fmt::Result {
     writeln!(f, "<section id=\"{}\">", Anchor(service, position))?;
     match company {
@@ -162,7 +163,7 @@ fn write_service(
     }
     close_table(f)?;
     write_failures(f, service)?;
-    write_facts(f, service)?;
+    write_facts(f, service, time)?;
     writeln!(f, "</section>")
 }
 
@@ -222,7 +223,7 @@ fn write_failures(f: &mut Formatter<'_>, service: &ServiceStatus) -> fmt::Result
     writeln!(f, "</ul>")
 }
 
-fn write_facts(f: &mut Formatter<'_>, service: &ServiceStatus) -> fmt::Result {
+fn write_facts(f: &mut Formatter<'_>, service: &ServiceStatus, time: f64) -> fmt::Result {
     writeln!(f, "<dl class=\"facts\">")?;
     write_fact(f, "listens on", listens(service))?;
     write_fact(f, "modes", modes(service))?;
@@ -236,6 +237,9 @@ fn write_facts(f: &mut Formatter<'_>, service: &ServiceStatus) -> fmt::Result {
         let told =
             format_args!("{place}, {state}, {connections} connections, {sent} sent, {received} received");
         write_fact(f, &format!("{role} server"), told)?;
+    }
+    for (name, told) in preface(service, time) {
+        write_fact(f, name, told)?;
     }
     if let Some(log) = &service.log {
         write_fact(f, "request log", format_args!("{log}, {} records lost", service.log_lost))?;
@@ -286,9 +290,11 @@ fn write_connections(f: &mut Formatter<'_>, service: &ServiceStatus, company: Co
 }
 
 fn write_connection(f: &mut Formatter<'_>, connection: &ConnectionStatus) -> fmt::Result {
-    let ConnectionStatus { number, down_fd, up_fd, state, pending_down, pending_up, age, .. } = connection;
+    let ConnectionStatus { number, down_fd, up_fd, state, tls, pending_down, pending_up, age, .. } =
+        connection;
     writeln!(f, "<tr>")?;
-    titled_cell(f, number, format_args!("{state}, {}", Seconds(*age)))?;
+    let tls = if *tls { ", TLS" } else { "" };
+    titled_cell(f, number, format_args!("{state}{tls}, {}", Seconds(*age)))?;
     cell(f, down_fd)?;
     cell(f, up_fd)?;
     cell(f, pending_down)?;

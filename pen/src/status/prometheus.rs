@@ -7,10 +7,13 @@
 //! Services that were removed have no series of their own: another one may have the name, and the same series twice
 //! makes Prometheus refuse the whole. Slots that are empty have none either: nothing is wrong with them.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Display, Formatter};
 
 use common::escape::Label;
-use common::status::{ServerState, ServerStatus, ServiceStatus, Snapshot, all_servers, place};
+use common::status::{
+    CertificateStatus, ServerState, ServerStatus, ServiceStatus, Snapshot, TlsStatus, all_servers, place,
+};
 
 /// Renders the whole.
 pub fn render(snapshot: &Snapshot) -> String {
@@ -56,6 +59,13 @@ impl Display for Exposition<'_> {
         for family in SERVICE {
             write_family(f, family, &services)?;
         }
+        let versions = handshakes(&services);
+        write_family(f, &HANDSHAKES, &versions)?;
+        let encrypted: Vec<_> = services.iter().filter_map(tls).collect();
+        for family in TLS {
+            write_family(f, family, &encrypted)?;
+        }
+        write_family(f, &EXPIRY, &certificates(&encrypted))?;
         let servers = servers(snapshot);
         for family in SERVER {
             write_family(f, family, &servers)?;
@@ -67,6 +77,33 @@ impl Display for Exposition<'_> {
 fn services(snapshot: &Snapshot) -> Vec<Labelled<'_, ServiceStatus>> {
     let services = snapshot.services.iter().filter(|service| !service.draining);
     services.map(|service| (format!("service=\"{}\"", Label(&service.name)), service)).collect()
+}
+
+fn tls<'a>((labels, service): &Labelled<'a, ServiceStatus>) -> Option<Labelled<'a, TlsStatus>> {
+    Some((labels.clone(), service.tls.as_ref()?))
+}
+
+/// By version, under the names that OpenSSL and everybody has for them.
+fn handshakes<'a>(services: &[Labelled<'a, ServiceStatus>]) -> Vec<Labelled<'a, u64>> {
+    let mut labelled = Vec::new();
+    for (service, TlsStatus { handshakes, .. }) in services.iter().filter_map(tls) {
+        for (version, count) in [("TLSv1.2", &handshakes.tls12), ("TLSv1.3", &handshakes.tls13)] {
+            labelled.push((format!("{service},version=\"{version}\""), count));
+        }
+    }
+    labelled
+}
+
+/// One series for each file: several names may have one, and a file has one certificate that counts.
+fn certificates<'a>(services: &[Labelled<'a, TlsStatus>]) -> Vec<Labelled<'a, CertificateStatus>> {
+    let mut labelled = Vec::new();
+    for (service, tls) in services {
+        let mut files = BTreeSet::new();
+        for certificate in tls.certificates.iter().filter(|certificate| files.insert(&certificate.file)) {
+            labelled.push((format!("{service},file=\"{}\"", Label(&certificate.file)), certificate));
+        }
+    }
+    labelled
 }
 
 fn servers(snapshot: &Snapshot) -> Vec<Labelled<'_, ServerStatus>> {
@@ -131,6 +168,14 @@ const SERVICE: &[Family<ServiceStatus>] = &[
         |service| Value::Whole(service.refused),
     ),
     counter(
+        "pen_service_proxy_refused_total",
+        "Connections closed for want of a right PROXY header.",
+        |service| Value::Whole(service.proxy_refused),
+    ),
+    counter("pen_service_http_refused_total", "Requests that break the rules of http.", |service| {
+        Value::Whole(service.http_refused)
+    }),
+    counter(
         "pen_service_unserved_total",
         "Connections closed because no server could take them.",
         |service| Value::Whole(service.unserved),
@@ -156,6 +201,26 @@ const SERVICE: &[Family<ServiceStatus>] = &[
         Value::Whole(service.log_lost)
     }),
 ];
+
+const HANDSHAKES: Family<u64> =
+    counter("pen_tls_handshakes_total", "TLS handshakes that succeeded, by version.", |&count| {
+        Value::Whole(count)
+    });
+
+const TLS: &[Family<TlsStatus>] = &[
+    counter("pen_tls_resumptions_total", "TLS handshakes that resumed a session.", |tls| {
+        Value::Whole(tls.handshakes.resumed)
+    }),
+    counter("pen_tls_handshake_failures_total", "TLS handshakes that failed, or took too long.", |tls| {
+        Value::Whole(tls.handshakes.failed)
+    }),
+];
+
+const EXPIRY: Family<CertificateStatus> = gauge(
+    "pen_tls_certificate_expiry_timestamp_seconds",
+    "When a certificate in force expires, in seconds since 1970.",
+    |certificate| Value::Whole(certificate.not_after),
+);
 
 const SERVER: &[Family<ServerStatus>] = &[
     gauge("pen_server_up", "1 if the server takes clients.", |server| flag(server.state == ServerState::Up)),

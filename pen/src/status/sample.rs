@@ -1,8 +1,9 @@
 //! Snapshots for the tests of the renderings.
 
 use common::status::{
-    ClientStatus, ConnectionState, ConnectionStatus, FallbackStatus, IdlersStatus, LimitsStatus, SCHEMA,
-    ServerState, ServerStatus, ServiceStatus, Snapshot,
+    CertificateStatus, ClientStatus, ConnectionState, ConnectionStatus, FallbackStatus, HandshakesStatus,
+    IdlersStatus, LimitsStatus, ProxyStatus, SCHEMA, ServerState, ServerStatus, ServiceStatus, Snapshot,
+    TlsStatus,
 };
 
 /// One that names everything that comes from outside `text`, and has everything that there can be.
@@ -22,6 +23,9 @@ pub fn named(text: &str) -> Snapshot {
         fallbacks: vec![fallback("abuse", server(0))],
         clients: vec![ClientStatus { address: text.clone(), ..client(0) }],
         open_connections: vec![ConnectionStatus { client_address: text.clone(), ..connection(0) }],
+        http: true,
+        proxy_protocol: ProxyStatus { accept: Some(1), send: Some("v2".into()) },
+        tls: Some(tls(&text)),
         log: Some(text.clone()),
         log_lost: 1,
         ..service("")
@@ -53,6 +57,9 @@ pub fn service(name: &str) -> ServiceStatus {
         current: Some(1),
         draining: false,
         dummy: false,
+        http: false,
+        proxy_protocol: ProxyStatus::default(),
+        tls: None,
         limits: LimitsStatus {
             backlog: 500,
             blacklist: 30,
@@ -77,12 +84,28 @@ pub fn service(name: &str) -> ServiceStatus {
         pending: 0,
         accepted: 8,
         refused: 0,
+        proxy_refused: 0,
+        http_refused: 0,
         unserved: 0,
         shortages: 0,
         clients_known: 1,
         usable: 1,
         log: None,
         log_lost: 0,
+    }
+}
+
+/// TLS with a certificate that expires in 30 days.
+pub fn tls(text: &str) -> TlsStatus {
+    let certificate = CertificateStatus {
+        file: text.to_owned(),
+        names: vec![text.to_owned()],
+        not_after: 1_795_175_505 + 30 * 86_400,
+    };
+    TlsStatus {
+        require_client_cert: false,
+        certificates: vec![certificate],
+        handshakes: HandshakesStatus { tls12: 2, tls13: 30, resumed: 4, failed: 5 },
     }
 }
 
@@ -134,7 +157,8 @@ pub fn connection(number: u8) -> ConnectionStatus {
         number: number.into(),
         down_fd,
         up_fd: down_fd + 1,
-        state: ConnectionState { connecting: false, client_closed: false, server_closed: false },
+        state: ConnectionState::default(),
+        tls: false,
         pending_down: 0,
         pending_up: 0,
         client_address: format!("192.0.2.{number}"),

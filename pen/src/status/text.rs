@@ -6,7 +6,7 @@ use std::fmt::{self, Display, Formatter};
 use common::escape::Line;
 use common::status::{
     Bytes, Seconds, ServerStatus, ServiceStatus, Snapshot, all_servers, census, condition, listens, modes,
-    place, seen, slot_or_none,
+    place, preface, seen, slot_or_none,
 };
 
 use super::columns::Columns;
@@ -24,7 +24,7 @@ impl Display for Report<'_> {
         let Snapshot { time, uptime, version, pid, services, .. } = self.0;
         writeln!(f, "pen {version}, process {pid}, up {}, at {}", Seconds(*uptime), Moment(*time))?;
         for service in services {
-            write_service(f, service)?;
+            write_service(f, service, *time)?;
             write_servers(f, service)?;
             write_clients(f, service)?;
             write_connections(f, service)?;
@@ -33,7 +33,7 @@ impl Display for Report<'_> {
     }
 }
 
-fn write_service(f: &mut Formatter<'_>, service: &ServiceStatus) -> fmt::Result {
+fn write_service(f: &mut Formatter<'_>, service: &ServiceStatus, time: f64) -> fmt::Result {
     let ServiceStatus { connections, pending, limits, usable, idlers, .. } = service;
     let (conn_max, pending_max) = (limits.conn_max, limits.pending_max);
     let ServiceStatus { accepted, refused, unserved, shortages, log_lost, .. } = service;
@@ -49,6 +49,9 @@ fn write_service(f: &mut Formatter<'_>, service: &ServiceStatus) -> fmt::Result 
         f,
         "  so far       {accepted} accepted, {refused} refused, {unserved} unserved, {shortages} shortages"
     )?;
+    for (name, told) in preface(service, time) {
+        writeln!(f, "  {name:<11}  {}", Line(told))?;
+    }
     if let Some(log) = &service.log {
         writeln!(f, "  request log  {}, {log_lost} records lost", Line(log))?;
     }
@@ -137,6 +140,8 @@ fn write_connections(f: &mut Formatter<'_>, service: &ServiceStatus) -> fmt::Res
         .words("age", connections().map(|connection| Seconds(connection.age)))
         .numbers("pending down", connections().map(|connection| connection.pending_down))
         .numbers("up", connections().map(|connection| connection.pending_up))
+        .words("tls", connections().map(|connection| if connection.tls { "tls" } else { "" }))
+        .unless_void()
         .words("state", connections().map(|connection| connection.state));
     write!(f, "{columns}")
 }
@@ -206,7 +211,7 @@ Connections: 1 of 500
 
     #[test]
     fn each_service_shows_its_own_connections() {
-        let closing = ConnectionState { connecting: false, client_closed: false, server_closed: true };
+        let closing = ConnectionState { server_closed: true, ..ConnectionState::default() };
         let other = ConnectionStatus { state: closing, server: None, ..sample::connection(5) };
         let mail = ServiceStatus { open_connections: vec![other], ..sample::service("mail") };
         let report = render(&Snapshot { services: vec![sample::service("web"), mail], ..sample::snapshot() });
@@ -237,6 +242,26 @@ Connections: 1 of 500
             "  modes        dummy: pen itself answers",
             "  servers      1 of 3 usable",
             "  idlers       3 of 10 open",
+        ] {
+            assert!(report.contains(&format!("\n{line}\n")), "{line} is missing in:\n{report}");
+        }
+    }
+
+    #[test]
+    fn headers_and_tls_are_told_of_services_that_have_them() {
+        let connection = ConnectionStatus { tls: true, ..sample::connection(0) };
+        let service = ServiceStatus {
+            http: true,
+            tls: Some(sample::tls("/etc/www.pem")),
+            open_connections: vec![connection],
+            ..sample::service("web")
+        };
+        let report = render(&Snapshot { services: vec![service], ..sample::snapshot() });
+        for line in [
+            "  http         tells servers of clients, 0 requests refused",
+            "  tls          30 handshakes of TLS 1.3, 2 of TLS 1.2, 4 resumed, 5 failed",
+            "  certificate  /etc/www.pem for /etc/www.pem, expires in 30 d 0 h",
+            "           0  192.0.2.0  0       0 s             0   0  tls  connected",
         ] {
             assert!(report.contains(&format!("\n{line}\n")), "{line} is missing in:\n{report}");
         }

@@ -128,6 +128,8 @@ fn connections(connections: &[ConnectionStatus]) -> Grid {
         .words("client", connections().map(|connection| &connection.client_address))
         .words("server", connections().map(|connection| slot_or_none(connection.server)))
         .words("state", connections().map(|connection| connection.state))
+        .words("tls", connections().map(|connection| if connection.tls { "tls" } else { "" }))
+        .unless_void()
         .words("age", connections().map(|connection| Seconds(connection.age)))
         .numbers("waiting down", connections().map(|connection| bytes(connection.pending_down)))
         .numbers("waiting up", connections().map(|connection| bytes(connection.pending_up)))

@@ -172,7 +172,7 @@ impl Row for ConnectionStatus {
         words("client", 0, |row| row.client_address.clone(), |a, b| a.client_address.cmp(&b.client_address)),
         words("server", 0, |row| slot_or_none(row.server), |a, b| a.server.cmp(&b.server)),
         Column {
-            tone: |row| if row.state.connecting { Tone::Faint } else { Tone::Plain },
+            tone: |row| if row.state.connecting || row.state.waiting { Tone::Faint } else { Tone::Plain },
             ..words("state", 0, |row| row.state.to_string(), |a, b| a.state.number().cmp(&b.state.number()))
         },
         number("age", 0, |row| Seconds(row.age).to_string(), |a, b| a.age.cmp(&b.age)),
@@ -187,6 +187,12 @@ impl Row for ConnectionStatus {
             1,
             |row| bytes(row.pending_up).to_string(),
             |a, b| a.pending_up.cmp(&b.pending_up),
+        ),
+        words(
+            "tls",
+            3,
+            |row| if row.tls { "tls".to_owned() } else { String::new() },
+            |a, b| a.tls.cmp(&b.tls),
         ),
     ];
 

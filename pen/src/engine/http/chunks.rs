@@ -59,20 +59,17 @@ impl Chunks {
     fn read(&mut self, bytes: &[u8], after: fn(Chunks, u8) -> Option<Chunks>) -> usize {
         let mut taken = 0;
         while let Some(&byte) = bytes.get(taken) {
-            match self {
-                Chunks::Data { left } => {
-                    let part = (bytes.len() - taken).min(usize::try_from(*left).unwrap_or(usize::MAX));
-                    taken += part;
-                    *left -= part as u64;
-                    if *left == 0 {
-                        *self = Chunks::DataEnd;
-                    }
+            if let Chunks::Data { left } = self {
+                let part = (bytes.len() - taken).min(usize::try_from(*left).unwrap_or(usize::MAX));
+                taken += part;
+                *left -= part as u64;
+                if *left == 0 {
+                    *self = Chunks::DataEnd;
                 }
-                _ => {
-                    let Some(next) = after(*self, byte) else { break };
-                    *self = next;
-                    taken += usize::from(next != Chunks::Malformed);
-                }
+            } else {
+                let Some(next) = after(*self, byte) else { break };
+                *self = next;
+                taken += usize::from(next != Chunks::Malformed);
             }
         }
         taken

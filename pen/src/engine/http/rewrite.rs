@@ -16,6 +16,8 @@ use edit::Sender;
 use exchanges::Exchanges;
 use first_line::Line;
 
+pub use stand::{Refusal, Stand};
+
 mod assembly;
 mod edit;
 mod exchanges;
@@ -23,6 +25,7 @@ mod first_line;
 mod head;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod reference;
+mod stand;
 
 /// What is to be sent, piece by piece: heads are edited copies, everything else is what was read.
 pub type Pieces<'a> = Vec<Cow<'a, [u8]>>;
@@ -48,6 +51,8 @@ pub struct Rewriter {
     /// What was read and may not be passed on yet.
     held: Held,
     exchanges: Exchanges,
+    /// Heads, and trailers, that were complete.
+    heads: u64,
     /// The first line of the connection was a request's.
     is_http: bool,
 }
@@ -81,30 +86,6 @@ struct Held {
     taken: usize,
 }
 
-/// What the rewriter is ready for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stand {
-    /// For whatever the client says.
-    Listening,
-    /// For nothing more from the client, before the server has answered what was passed on.
-    Waiting,
-    /// For nothing more. As every earlier request is answered, the client is to be told so.
-    Refusing(Refusal),
-}
-
-/// Why a client's bytes were not passed on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// They break the rules, or can be read in two ways.
-    Malformed,
-    /// The head is larger than any server needs.
-    TooLarge,
-    /// The head did not come in time.
-    TooSlow,
-    /// They are another protocol, in which no answer can be given, or nobody knows what the server has answered so far.
-    Silent,
-}
-
 impl Rewriter {
     /// Before the first byte.
     pub fn new(origin: Origin) -> Rewriter {
@@ -115,6 +96,7 @@ impl Rewriter {
             line_is_good: false,
             held: Held::default(),
             exchanges: Exchanges::new(),
+            heads: 0,
             is_http: false,
         }
     }
@@ -178,9 +160,9 @@ impl Rewriter {
         }
     }
 
-    /// How many heads were complete so far.
+    /// How many heads, and trailers, were complete so far: of two that are awaited it tells whether they are the same.
     pub fn heads(&self) -> u64 {
-        0
+        self.heads
     }
 
     /// Gives the head that is awaited up.
@@ -302,6 +284,7 @@ impl Rewriter {
     }
 
     fn begin_request(&mut self, head: &[u8], pieces: &mut Pieces<'_>) {
+        self.heads += 1;
         self.line_is_good = false;
         self.is_http = true;
         let mut edited = match pieces.pop() {
@@ -356,6 +339,7 @@ impl Rewriter {
         const EMPTY: &[u8] = b"\r\n";
         if self.assembly.kept().is_empty() {
             if data.starts_with(EMPTY) {
+                self.heads += 1;
                 pieces.push(Cow::Borrowed(&data[..EMPTY.len()]));
                 self.end_request();
                 return EMPTY.len();
@@ -374,6 +358,7 @@ impl Rewriter {
         };
         match head::check_trailers(&section[LINE_END.len()..]) {
             Ok(()) => {
+                self.heads += 1;
                 pieces.push(Cow::Owned(section[LINE_END.len()..].to_vec()));
                 self.end_request();
             }
@@ -423,22 +408,6 @@ const LINE_END: &[u8] = b"\n";
 impl Held {
     fn is_empty(&self) -> bool {
         self.taken == self.bytes.len()
-    }
-}
-
-impl Refusal {
-    /// What the client is told, in http; empty: nothing.
-    pub fn answer(self) -> &'static [u8] {
-        match self {
-            Refusal::Malformed => b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-            Refusal::TooLarge => {
-                b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-            }
-            Refusal::TooSlow => {
-                b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-            }
-            Refusal::Silent => b"",
-        }
     }
 }
 

@@ -44,6 +44,7 @@ fn a_pen_tells_what_it_is_and_counts() {
     let mut snapshot = sample::snapshot();
     let service = &mut snapshot.services[0];
     (service.unserved, service.pending, service.idlers.wanted) = (5, 7, 4);
+    (service.proxy_refused, service.http_refused) = (9, 10);
     let text = render(&snapshot);
     let samples = samples(&text);
     for (series, value) in [
@@ -57,6 +58,8 @@ fn a_pen_tells_what_it_is_and_counts() {
         (r#"pen_service_pending_max{service="default"}"#, "100"),
         (r#"pen_service_accepted_total{service="default"}"#, "8"),
         (r#"pen_service_refused_total{service="default"}"#, "0"),
+        (r#"pen_service_proxy_refused_total{service="default"}"#, "9"),
+        (r#"pen_service_http_refused_total{service="default"}"#, "10"),
         (r#"pen_service_unserved_total{service="default"}"#, "5"),
         (r#"pen_service_shortages_total{service="default"}"#, "0"),
         (r#"pen_service_clients{service="default"}"#, "1"),
@@ -105,6 +108,31 @@ fn a_server_has_a_gauge_for_each_state_and_its_counters() {
         assert_eq!((samples[&*www], samples[&*other]), (up, out), "{name}");
     }
     assert!(!text.contains("slot=\"2\""), "an empty slot has no series");
+}
+
+#[test]
+fn a_service_with_tls_counts_handshakes_and_tells_when_each_certificate_expires() {
+    let mut snapshot = sample::snapshot();
+    assert!(!render(&snapshot).contains("pen_tls_"), "there is nothing to tell without TLS");
+    let mut tls = sample::tls("/etc/www.pem");
+    tls.certificates
+        .extend(["a.crt", "_.b.crt", "a.crt"].map(|file| sample::tls(file).certificates.remove(0)));
+    snapshot.services =
+        vec![ServiceStatus { tls: Some(tls), ..sample::service("web") }, sample::service("mail")];
+    let text = render(&snapshot);
+    let samples = samples(&text);
+    for (series, value) in [
+        (r#"pen_tls_handshakes_total{service="web",version="TLSv1.2"}"#, "2"),
+        (r#"pen_tls_handshakes_total{service="web",version="TLSv1.3"}"#, "30"),
+        (r#"pen_tls_resumptions_total{service="web"}"#, "4"),
+        (r#"pen_tls_handshake_failures_total{service="web"}"#, "5"),
+        (r#"pen_tls_certificate_expiry_timestamp_seconds{service="web",file="/etc/www.pem"}"#, "1797767505"),
+        (r#"pen_tls_certificate_expiry_timestamp_seconds{service="web",file="a.crt"}"#, "1797767505"),
+        (r#"pen_tls_certificate_expiry_timestamp_seconds{service="web",file="_.b.crt"}"#, "1797767505"),
+    ] {
+        assert_eq!(samples.get(series), Some(&value), "{series} in:\n{text}");
+    }
+    assert_eq!(samples.keys().filter(|series| series.starts_with("pen_tls_")).count(), 7);
 }
 
 #[test]
@@ -173,7 +201,7 @@ fn the_document_names_every_family_and_no_other() {
         .filter_map(|line| line.strip_prefix("| `pen_")?.split_once('`'))
         .map(|(name, _)| name)
         .collect();
-    let text = render(&sample::snapshot());
+    let text = render(&sample::named("x"));
     let told: BTreeSet<&str> = families(&text).iter().filter_map(|name| name.strip_prefix("pen_")).collect();
     assert_eq!(told, documented);
 }

@@ -2,7 +2,7 @@
 
 import { Rates, Track } from "./history.js";
 import { Chart, Meter, State, Table, element, mark, row, show, write } from "./view.js";
-import { byteRate, count, nameOf, place, rate, stateText, things, verdict } from "./words.js";
+import { byteRate, count, nameOf, place, preface, rate, stateText, things, verdict } from "./words.js";
 
 const COLUMNS = [
   { key: "slot", title: "Server", class: "name", natural: "ascending" },
@@ -132,6 +132,7 @@ export class ServiceView {
     this.facts = element("dl", { class: "facts" });
     this.settings = element("dl", { class: "settings" });
     this.factNodes = new Map();
+    this.prefaced = new Set();
     this.table = new Table("servers", `Servers of ${name}`, COLUMNS, () => this.#arrange());
     this.filter = element("input", { type: "search", placeholder: "name, address or state", autocomplete: "off", spellcheck: "false" });
     this.filter.addEventListener("input", () => this.#arrange());
@@ -157,6 +158,7 @@ export class ServiceView {
     this.verdict.set(word, text);
     this.#tellListeners(service);
     this.#tellFacts(service);
+    this.#tellPreface(service, time);
     this.#takeInServers(service, time);
     this.#arrange();
     this.#draw();
@@ -183,6 +185,26 @@ export class ServiceView {
     for (const [name, value] of Object.entries(limits)) this.#fact(this.settings, name, count(value));
     if (service.idlers?.wanted > 0) this.#fact(this.settings, "idlers", `${service.idlers.open} of ${service.idlers.wanted}`);
     this.#fact(this.settings, "log", service.log ? `${service.log}, ${things(service.log_lost, "record")} lost` : "none");
+  }
+
+  /** These come and go with what the service does. */
+  #tellPreface(service, time) {
+    const facts = preface(service, time);
+    const present = new Set(facts.map(([name]) => name));
+    for (const name of this.prefaced) if (!present.has(name)) this.#forget(this.facts, name);
+    for (const [name, text, isBad] of facts) this.#fact(this.facts, name, text, isBad ? "worry" : null);
+    this.prefaced = present;
+    this.#fact(this.settings, "http", service.http ? "on" : "off");
+    const { accept, send } = service.proxy_protocol;
+    const proxy = [accept === null ? "" : `accept ${accept}`, send === null ? "" : `send ${send}`];
+    this.#fact(this.settings, "proxy_protocol", proxy.filter(Boolean).join(", ") || "off");
+    this.#fact(this.settings, "tls_cert", service.tls?.certificates[0]?.file ?? "none");
+  }
+
+  #forget(list, name) {
+    const key = `${list.className} ${name}`;
+    this.factNodes.get(key)?.node.remove();
+    this.factNodes.delete(key);
   }
 
   #fact(list, name, text, className = null) {

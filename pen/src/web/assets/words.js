@@ -78,9 +78,29 @@ export function verdict(service) {
   return up === 0 ? { word: "none", text: `no usable server, ${upOf}` } : { word: "some", text: upOf };
 }
 
+/** Who renews certificates automatically has done so by then. */
+const SOON = 14 * 86400;
+
+/** What a service does before and around what it passes on: a name, a text and whether it is bad. Nothing of what it does not. */
+export function preface({ http, http_refused: requests, proxy_protocol: proxy, proxy_refused: clients, tls }, time) {
+  const facts = [];
+  if (http || requests > 0) facts.push(["http refused", count(requests), false]);
+  if (proxy.accept !== null || clients > 0) facts.push(["proxy refused", count(clients), false]);
+  if (tls === null) return facts;
+  const { tls12, tls13, failed } = tls.handshakes;
+  facts.push(["TLS handshakes", count(tls12 + tls13), false], ["TLS failures", count(failed), false]);
+  if (tls.certificates.length > 0) {
+    const left = Math.min(...tls.certificates.map((certificate) => certificate.not_after)) - Math.floor(time);
+    const [name, text] = left < 0 ? ["expired", `${seconds(-left)} ago`] : ["expires in", seconds(left)];
+    facts.push([`certificate ${name}`, text, left < SOON]);
+  }
+  return facts;
+}
+
 /** A connection's stage, and the sides that are closed. */
-export function stageText({ connecting, client_closed: client, server_closed: server }) {
-  const words = [connecting ? "connecting" : "connected", client ? "client closed" : "", server ? "server closed" : ""];
+export function stageText({ waiting, connecting, tls, client_closed: client, server_closed: server }) {
+  const stage = waiting ? "waiting" : connecting ? "connecting" : "connected";
+  const words = [stage, tls ? "TLS" : "", client ? "client closed" : "", server ? "server closed" : ""];
   return words.filter(Boolean).join(", ");
 }
 

@@ -106,5 +106,7 @@ fn name<'a>(field: &Header<'a>) -> &'a [u8] {
 }
 
 fn write_parts(out: &mut Vec<u8>, parts: &[&[u8]]) {
-    parts.iter().for_each(|part| out.extend_from_slice(part));
+    for part in parts {
+        out.extend_from_slice(part);
+    }
 }

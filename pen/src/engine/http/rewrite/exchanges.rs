@@ -4,7 +4,7 @@
 
 use std::mem::MaybeUninit;
 
-use httparse::{ParserConfig, Response, Status};
+use httparse::{Header, ParserConfig, Response, Status};
 
 use super::assembly::Assembly;
 use super::head::{FIELDS_MOST, tokens};
@@ -136,26 +136,28 @@ impl Exchanges {
             }
         };
         match self.meaning(&head) {
-            Some(Meaning::Interim) => {}
-            Some(Meaning::Switch) => self.answer = Answer::Switched,
-            Some(Meaning::Final(body)) => {
-                if self.outstanding == 1 {
-                    self.wish = None;
-                }
-                match body {
-                    Some(Body::Length(0)) => self.end_answer(),
-                    Some(Body::Length(left)) => self.answer = Answer::Length { left },
-                    Some(Body::Chunked) => self.answer = Answer::Chunks(Chunks::START),
-                    None => self.answer = Answer::UntilClose,
-                }
-            }
-            None => self.lose(),
+            Meaning::Interim => {}
+            Meaning::Switch => self.answer = Answer::Switched,
+            Meaning::Final(body) => self.begin_body(body),
+            Meaning::Unknown => self.lose(),
         }
         taken
     }
 
-    /// What the head of an answer to the first of the outstanding requests means; `None` if it cannot be understood.
-    fn meaning(&self, head: &[u8]) -> Option<Meaning> {
+    fn begin_body(&mut self, body: Option<Body>) {
+        if self.outstanding == 1 {
+            self.wish = None;
+        }
+        match body {
+            Some(Body::Length(0)) => self.end_answer(),
+            Some(Body::Length(left)) => self.answer = Answer::Length { left },
+            Some(Body::Chunked) => self.answer = Answer::Chunks(Chunks::START),
+            None => self.answer = Answer::UntilClose,
+        }
+    }
+
+    /// What the head of an answer to the first of the outstanding requests means.
+    fn meaning(&self, head: &[u8]) -> Meaning {
         let mut fields = [const { MaybeUninit::uninit() }; FIELDS_MOST];
         let mut response = Response::new(&mut []);
         let mut config = ParserConfig::default();
@@ -166,16 +168,16 @@ impl Exchanges {
             .ignore_invalid_headers_in_responses(true);
         let parsed = config.parse_response_with_uninit_headers(&mut response, head, &mut fields);
         if parsed != Ok(Status::Complete(head.len())) {
-            return None;
+            return Meaning::Unknown;
         }
         let wish = self.wish.filter(|_| self.outstanding == 1);
-        match (response.code?, wish) {
-            (101, Some(Wish::Upgrade)) | (200..=299, Some(Wish::Tunnel)) => Some(Meaning::Switch),
-            (101, _) => None,
-            (100..=199, _) => Some(Meaning::Interim),
-            (204 | 304, _) => Some(Meaning::Final(Some(Body::Length(0)))),
-            _ if self.heads & 1 == 1 => Some(Meaning::Final(Some(Body::Length(0)))),
-            _ => body(response.headers).map(Meaning::Final),
+        match (response.code.unwrap_or(0), wish) {
+            (101, Some(Wish::Upgrade)) | (200..=299, Some(Wish::Tunnel)) => Meaning::Switch,
+            (101, _) => Meaning::Unknown,
+            (100..=199, _) => Meaning::Interim,
+            (204 | 304, _) => Meaning::Final(Some(Body::Length(0))),
+            _ if self.heads & 1 == 1 => Meaning::Final(Some(Body::Length(0))),
+            _ => Meaning::of_body(response.headers),
         }
     }
 
@@ -218,26 +220,33 @@ enum Meaning {
     Switch,
     /// The answer, with a body that ends with the connection (`None`) or before.
     Final(Option<Body>),
+    /// It cannot be understood, or is no answer to what was asked.
+    Unknown,
 }
 
-/// How long a body is, if its fields are what they should be; the inner `None`: it ends with the connection.
-fn body(fields: &[httparse::Header<'_>]) -> Option<Option<Body>> {
-    let mut length = None;
-    let mut codings: Option<bool> = None;
-    for field in fields {
-        if field.name.eq_ignore_ascii_case("Content-Length") {
-            let value = number(field.value).ok()?;
-            if length.replace(value).is_some_and(|other| other != value) {
-                return None;
+impl Meaning {
+    /// That of an answer whose fields say how long its body is.
+    fn of_body(fields: &[Header<'_>]) -> Meaning {
+        let mut length = None;
+        let mut chunked = None;
+        for field in fields {
+            if field.name.eq_ignore_ascii_case("Content-Length") {
+                match number(field.value) {
+                    Ok(value) if length.is_none_or(|other| other == value) => length = Some(value),
+                    _ => return Meaning::Unknown,
+                }
+            } else if field.name.eq_ignore_ascii_case("Transfer-Encoding") {
+                let last = tokens(field.value).last().unwrap_or_default();
+                chunked = Some(last.eq_ignore_ascii_case(b"chunked"));
             }
-        } else if field.name.eq_ignore_ascii_case("Transfer-Encoding") {
-            let last = tokens(field.value).last().unwrap_or_default();
-            codings = Some(last.eq_ignore_ascii_case(b"chunked"));
         }
+        Meaning::Final(match (chunked, length) {
+            (Some(true), _) => Some(Body::Chunked),
+            (Some(false), _) | (None, None) => None,
+            (None, Some(length)) => Some(Body::Length(length)),
+        })
     }
-    Some(match (codings, length) {
-        (Some(true), _) => Some(Body::Chunked),
-        (Some(false), _) | (None, None) => None,
-        (None, Some(length)) => Some(Body::Length(length)),
-    })
 }
+
+#[cfg(test)]
+mod tests;

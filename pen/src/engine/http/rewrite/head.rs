@@ -48,9 +48,7 @@ pub(super) fn pass_on(head: &[u8], sender: &Sender, out: &mut Vec<u8>) -> Result
     let mut fields = [const { MaybeUninit::uninit() }; FIELDS_MOST];
     let mut request = httparse::Request::new(&mut []);
     let parsed = request.parse_with_uninit_headers(head, &mut fields);
-    if !is_whole(parsed, head)? {
-        return Err(Refusal::Malformed);
-    }
+    check_whole(parsed, head)?;
     let mut facts = Facts::default();
     for field in &*request.headers {
         facts.take(field)?;
@@ -93,14 +91,13 @@ pub(super) fn check_trailers(lines: &[u8]) -> Result<(), Refusal> {
     }
 }
 
-/// Whether the parser has read the head to its end, and all lines end alike. A bare LF is a line's end only for some: where it
-/// stands for all ends, the others see no end, and nothing is hidden from them.
-fn is_whole(parsed: httparse::Result<usize>, head: &[u8]) -> Result<bool, Refusal> {
+/// Checks that the parser has read the head to its end, and that all lines end alike. A bare LF is a line's end only for some:
+/// where it stands for all ends, the others see no end, and nothing is hidden from them.
+fn check_whole(parsed: httparse::Result<usize>, head: &[u8]) -> Result<(), Refusal> {
     match parsed {
-        Ok(Status::Complete(length)) => Ok(length == head.len() && lines_end_with_crlf(head).is_some()),
-        Ok(Status::Partial) => Ok(false),
+        Ok(Status::Complete(length)) if length == head.len() && lines_end_with_crlf(head).is_some() => Ok(()),
         Err(httparse::Error::TooManyHeaders) => Err(Refusal::TooLarge),
-        Err(_) => Ok(false),
+        _ => Err(Refusal::Malformed),
     }
 }
 

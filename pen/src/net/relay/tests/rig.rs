@@ -1,19 +1,24 @@
 //! A relay between two peers whose sockets the test holds, and what the peers do.
 
 use std::io::{ErrorKind, Read, Write};
+use std::sync::Mutex;
 
 use common::command::FastClose;
 use mio::{Events, Poll, Token};
+use rustls::SupportedProtocolVersion;
 use socket2::Socket;
 
 use crate::net::end::{End, LARGEST_READ};
 use crate::net::relay::{Observer, Progress, turn};
 use crate::net::stream::Stream;
+use crate::net::testing::tls::{Peer, session};
 use crate::net::testing::{LIMIT, content, tcp_pair};
 use crate::net::token::Side;
 
 const DOWN: Token = Token(0);
 const UP: Token = Token(1);
+/// What records add to one read, and what else TLS may have to say.
+const RECORDS: usize = 4 * 1024;
 
 /// A relay between two peers whose sockets the test holds.
 pub struct Rig {
@@ -76,10 +81,18 @@ impl Rig {
         (Rig::new(down, up), client, server)
     }
 
+    /// Has the client speak TLS.
+    pub fn secure(&mut self, client: Socket, version: Option<&'static SupportedProtocolVersion>) -> Peer {
+        let Some(version) = version else { return Peer::Plain(client) };
+        let (session, client_session) = session(version);
+        self.down.secure(session);
+        Peer::Tls(client, Box::new(Mutex::new(client_session)))
+    }
+
     pub fn turn(&mut self) -> Progress {
         let Rig { down, up, scratch, tally, .. } = self;
         let progress = turn(down, up, scratch, self.fast_close, None, tally);
-        assert!(down.pending() <= LARGEST_READ && up.pending() <= LARGEST_READ);
+        assert!(down.pending() <= LARGEST_READ + RECORDS && up.pending() <= LARGEST_READ);
         progress
     }
 
