@@ -3,13 +3,16 @@
 use std::fs;
 use std::process::Command;
 
-use pen_tests::{Authority, Key, Order, Pen, WebServer, program, run_patiently, within_minutes};
+use pen_tests::{Authority, Key, Order, Pen, WebServer, program, run_patiently};
 
 const NAME: &str = "www.example.com";
 
 /// What is tolerated: the id of a finding, and why.
 const TOLERATED: [(&str, &str); 2] = [
-    ("RC4", "Debian's openssl has no RC4 to try with; that the protocol's messages have none is seen by itself"),
+    (
+        "RC4",
+        "Debian's openssl has no RC4 to try with; that the protocol's messages have none is seen by itself",
+    ),
     (
         "sessionresumption_ticket",
         "its openssl hangs up before a ticket of TLS 1.3 can have come; that sessions are resumed is in tls_clients",
@@ -67,7 +70,7 @@ impl Site {
         testssl.args(["--quiet", "--color", "0", "--warnings", "off", "--nodns", "none", "--fast"]);
         testssl.args(["--ip", &address.ip().to_string(), "--add-ca"]).arg(self.root.certificate());
         testssl.args(checks).arg("-oC").arg(&table).arg(format!("https://{NAME}:{}/", address.port()));
-        let ended = run_within_minutes(testssl);
+        let ended = run_patiently(testssl);
         let text = fs::read_to_string(&table).unwrap_or_default();
         let findings: Vec<_> = text.lines().skip(1).filter_map(Finding::parse).collect();
         assert!(!findings.is_empty(), "{ended:?}");
@@ -78,7 +81,8 @@ impl Site {
 #[track_caller]
 fn assert_nothing_worse_than_a_note(findings: &[Finding]) {
     let is_tolerated = |finding: &&Finding| TOLERATED.iter().any(|(id, _)| *id == finding.id);
-    let bad: Vec<_> = findings.iter().filter(|finding| !finding.is_a_note() && !is_tolerated(finding)).collect();
+    let bad: Vec<_> =
+        findings.iter().filter(|finding| !finding.is_a_note() && !is_tolerated(finding)).collect();
     assert!(bad.is_empty(), "{bad:#?}");
 }
 
@@ -86,4 +90,40 @@ fn assert_nothing_worse_than_a_note(findings: &[Finding]) {
 fn assert_found(findings: &[Finding], id: &str, text: &str) {
     let found = findings.iter().find(|finding| finding.id == id);
     assert!(found.is_some_and(|finding| finding.text.contains(text)), "{id}: {text}, not {found:?}");
+}
+
+#[test]
+fn testssl_finds_nothing_worse_than_a_note() {
+    let site = Site::new(Key::EcdsaP256);
+    // Protocols, cipher lists, defaults, preferences, forward secrecy, vulnerabilities, and the server's own faults.
+    let findings = site.findings(&["-p", "-s", "-S", "-P", "-f", "-U", "-g"]);
+    assert_nothing_worse_than_a_note(&findings);
+    for (id, text) in [
+        ("SSLv2", "not offered"),
+        ("SSLv3", "not offered"),
+        ("TLS1", "not offered"),
+        ("TLS1_1", "not offered"),
+        ("TLS1_2", "offered"),
+        ("TLS1_3", "offered"),
+        ("cipher_order", "server"),
+        ("OCSP_stapling", "offered"),
+        ("PFS", "offered"),
+        ("heartbleed", "not vulnerable"),
+        ("ROBOT", "not vulnerable"),
+        ("secure_renego", "supported"),
+    ] {
+        assert_found(&findings, id, text);
+    }
+    site.pen.wait_until_idle();
+    site.pen.stop();
+}
+
+#[test]
+fn testssl_finds_nothing_worse_than_a_note_with_a_key_of_rsa() {
+    let site = Site::new(Key::Rsa);
+    // What depends on the key.
+    let findings = site.findings(&["-S", "-BB"]);
+    assert_nothing_worse_than_a_note(&findings);
+    assert_found(&findings, "cert_keySize", "RSA 2048");
+    site.pen.stop();
 }
