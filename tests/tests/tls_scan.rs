@@ -1,5 +1,6 @@
 //! What scanners say of pen's TLS: Debian's testssl.sh, and sslyze where it is installed. Nothing may be worse than a note.
 
+use std::env;
 use std::fs;
 use std::process::Command;
 
@@ -126,4 +127,25 @@ fn testssl_finds_nothing_worse_than_a_note_with_a_key_of_rsa() {
     assert_nothing_worse_than_a_note(&findings);
     assert_found(&findings, "cert_keySize", "RSA 2048");
     site.pen.stop();
+}
+
+#[test]
+fn sslyze_finds_what_mozilla_recommends() {
+    let Some(sslyze) = env::var_os("SSLYZE_BIN") else {
+        eprintln!("skipped: SSLYZE_BIN names no sslyze; scripts/test gets one if PyPI can be reached");
+        return;
+    };
+    for key in [Key::EcdsaP256, Key::Rsa] {
+        let site = Site::new(key);
+        let mut command = Command::new(&sslyze);
+        command.args(["--mozilla_config=intermediate", "--sni", NAME, "--certinfo_ca_file"]);
+        command.arg(site.root.certificate()).arg(site.pen.address().to_string());
+        let ended = run_patiently(command);
+        // It ends with 0 only if all complies.
+        assert_eq!(ended.code, Some(0), "{key:?}: {}", ended.stdout);
+        assert!(ended.stdout.contains("OK - Compliant."), "{key:?}: {}", ended.stdout);
+        assert!(!ended.stdout.contains("VULNERABLE"), "{key:?}: {}", ended.stdout);
+        site.pen.wait_until_idle();
+        site.pen.stop();
+    }
 }
