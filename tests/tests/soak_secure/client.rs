@@ -58,20 +58,30 @@ impl<'a> Clients<'a> {
             Behaviour::Resets => self.begins(&life).map(|tls| tls.into_stream().reset()),
             Behaviour::Vanishes => self.begins(&life).map(|tls| self.vanish(tls.into_stream())),
             Behaviour::DoesNotRead => self.does_not_read(&life),
-            Behaviour::StallsHandshake => Ok(self.vanish(self.with_a_part_of_hello(&life))),
-            Behaviour::CutsHandshake => self.cuts_handshake(&life),
-            Behaviour::Garbage => self.sends_garbage(&life),
             Behaviour::BrokenRecord => self.breaks_a_record(&life),
-            Behaviour::WithoutProxyHeader => {
-                self.is_closed_without_a_word(&life, &client_hello(self.config(&life), self.name))
-            }
-            Behaviour::LyingProxyHeader => {
-                self.is_closed_without_a_word(&life, b"PROXY TCP4 10.1.1.300 192.0.2.1 40000 443\r\n")
-            }
             Behaviour::TwoMeanings => self.has_two_meanings(&life),
+            _ => {
+                self.never_shakes_hands(&life);
+                Ok(())
+            }
         };
         if let Err(error) = outcome {
             self.complaints.add(&life, &format!("the client got {error}"));
+        }
+    }
+
+    fn never_shakes_hands(&self, life: &Life) {
+        match life.behaviour {
+            Behaviour::StallsHandshake => self.vanish(self.with_a_part_of_hello(life)),
+            Behaviour::CutsHandshake => self.cuts_handshake(life),
+            Behaviour::Garbage => self.sends_garbage(life),
+            Behaviour::WithoutProxyHeader => {
+                self.is_closed_without_a_word(life, &client_hello(self.config(life), self.name));
+            }
+            Behaviour::LyingProxyHeader => {
+                self.is_closed_without_a_word(life, b"PROXY TCP4 10.1.1.300 192.0.2.1 40000 443\r\n");
+            }
+            other => unreachable!("{other:?} shakes hands"),
         }
     }
 
@@ -161,25 +171,23 @@ impl<'a> Clients<'a> {
         stream
     }
 
-    fn cuts_handshake(&self, life: &Life) -> io::Result<()> {
+    fn cuts_handshake(&self, life: &Life) {
         let stream = self.with_a_part_of_hello(life);
         if life.forged {
             stream.reset();
-            return Ok(());
+            return;
         }
         stream.finish();
         let end = stream.drain().end;
         self.expect(life, end != End::Open, "a cut handshake was not ended");
-        Ok(())
     }
 
-    fn sends_garbage(&self, life: &Life) -> io::Result<()> {
+    fn sends_garbage(&self, life: &Life) {
         let (_, stream) = introduced(self.pen, life.number);
         stream.send(life.upward(0).bytes(1 + life.number as usize % 3_000));
         stream.finish();
         let end = stream.drain().end;
         self.expect(life, end != End::Open, "garbage was not ended");
-        Ok(())
     }
 
     fn breaks_a_record(&self, life: &Life) -> io::Result<()> {
@@ -192,13 +200,12 @@ impl<'a> Clients<'a> {
         Ok(())
     }
 
-    fn is_closed_without_a_word(&self, life: &Life, beginning: &[u8]) -> io::Result<()> {
+    fn is_closed_without_a_word(&self, life: &Life, beginning: &[u8]) {
         let stream = self.pen.connect();
         stream.send(beginning);
         let received = stream.drain();
         let closed = received.bytes.is_empty() && received.end != End::Open;
         self.expect(life, closed, &format!("a connection without a PROXY header got {received:?}"));
-        Ok(())
     }
 
     fn has_two_meanings(&self, life: &Life) -> io::Result<()> {
@@ -226,7 +233,7 @@ impl<'a> Clients<'a> {
 
 /// A request as it goes over the wire.
 fn message(life: &Life, request: u64) -> Vec<u8> {
-    let (field, body) = framed(life.upward(request), life.up, life.chunked);
+    let (field, body) = framed(life.upward(request), life.up, life.framing);
     let forged = if life.forged { "X-Forwarded-Proto: http\r\nX-Forwarded-For: 203.0.113.9\r\n" } else { "" };
     let close = life.is_last(request) && life.ending == Ending::ConnectionClose;
     let close = if close { "Connection: close\r\n" } else { "" };

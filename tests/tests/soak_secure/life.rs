@@ -47,6 +47,13 @@ pub enum Ending {
     ServerResets(u64),
 }
 
+/// How a server can tell the end of a request's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    Length,
+    Chunks,
+}
+
 /// A connection's life.
 #[derive(Clone, Copy, Debug)]
 pub struct Life {
@@ -56,8 +63,7 @@ pub struct Life {
     pub requests: u64,
     /// All requests are sent before an answer is read.
     pub ahead: bool,
-    /// Bodies go in chunks.
-    pub chunked: bool,
+    pub framing: Framing,
     /// The client claims to be somebody else.
     pub forged: bool,
     /// TLS 1.2 rather than 1.3.
@@ -86,7 +92,7 @@ impl Life {
             },
             requests: random.u64(1..=4),
             ahead,
-            chunked: random.bool(),
+            framing: if random.bool() { Framing::Chunks } else { Framing::Length },
             forged: random.bool(),
             old: random.bool(),
             up,

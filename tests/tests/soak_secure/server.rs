@@ -5,15 +5,15 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use pen_tests::{Content, Stream};
 
 use super::Complaints;
-use super::life::{Ending, Life};
+use super::life::{Ending, Framing, Life};
 
 /// Answers until the connection ends.
 pub fn serve(stream: &Stream, complaints: &Complaints) -> io::Result<()> {
     let mut reader = BufReader::new(stream);
-    loop {
-        let Some(head) = head(&mut reader)? else { return Ok(stream.finish()) };
+    while let Some(head) = head(&mut reader)? {
         let Some((life, request)) = numbers(&head) else {
-            return Ok(complaints.add(&Life::of(0), &format!("a request of nobody: {head}")));
+            complaints.add(&Life::of(0), &format!("a request of nobody: {head}"));
+            break;
         };
         look_at_head(&life, &head, complaints);
         let body = body(&mut reader, &head)?;
@@ -21,9 +21,11 @@ pub fn serve(stream: &Stream, complaints: &Complaints) -> io::Result<()> {
             complaints.add(&life, &format!("request {request} came with {} bytes or wrong ones", body.len()));
         }
         if let Said::Everything = answer(stream, &life, request)? {
-            return Ok(stream.finish());
+            break;
         }
     }
+    stream.finish();
+    Ok(())
 }
 
 /// Whether another request may follow.
@@ -106,9 +108,9 @@ fn exactly(reader: &mut BufReader<&Stream>, length: usize) -> io::Result<Vec<u8>
 }
 
 /// The body of a request as it goes over the wire.
-pub fn framed(content: Content, length: u64, chunked: bool) -> (String, Vec<u8>) {
+pub fn framed(content: Content, length: u64, framing: Framing) -> (String, Vec<u8>) {
     let body = content.bytes(length as usize);
-    if !chunked {
+    if framing == Framing::Length {
         return (format!("Content-Length: {length}"), body);
     }
     let mut framed = Vec::new();
