@@ -352,7 +352,8 @@ fn chunk_size(line: &[u8]) -> Option<u64> {
         return None;
     }
     let size = u64::from_str_radix(&String::from_utf8_lossy(&line[..digits]), 16).ok()?;
-    let size_ends = extension.first().is_none_or(|byte| matches!(byte, b' ' | b'\t' | b';'));
+    let mut extension = extension.iter().filter(|byte| !matches!(byte, b' ' | b'\t'));
+    let size_ends = extension.next().is_none_or(|byte| *byte == b';');
     (size_ends && size < 1 << 63).then_some(size)
 }
 
