@@ -9,6 +9,7 @@ mod commands;
 mod config;
 mod control_line;
 mod http;
+mod proxy_headers;
 mod requests;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ pub use control_line::control_line;
 pub use http::http;
 #[cfg(test)]
 pub(crate) use http::rewrite as rewrite_http;
+pub use proxy_headers::proxy_header;
 pub use requests::request;
 
 /// Fails if a text is not one line that is fit for a terminal.

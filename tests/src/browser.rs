@@ -70,6 +70,8 @@ impl Browser {
             &format!("--user-data-dir={}", browser.profile.path().display()),
         ];
         let wanted = json!({ "capabilities": { "alwaysMatch": {
+            // Those of the tests come from authorities of their own.
+            "acceptInsecureCerts": true,
             "goog:loggingPrefs": { "browser": "ALL" },
             "goog:chromeOptions": { "args": arguments, "binary": find("chromium") },
         } } });

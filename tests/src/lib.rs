@@ -18,6 +18,7 @@
 
 mod address;
 mod backend;
+mod balancer;
 pub mod browser;
 pub mod certificates;
 mod child;
@@ -48,6 +49,7 @@ pub mod web_logs;
 
 pub use address::{Address, DeadPort, Family, FullBacklog, private_address};
 pub use backend::Backend;
+pub use balancer::Balancer;
 pub use browser::Browser;
 pub use certificates::{Authority, Certificate, Key, Order};
 pub use child::{Ended, run_patiently, run_to_the_end, run_with_input};

@@ -110,17 +110,36 @@ impl TlsStream {
 
 impl Read for TlsStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        rustls::Stream::new(&mut self.session, &mut (&self.stream)).read(buffer)
+        loop {
+            match self.session.reader().read(buffer) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                outcome => return outcome,
+            }
+            self.session.read_tls(&mut (&self.stream))?;
+            let processed = self.session.process_new_packets();
+            // An answer to new keys, or an alert.
+            self.flush()?;
+            processed.map_err(io::Error::other)?;
+        }
     }
 }
 
 impl Write for TlsStream {
+    /// What the stream does not take is kept, and goes first at the next write.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        rustls::Stream::new(&mut self.session, &mut (&self.stream)).write(bytes)
+        self.flush()?;
+        let count = self.session.writer().write(bytes)?;
+        match self.flush() {
+            Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
+            _ => Ok(count),
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        rustls::Stream::new(&mut self.session, &mut (&self.stream)).flush()
+        while self.session.wants_write() {
+            self.session.write_tls(&mut (&self.stream))?;
+        }
+        Ok(())
     }
 }
 

@@ -41,8 +41,36 @@ impl WebServer {
         Self::nginx_with(1, address, logging)
     }
 
+    /// Starts nginx, which says in each answer, as `Seen-Proto` and `Seen-For`, what it was told of the client.
+    pub fn nginx_seeing() -> Self {
+        Self::nginx_with(2, Address::Ip(private_address()), |_| {
+            "access_log off; keepalive_requests 1000000;
+             add_header Seen-Proto $http_x_forwarded_proto always;
+             add_header Seen-For $http_x_forwarded_for always;"
+                .to_owned()
+        })
+    }
+
+    /// Starts nginx, which speaks HTTP/2 alone, and that without TLS.
+    pub fn nginx_of_http2() -> Self {
+        Self::nginx_at(2, Address::Ip(private_address()), "http2", |_| "access_log off;".to_owned())
+    }
+
     fn nginx_with(workers: u32, address: Address, logging: impl FnOnce(&str) -> String) -> Self {
-        Self::start("nginx", address, |directory, address| {
+        Self::nginx_at(workers, address, "", logging)
+    }
+
+    fn nginx_at(
+        workers: u32,
+        address: Address,
+        protocol: &str,
+        logging: impl FnOnce(&str) -> String,
+    ) -> Self {
+        let answers = move |address: &Address| match protocol {
+            "" => page(address, "/name").is_ok(),
+            _ => Stream::connect(address).is_ok(),
+        };
+        Self::start("nginx", address, answers, |directory, address| {
             let logging = logging(directory);
             let user = if is_root() { "user root;" } else { "" };
             let config = format!(
@@ -55,7 +83,7 @@ impl WebServer {
                      fastcgi_temp_path {directory}/fastcgi; uwsgi_temp_path {directory}/uwsgi;
                      scgi_temp_path {directory}/scgi;
                      server {{
-                         listen {address} backlog=4096; root {directory}/site;
+                         listen {address} {protocol} backlog=4096; root {directory}/site;
                          location /upload/ {{ dav_methods PUT; }}
                      }}
                  }}"
@@ -72,9 +100,21 @@ impl WebServer {
         Self::apache_logging(Address::Ip(private_address()), |_| String::new())
     }
 
+    /// Starts Apache, which says what [`WebServer::nginx_seeing`] does.
+    pub fn apache_seeing() -> Self {
+        Self::apache_logging(Address::Ip(private_address()), |_| {
+            "LoadModule headers_module /usr/lib/apache2/modules/mod_headers.so\n\
+             MaxKeepAliveRequests 0\n\
+             Header always set Seen-Proto \"expr=%{HTTP:X-Forwarded-Proto}\"\n\
+             Header always set Seen-For \"expr=%{HTTP:X-Forwarded-For}\"\n"
+                .to_owned()
+        })
+    }
+
     /// Starts Apache at this address, with the directives for its logs that `logging` says for its directory.
     pub fn apache_logging(address: Address, logging: impl FnOnce(&str) -> String) -> Self {
-        Self::start("apache", address, |directory, address| {
+        let answers = |address: &Address| page(address, "/name").is_ok();
+        Self::start("apache", address, answers, |directory, address| {
             let logging = logging(directory);
             let user = if is_root() { "User www-data\nGroup www-data" } else { "" };
             let modules = ["mpm_event", "authz_core", "dav", "dav_fs"].map(|module| {
@@ -95,7 +135,12 @@ impl WebServer {
         })
     }
 
-    fn start(name: &str, address: Address, configure: impl FnOnce(&str, &Address) -> Command) -> Self {
+    fn start(
+        name: &str,
+        address: Address,
+        answers: impl Fn(&Address) -> bool,
+        configure: impl FnOnce(&str, &Address) -> Command,
+    ) -> Self {
         let directory = TempDir::new().expect("a directory can be made");
         let site = directory.path().join("site");
         let upload = site.join("upload");
@@ -109,7 +154,7 @@ impl WebServer {
         command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let master = command.spawn().expect("the web server can be run");
         let server = Self { master, address, directory, is_nginx: name == "nginx" };
-        wait_until("the web server answers", || page(&server.address, "/name").is_ok());
+        wait_until("the web server answers", || answers(&server.address));
         server
     }
 

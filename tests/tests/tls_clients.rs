@@ -184,7 +184,7 @@ fn a_server_that_was_slow_gets_everything_in_the_end() {
     let manual = Manual::on(Family::Tcp4);
     let root = Authority::new("root");
     let pen = Pen::builder().server(&manual.backend).tls(&root.issue(&Order::server(NAME))).start();
-    for number in 0..10 {
+    for number in 0..2 {
         let mut client = TlsStream::over(pen.connect(), NAME, &trusting(&root)).unwrap();
         let server = manual.accept();
         client.stream().stop_writing_when_full();
@@ -196,13 +196,12 @@ fn a_server_that_was_slow_gets_everything_in_the_end() {
             content.fill(sent, &mut part);
         }
         client.stream().write_patiently();
-        let sent_in_all = thread::scope(|scope| {
+        let got = thread::scope(|scope| {
             let got = scope.spawn(|| content.expect_from(&server));
             client.finish().unwrap();
             got.join().unwrap()
         });
-        assert_eq!(sent_in_all.1, End::Eof);
-        assert!(sent_in_all.0 >= sent, "{sent_in_all:?} of {sent}");
+        assert_eq!(got, (sent, End::Eof));
     }
 }
 

@@ -25,6 +25,20 @@ const CONFIGS: [&str; 4] = [
     include_str!("../../../fuzz/seeds/config/written_by_0_34_1.cfg"),
 ];
 
+const PROXY_HEADERS: [&[u8]; 11] = [
+    include_bytes!("../../../fuzz/seeds/proxy_header/block_checksum"),
+    include_bytes!("../../../fuzz/seeds/proxy_header/block_extensions"),
+    include_bytes!("../../../fuzz/seeds/proxy_header/block_local"),
+    include_bytes!("../../../fuzz/seeds/proxy_header/block_tcp4"),
+    include_bytes!("../../../fuzz/seeds/proxy_header/block_tcp6"),
+    include_bytes!("../../../fuzz/seeds/proxy_header/block_tls"),
+    include_bytes!("../../../fuzz/seeds/proxy_header/block_unix"),
+    include_bytes!("../../../fuzz/seeds/proxy_header/block_unknown"),
+    include_bytes!("../../../fuzz/seeds/proxy_header/line_tcp4"),
+    include_bytes!("../../../fuzz/seeds/proxy_header/line_tcp6"),
+    include_bytes!("../../../fuzz/seeds/proxy_header/line_unknown"),
+];
+
 const DICTIONARY: &str = include_str!("../../../fuzz/words.dict");
 
 /// The seeds as `scripts/fuzz` takes them from a file: its lines, but for what it says about itself.
@@ -57,6 +71,20 @@ fn input(file: &'static str) -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![1 => vec(any::<u8>(), 0..200), 5 => changed]
 }
 
+/// PROXY headers with a few bytes changed and something behind them.
+fn proxy_headers() -> impl Strategy<Value = Vec<u8>> {
+    let changes = vec((any::<Index>(), any::<u8>()), 0..4);
+    let behind = vec(any::<u8>(), 0..20);
+    (select(PROXY_HEADERS.to_vec()), changes, behind).prop_map(|(header, changes, behind)| {
+        let mut bytes = [header, &behind].concat();
+        for (place, byte) in changes {
+            let place = place.index(bytes.len());
+            bytes[place] = byte;
+        }
+        bytes
+    })
+}
+
 /// Lines of configurations, and now and then any command, which is mostly wrong and ends the file.
 fn configuration() -> impl Strategy<Value = String> {
     let right: Vec<_> = CONFIGS.iter().flat_map(|text| text.lines()).collect();
@@ -67,6 +95,7 @@ fn configuration() -> impl Strategy<Value = String> {
 #[test]
 fn the_seeds_pass_every_target() {
     [ACCESS_LIST, ADDRESS, COMMAND, COMMAND_LINE, CONTROL_LINE, REQUEST].into_iter().for_each(try_seeds);
+    PROXY_HEADERS.into_iter().for_each(proxy_header);
 }
 
 #[test]
@@ -124,6 +153,11 @@ proptest! {
     #[test]
     fn any_control_line_is_taken(bytes in input(CONTROL_LINE.1)) {
         control_line(&bytes);
+    }
+
+    #[test]
+    fn any_proxy_header_is_taken(bytes in proxy_headers()) {
+        proxy_header(&bytes);
     }
 
     #[test]

@@ -162,6 +162,7 @@ impl Connection {
             return self.shortage(&error, context);
         }
         if context.settings.service(self.service).has_preface() {
+            drop(pending);
             return self.begin(context);
         }
         self.serve(pending, context)
@@ -169,17 +170,19 @@ impl Connection {
 
     /// It is known who the client is, and it may speak: it is served as soon as there is room for another connect.
     pub fn admit(&mut self, context: &mut Context<'_>) -> Next {
-        if let Some(pending) = context.take_pending(self.service) {
+        if !context.queues.has(self.service)
+            && let Some(pending) = context.take_pending(self.service)
+        {
             return self.serve(pending, context);
         }
         self.phase = Phase::Queued;
         context.timers.cancel(self.slot);
-        context.queued.push_back((self.slot, self.generation));
+        context.queues.push(self.service, (self.slot, self.generation));
         Next::Wait
     }
 
     /// Begins with the search for a server (or the abuse server, or none).
-    fn serve(&mut self, pending: PendingRoom, context: &mut Context<'_>) -> Next {
+    pub fn serve(&mut self, pending: PendingRoom, context: &mut Context<'_>) -> Next {
         let service = context.settings.service(self.service);
         if service.dummy {
             self.phase = Phase::Dummy;
@@ -192,9 +195,14 @@ impl Connection {
             let origin = Origin { client: self.peer.address, secure: self.came_by_tls() };
             self.http = Some(Box::new(Http::new(origin)));
         }
-        let refused = !context.settings.acls[usize::from(service.client_acl)].permits(self.peer.address);
+        let refused = self.is_refused(service, context);
         self.phase = Phase::Connecting(Box::new(Attempt::new(known, refused, pending)));
         self.try_next_server(context)
+    }
+
+    /// Whether `client_acl` refuses the client.
+    pub fn is_refused(&self, service: &Service, context: &Context<'_>) -> bool {
+        !context.settings.acls[usize::from(service.client_acl)].permits(self.peer.address)
     }
 
     /// An event on one side.

@@ -6,11 +6,11 @@ use crate::settings::Service;
 
 /// Answers the first thing that the client says (a request's head, presumably), then reads on until the client closes.
 pub fn serve(down: &mut End, scratch: &mut [u8], service: &Service) -> Next {
+    down.flush();
     if !down.shut
         && let Incoming::Data(request) = down.read(scratch)
     {
         down.send(&answer(service, request.starts_with(b"HEAD ")));
-        // The answer fits into any socket's buffer: nothing can be pending.
         down.finish_writing();
     }
     let more = down.shut && down.discard(scratch);

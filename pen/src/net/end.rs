@@ -1,6 +1,8 @@
 //! One end of a connection: its socket, what is known of the socket's state, and what still has to be written to it.
 
-use std::io::{self, ErrorKind, IoSlice, Write};
+mod records;
+
+use std::io::{self, ErrorKind, IoSlice};
 
 use mio::event::Event;
 
@@ -12,8 +14,6 @@ use crate::engine::http::Pieces;
 pub const LARGEST_READ: usize = 256 * 1024;
 /// The smallest read that a slow receiver on the other side brings us down to.
 const SMALLEST_READ: usize = 16 * 1024;
-/// What one TLS record takes at most.
-const LARGEST_RECORD: usize = 18 * 1024;
 /// What the system takes in one call (IOV_MAX).
 const SLICES_AT_ONCE: usize = 1024;
 /// Reads in a row when the data is thrown away.
@@ -32,6 +32,8 @@ pub struct End {
     unread: Option<Box<[u8]>>,
     /// What goes out before anything else, and together with it.
     opening: Option<Box<[u8]>>,
+    /// The peer broke the rules of TLS, and was told so.
+    alerted: bool,
     /// What the peer has not taken yet; nothing is allocated while there is nothing.
     pending: Option<Box<Pending>>,
     /// How much to read at once: halved when the other side can't take it all, doubled when it does.
@@ -50,16 +52,20 @@ pub struct End {
     nagle: Nagle,
     /// Everything that the peer sent has been read.
     pub ended: bool,
-    /// We have told the peer that nothing more will come.
+    /// We have told the peer that nothing more will come, or will do so when what is pending is written.
     pub shut: bool,
+    /// That is still to be told.
+    shut_later: bool,
     /// The socket is dead: it was reset or failed otherwise.
     pub broken: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Pending {
     data: Vec<u8>,
     written: usize,
+    /// So many of the peer's bytes in it have not been told to be out. The rest is what TLS adds.
+    uncounted: usize,
 }
 
 /// Nagle's algorithm delays a small write while an earlier one is unacknowledged: never the first. So the option that turns it
@@ -95,6 +101,7 @@ impl End {
             tls: None,
             unread: None,
             opening: None,
+            alerted: false,
             pending: None,
             read_size: FIRST_READ,
             readable: false,
@@ -105,6 +112,7 @@ impl End {
             nagle: Nagle::Settled,
             ended: false,
             shut: false,
+            shut_later: false,
             broken: false,
         }
     }
@@ -140,7 +148,8 @@ impl End {
 
     /// Whether the peer has something for us, as far as the poll has told.
     pub fn readable(&self) -> bool {
-        self.readable || self.unread.is_some()
+        let held = self.unread.is_some() || self.tls.as_ref().is_some_and(|session| session.is_unread());
+        self.readable || held
     }
 
     /// Whether another write can be tried.
@@ -176,53 +185,9 @@ impl End {
         if self.opening.is_some() { self.send(&[]) } else { 0 }
     }
 
-    /// From now on everything is encrypted.
-    pub fn secure(&mut self, session: Session) {
-        self.tls = Some(Box::new(session));
-        // Some of it may have come with the handshake.
-        self.readable = true;
-    }
-
-    /// Whether the peer speaks TLS.
-    pub fn is_secure(&self) -> bool {
-        self.tls.is_some()
-    }
-
     /// Reads once, at most `buffer`'s size and what the other end has lately been able to take.
     pub fn read<'a>(&mut self, buffer: &'a mut [u8]) -> Incoming<'a> {
         if self.tls.is_some() { self.read_records(buffer) } else { self.read_bytes(buffer) }
-    }
-
-    /// Reads once and decrypts. One half of the buffer is for what is read, the other for what comes of it.
-    fn read_records<'a>(&mut self, buffer: &'a mut [u8]) -> Incoming<'a> {
-        let (plain, encrypted) = buffer.split_at_mut(buffer.len() / 2);
-        let limit = encrypted.len().saturating_sub(LARGEST_RECORD);
-        let was_over = self.ended;
-        let received = match self.read_bytes(&mut encrypted[..limit]) {
-            Incoming::Data(data) => data.len(),
-            Incoming::Nothing => 0,
-            Incoming::Over if was_over => return Incoming::Over,
-            Incoming::Over => 0,
-        };
-        let Some(mut session) = self.tls.take() else { return Incoming::Nothing };
-        let decrypted = session.decrypt(&encrypted[..received], plain);
-        self.send_records(&mut session);
-        self.tls = Some(session);
-        match decrypted {
-            Ok(decrypted) => {
-                self.ended |= decrypted.closed;
-                match decrypted.length {
-                    0 if self.ended => Incoming::Over,
-                    0 => Incoming::Nothing,
-                    length => Incoming::Data(&plain[..length]),
-                }
-            }
-            Err(_) => {
-                self.ended = true;
-                self.broken = true;
-                Incoming::Over
-            }
-        }
     }
 
     fn read_bytes<'a>(&mut self, buffer: &'a mut [u8]) -> Incoming<'a> {
@@ -268,34 +233,34 @@ impl End {
         }
     }
 
-    /// Writes `data`, keeping what the peer doesn't take now. Nothing may be pending. Tells how many bytes went out at once;
-    /// of what is encrypted, all.
+    /// Writes `data`, keeping what the peer doesn't take now. Nothing may be pending. Tells how many bytes went out at once.
     pub fn send(&mut self, data: &[u8]) -> usize {
         debug_assert!(self.pending.is_none());
-        if let Some(session) = self.tls.take() {
-            return self.send_encrypted(session, &[data]);
+        if self.tls.is_some() {
+            return self.send_encrypted(&[IoSlice::new(data)], false);
         }
         if let Some(opening) = self.opening.take() {
             return self.send_slices(&mut [IoSlice::new(&opening), IoSlice::new(data)]);
         }
         let written = self.write(data);
         if written < data.len() && !self.broken {
-            self.pending = Some(Box::new(Pending { data: data[written..].to_vec(), written: 0 }));
+            self.keep(data[written..].to_vec());
         }
         written
+    }
+
+    /// The same for the last of all data.
+    pub fn send_last(&mut self, data: &[u8]) -> usize {
+        if self.tls.is_some() { self.send_encrypted(&[IoSlice::new(data)], true) } else { self.send(data) }
     }
 
     /// The same for several pieces.
     pub fn send_pieces(&mut self, pieces: &Pieces<'_>) -> usize {
         debug_assert!(self.pending.is_none());
-        if let Some(session) = self.tls.take() {
-            let pieces: Vec<&[u8]> = pieces.iter().map(|piece| &**piece).collect();
-            return self.send_encrypted(session, &pieces);
-        }
         let opening = self.opening.take();
         let slices = opening.iter().map(|opening| &**opening).chain(pieces.iter().map(|piece| &**piece));
         let mut slices: Vec<IoSlice<'_>> = slices.map(IoSlice::new).collect();
-        self.send_slices(&mut slices)
+        if self.tls.is_some() { self.send_encrypted(&slices, false) } else { self.send_slices(&mut slices) }
     }
 
     fn send_slices(&mut self, mut slices: &mut [IoSlice<'_>]) -> usize {
@@ -313,51 +278,48 @@ impl End {
             }
         }
         if !slices.is_empty() && !self.broken {
-            let data = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
-            self.pending = Some(Box::new(Pending { data, written: 0 }));
+            self.keep(slices.iter().flat_map(|slice| slice.iter().copied()).collect());
         }
         written
     }
 
-    fn send_encrypted(&mut self, mut session: Box<Session>, pieces: &[&[u8]]) -> usize {
-        for piece in pieces {
-            if session.encrypt(piece).is_err() {
-                self.break_off();
-            }
-        }
-        self.send_records(&mut session);
-        self.tls = Some(session);
-        pieces.iter().map(|piece| piece.len()).sum()
-    }
-
-    fn send_records(&mut self, session: &mut Session) {
-        // The outlet takes everything.
-        let _ = session.send_records(&mut Outlet(self));
+    fn keep(&mut self, data: Vec<u8>) {
+        let uncounted = data.len();
+        self.pending = Some(Box::new(Pending { data, written: 0, uncounted }));
     }
 
     /// The same, but behind what is pending.
     pub fn send_behind(&mut self, data: &[u8]) -> usize {
-        if let Some(session) = self.tls.take() {
-            return self.send_encrypted(session, &[data]);
+        if self.tls.is_some() {
+            return self.send_encrypted(&[IoSlice::new(data)], false);
         }
         match &mut self.pending {
             Some(pending) => {
                 pending.data.extend_from_slice(data);
+                pending.uncounted += data.len();
                 0
             }
             None => self.send(data),
         }
     }
 
-    /// Writes what is pending, as far as the peer takes it. Tells how many bytes went out.
+    /// Writes what is pending, as far as the peer takes it. Tells how many of the peer's bytes went out.
     pub fn flush(&mut self) -> usize {
         let Some(mut pending) = self.pending.take() else { return 0 };
         let written = self.write(&pending.data[pending.written..]);
         pending.written += written;
-        if pending.written < pending.data.len() && !self.broken {
+        if pending.written == pending.data.len() {
+            if self.shut_later {
+                self.shut_down();
+            }
+            return pending.uncounted;
+        }
+        let counted = written.min(pending.uncounted);
+        pending.uncounted -= counted;
+        if !self.broken {
             self.pending = Some(pending);
         }
-        written
+        counted
     }
 
     /// Throws away what the peer sends; true while there may be more at once.
@@ -365,18 +327,20 @@ impl End {
         // The socket may not be known to the poll, so it is asked itself.
         self.readable = true;
         for _ in 0..READS_PER_DISCARD {
-            if !matches!(self.read(buffer), Incoming::Data(_)) {
+            if !matches!(self.read_bytes(buffer), Incoming::Data(_)) {
                 return false;
             }
         }
         self.readable
     }
 
-    /// Says that nothing more will be written; what is pending is not.
+    /// Says that nothing more will be written; what is pending is not, and then a goodbye in TLS would be a lie.
     pub fn say_goodbye(&mut self) {
-        self.pending = None;
-        if !self.shut {
+        let is_cut = self.pending.take().is_some();
+        if !self.shut && !is_cut {
             self.finish_writing();
+        } else if !self.shut || self.shut_later {
+            self.shut_down();
         }
     }
 
@@ -395,22 +359,36 @@ impl End {
         self.broken || self.stream.delivered()
     }
 
-    /// Says that nothing more will be written.
+    /// Says that nothing more will be written than what is pending.
     pub fn finish_writing(&mut self) {
-        if let Some(mut session) = self.tls.take() {
-            session.say_goodbye();
-            self.send_records(&mut session);
-            self.tls = Some(session);
+        self.say_goodbye_in_records();
+        if self.pending.is_some() {
+            self.shut = true;
+            self.shut_later = true;
+        } else {
+            self.shut_down();
         }
+    }
+
+    fn shut_down(&mut self) {
         self.shut = true;
+        self.shut_later = false;
         if self.stream.shutdown_write().is_err() {
             self.broken = true;
+        }
+    }
+
+    /// Makes the close that follows a reset. Not so for who broke the rules of TLS: a reset could overtake the alert that says so.
+    pub fn reset(&self) {
+        if !self.alerted {
+            self.stream.reset();
         }
     }
 
     /// Adapts the size of this end's reads to what the other end takes: memory for slow receivers stays small, fast ones get
     /// large and few system calls.
     pub fn adapt_read_size(&mut self, length: usize, all_taken: bool) {
+        let length = self.tls.as_ref().map_or(length, |session| session.last_read);
         if !all_taken {
             self.read_size = (self.read_size / 2).max(SMALLEST_READ);
         } else if length == self.read_size {
@@ -461,30 +439,6 @@ impl End {
         self.readable = true;
         self.writable = false;
         self.pending = None;
-    }
-}
-
-/// Where records go: to the socket, and what that does not take to what is pending.
-struct Outlet<'a>(&'a mut End);
-
-impl Write for Outlet<'_> {
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        self.write_vectored(&[IoSlice::new(data)])
-    }
-
-    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        let length = slices.iter().map(|slice| slice.len()).sum();
-        match &mut self.0.pending {
-            Some(pending) => slices.iter().for_each(|slice| pending.data.extend_from_slice(slice)),
-            None => {
-                self.0.send_slices(&mut slices.to_vec());
-            }
-        }
-        Ok(length)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

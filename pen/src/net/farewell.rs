@@ -56,8 +56,9 @@ impl Connection {
 
     /// Waits, not beyond the deadline, for the last bytes to arrive.
     pub fn wait_for_delivery(&mut self, deadline: Tick, context: &mut Context<'_>) -> Next {
+        self.down.flush();
         let mut more = self.down.discard(context.scratch);
-        let mut delivered = self.down.delivered();
+        let mut delivered = self.down.delivered() && self.down.pending() == 0;
         if let Some(up) = &mut self.up {
             more |= up.discard(context.scratch);
             delivered &= up.delivered();
@@ -72,9 +73,9 @@ impl Connection {
 
     /// Both ends are closed with a reset (to a dead one it makes no difference).
     fn reset_now(&mut self) -> Next {
-        self.down.stream.reset();
+        self.down.reset();
         if let Some(up) = &self.up {
-            up.stream.reset();
+            up.reset();
         }
         Next::End
     }

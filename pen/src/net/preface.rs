@@ -1,17 +1,16 @@
 //! What comes before a client is served: the PROXY header that tells who it is, and the handshake of TLS. No server is asked
 //! for before that, and none of `pending_max` is taken.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::connection::{Connection, Next, Phase};
-use super::end::{End, Incoming};
-use super::tls::{Handshake, Stand};
+use super::handshake::Handshake;
 use super::worker::Context;
+use crate::settings::Service;
 
 /// How long each part may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// A read during a handshake: what comes behind it must fit into what rustls keeps.
-const HANDSHAKE_READ: usize = 8 * 1024;
 
 /// The part that is awaited.
 pub enum Preface {
@@ -40,13 +39,20 @@ impl Connection {
         }
     }
 
-    /// The client is known: what is left is TLS, if the service speaks it.
+    /// The client is known: what is left is TLS, if the service speaks it. Who is only to be turned away need not prove more.
     pub fn begin_tls(&mut self, context: &mut Context<'_>) -> Next {
         let service = context.settings.service(self.service);
-        if service.terminator.is_none() {
-            return self.admit(context);
+        match &service.terminator {
+            Some(terminator) if !self.is_to_be_closed(service, context) => {
+                let handshake = Handshake::new(Arc::clone(terminator));
+                self.await_preface(Preface::Handshake(handshake), context)
+            }
+            _ => self.admit(context),
         }
-        self.await_preface(Preface::Handshake(Handshake::new()), context)
+    }
+
+    fn is_to_be_closed(&self, service: &Service, context: &Context<'_>) -> bool {
+        !service.dummy && service.abuse.is_none() && self.is_refused(service, context)
     }
 
     /// Awaits this part, which has some time.
@@ -75,51 +81,5 @@ impl Connection {
         context.settings.service(self.service).state.counters.tls.failed.count();
         log::debug!("closing a connection from {}: it began too slowly", self.peer.address);
         self.leave(context)
-    }
-
-    fn shake_hands(&mut self, context: &mut Context<'_>) -> Next {
-        let service = context.settings.service(self.service);
-        let Some(terminator) = service.terminator.clone() else { return self.leave(context) };
-        loop {
-            let Phase::Preface(preface) = &mut self.phase else { return Next::Wait };
-            let Preface::Handshake(handshake) = &mut **preface else { return Next::Wait };
-            let data = match self.down.read(&mut context.scratch[..HANDSHAKE_READ]) {
-                Incoming::Data(data) => data,
-                Incoming::Nothing => return Next::Wait,
-                Incoming::Over => {
-                    service.state.counters.tls.failed.count();
-                    return self.leave(context);
-                }
-            };
-            let mut answer = Vec::new();
-            let stand = handshake.take(data, &terminator, &mut answer);
-            reply(&mut self.down, &answer);
-            match stand {
-                Ok(Stand::Waiting) => {}
-                Ok(Stand::Done) => {
-                    let Phase::Preface(preface) = std::mem::replace(&mut self.phase, Phase::Queued) else {
-                        return Next::Wait;
-                    };
-                    if let Preface::Handshake(handshake) = *preface
-                        && let Some(session) = handshake.into_session(&service.state.counters.tls)
-                    {
-                        self.down.secure(session);
-                    }
-                    return self.admit(context);
-                }
-                Err(error) => {
-                    service.state.counters.tls.failed.count();
-                    log::debug!("TLS handshake with {} failed: {error}", self.peer.address);
-                    return self.leave(context);
-                }
-            }
-        }
-    }
-}
-
-/// Sends a part of the handshake. A client that takes nothing has to, before more is said.
-fn reply(down: &mut End, answer: &[u8]) {
-    if !answer.is_empty() {
-        down.send(answer);
     }
 }

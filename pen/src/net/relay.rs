@@ -64,6 +64,13 @@ pub fn turn(
     if is_open && (more_to_server || more_to_client) {
         return Progress::Unfinished;
     }
+    if progress == Progress::Finished && !down.broken {
+        // In TLS a close alone would say that something is missing.
+        down.say_goodbye_in_records();
+        if down.pending() > 0 {
+            return Progress::Waiting;
+        }
+    }
     if progress == Progress::Waiting {
         if requests == Requests::PassedOn {
             pass_on_end(down, up);
@@ -156,6 +163,7 @@ fn pump(
         let Incoming::Data(data) = from.read(scratch) else { return false };
         observer.read(side, data);
         let written = match http.as_deref_mut() {
+            None if from.ended && !from.broken => to.send_last(data),
             None => to.send(data),
             Some(http) => send_by_way_of(http, side, data, to),
         };

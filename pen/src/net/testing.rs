@@ -1,5 +1,7 @@
 //! What tests of sockets share: connected pairs, of which one end is pen's and the other is the test's.
 
+pub mod tls;
+
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
 

@@ -1,163 +1,126 @@
-//! TLS on a client's connection: the handshake, then records. Bytes go in and come out; sockets are in `end`.
+//! TLS on a client's connection, once the handshake is done: records. Bytes go in and come out; sockets are in `end`.
 
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 
-use rustls::server::{Accepted, Acceptor};
-use rustls::{HandshakeKind, ProtocolVersion, ServerConnection};
+use rustls::{HandshakeKind, ProtocolVersion, ServerConnection, SupportedCipherSuite};
 
 use crate::settings::TlsCounters;
-use crate::tls::Terminator;
 
-/// A handshake in progress.
-pub enum Handshake {
-    /// The client's first message is not complete.
-    Hello(Box<Acceptor>),
-    /// The rest.
-    Session(Box<ServerConnection>),
-}
+/// Plain text in one record, at most.
+const PLAIN_TEXT_PER_RECORD: u64 = 16 * 1024;
 
-/// Where a handshake stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stand {
-    /// It waits for the client.
-    Waiting,
-    /// It has succeeded.
-    Done,
-}
-
-impl Handshake {
-    /// Before the first byte.
-    pub fn new() -> Handshake {
-        Handshake::Hello(Box::default())
-    }
-
-    /// Takes what the client sent. What is to be sent to it, also if it failed, is appended to `answer`.
-    ///
-    /// # Errors
-    /// One line that says why it failed.
-    pub fn take(
-        &mut self,
-        mut data: &[u8],
-        terminator: &Terminator,
-        answer: &mut Vec<u8>,
-    ) -> Result<Stand, String> {
-        if let Handshake::Hello(acceptor) = self {
-            let Some(accepted) = hello(acceptor, &mut data, answer)? else { return Ok(Stand::Waiting) };
-            let config = terminator.config(accepted.client_hello().server_name()).clone();
-            let mut session = accepted.into_connection(config).map_err(|(error, mut alert)| {
-                // A vector takes whatever is written.
-                let _ = alert.write_all(answer);
-                error.to_string()
-            })?;
-            session.set_buffer_limit(None);
-            *self = Handshake::Session(Box::new(session));
-        }
-        let Handshake::Session(session) = self else { return Ok(Stand::Waiting) };
-        let taken = take_all(session, data);
-        while session.wants_write() {
-            let _ = session.write_tls(answer);
-        }
-        taken?;
-        Ok(if session.is_handshaking() { Stand::Waiting } else { Stand::Done })
-    }
-
-    /// What a handshake that succeeded has led to.
-    pub fn into_session(self, counters: &TlsCounters) -> Option<Session> {
-        let Handshake::Session(session) = self else { return None };
-        match session.protocol_version() {
-            Some(ProtocolVersion::TLSv1_3) => counters.tls13.count(),
-            _ => counters.tls12.count(),
-        }
-        if session.handshake_kind() == Some(HandshakeKind::Resumed) {
-            counters.resumed.count();
-        }
-        Some(Session(session))
-    }
-}
-
-/// Reads the client's first message.
-fn hello(
-    acceptor: &mut Acceptor,
-    data: &mut &[u8],
-    answer: &mut Vec<u8>,
-) -> Result<Option<Accepted>, String> {
-    while !data.is_empty() {
-        acceptor.read_tls(data).map_err(|error| error.to_string())?;
-        match acceptor.accept() {
-            Ok(None) => {}
-            Ok(accepted) => return Ok(accepted),
-            Err((error, mut alert)) => {
-                let _ = alert.write_all(answer);
-                return Err(error.to_string());
-            }
-        }
-    }
-    Ok(None)
-}
-
-fn take_all(session: &mut ServerConnection, mut data: &[u8]) -> Result<(), String> {
-    loop {
-        session.process_new_packets().map_err(|error| error.to_string())?;
-        if data.is_empty() {
-            return Ok(());
-        }
-        session.read_tls(&mut data).map_err(|error| error.to_string())?;
-    }
-}
-
-/// An established session.
+/// A session with a client.
 #[derive(Debug)]
-pub struct Session(Box<ServerConnection>);
+pub struct Session {
+    /// The protocol.
+    pub connection: ServerConnection,
+    /// The peer's socket has ended, and what came before may not all be decrypted yet.
+    pub socket_ended: bool,
+    /// How many bytes of records were read last.
+    pub last_read: usize,
+    /// It may hold something that `decrypt` has not brought out.
+    unread: bool,
+    /// How many more records may be sent. In TLS 1.2 nothing renews the keys, and rustls then ends a session like one that is
+    /// complete.
+    records_left: u64,
+}
 
 /// What a client's records came to.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Decrypted {
     /// So many bytes of plain text.
     pub length: usize,
-    /// The client has said that nothing more will come.
-    pub closed: bool,
+    /// What is to be expected after them.
+    pub then: Then,
+}
+
+/// What is to be expected of a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// More records.
+    More,
+    /// Nothing: it has said so.
+    Goodbye,
+    /// Nothing: it has broken the rules. It is told so by what `send_records` sends.
+    Failure,
 }
 
 impl Session {
+    /// Before its handshake.
+    pub fn new(mut connection: ServerConnection) -> Session {
+        connection.set_buffer_limit(None);
+        Session { connection, socket_ended: false, last_read: 0, unread: true, records_left: u64::MAX }
+    }
+
+    /// To be called when the handshake is done.
+    pub fn begin(&mut self, counters: &TlsCounters) {
+        if let Some(SupportedCipherSuite::Tls12(suite)) = self.connection.negotiated_cipher_suite() {
+            // A few go to the handshake and to alerts.
+            self.records_left = suite.common.confidentiality_limit.saturating_sub(100);
+        }
+        if self.is_tls13() {
+            counters.tls13.count()
+        } else {
+            counters.tls12.count()
+        }
+        if self.connection.handshake_kind() == Some(HandshakeKind::Resumed) {
+            counters.resumed.count();
+        }
+    }
+
+    /// Whether it is TLS 1.3.
+    pub fn is_tls13(&self) -> bool {
+        self.connection.protocol_version() == Some(ProtocolVersion::TLSv1_3)
+    }
+
+    /// Whether `decrypt` may bring something out although nothing more was read.
+    pub fn is_unread(&self) -> bool {
+        self.unread
+    }
+
     /// Decrypts `data` into `plain`, which must be larger by what may have been left of an earlier record (18 KiB).
-    ///
-    /// # Errors
-    /// When the client breaks the rules. It is told so by what `send_records` sends.
-    pub fn decrypt(&mut self, mut data: &[u8], plain: &mut [u8]) -> io::Result<Decrypted> {
+    pub fn decrypt(&mut self, mut data: &[u8], plain: &mut [u8]) -> Decrypted {
+        self.unread = false;
         let mut length = 0;
         loop {
-            self.0.process_new_packets().map_err(io::Error::other)?;
-            let closed = loop {
-                match self.0.reader().read(&mut plain[length..]) {
-                    Ok(0) => break true,
-                    Ok(count) => length += count,
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break false,
-                    // A FIN without a goodbye is not seen here.
-                    Err(error) => return Err(error),
-                }
+            let processed = self.connection.process_new_packets();
+            length += self.connection.reader().read(&mut plain[length..]).unwrap_or(0);
+            let then = match processed {
+                Ok(state) if state.peer_has_closed() => Then::Goodbye,
+                Ok(_) if data.is_empty() => Then::More,
+                Ok(_) => match self.connection.read_tls(&mut data) {
+                    Ok(_) => continue,
+                    Err(error) => failure(&error),
+                },
+                Err(error) => failure(&error),
             };
-            if data.is_empty() || closed {
-                return Ok(Decrypted { length, closed });
-            }
-            self.0.read_tls(&mut data)?;
+            return Decrypted { length, then };
         }
     }
 
     /// Takes plain text, to be sent by `send_records`.
-    pub fn encrypt(&mut self, plain: &[u8]) -> io::Result<()> {
-        self.0.writer().write_all(plain)
+    ///
+    /// # Errors
+    /// When nothing more may be sent: after a failure, or after too much.
+    pub fn encrypt(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<()> {
+        let length: u64 = pieces.iter().map(|piece| piece.len() as u64).sum();
+        let records = length.div_ceil(PLAIN_TEXT_PER_RECORD);
+        self.records_left = self.records_left.checked_sub(records).ok_or(io::ErrorKind::QuotaExceeded)?;
+        self.connection.writer().write_vectored(pieces).map(drop)
     }
 
-    /// Says goodbye, to be sent by `send_records`.
+    /// Says goodbye, to be sent by `send_records`; once.
     pub fn say_goodbye(&mut self) {
-        self.0.send_close_notify();
+        self.connection.send_close_notify();
     }
 
     /// Hands what is to be sent to `outlet`, which takes all of it.
-    pub fn send_records(&mut self, outlet: &mut impl Write) -> io::Result<()> {
-        while self.0.wants_write() {
-            self.0.write_tls(outlet)?;
-        }
-        Ok(())
+    pub fn send_records(&mut self, outlet: &mut impl Write) {
+        while self.connection.wants_write() && self.connection.write_tls(outlet).is_ok() {}
     }
+}
+
+fn failure(error: &dyn std::fmt::Display) -> Then {
+    log::debug!("a client breaks the rules of TLS: {error}");
+    Then::Failure
 }

@@ -1,6 +1,5 @@
 //! A data-plane thread: its poll, its connections, its listeners. It shares nothing on the way of a byte.
 
-use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +12,7 @@ use slab::Slab;
 use super::connection::{Connection, Next, Phase, Seat};
 use super::end::LARGEST_READ;
 use super::listener::{AcceptTrouble, Accepted, ListenSocket, ListenerId, Listening};
+use super::queues::Queues;
 use super::report::ReportOrder;
 use super::token::{GENERATION_MASK, Token};
 use crate::engine::time::Tick;
@@ -60,7 +60,7 @@ pub struct Worker {
     /// Connections that are over: closed after the events are dealt with.
     ended: Vec<u32>,
     /// Connections that wait for room for their connect.
-    queued: VecDeque<(u32, u32)>,
+    queues: Queues,
     fired: Vec<u32>,
     /// Set once it is told to stop: it ends then at the latest.
     stop_at: Option<Tick>,
@@ -79,14 +79,14 @@ pub struct Context<'a> {
     pub scratch: &'a mut [u8],
     /// The time at the beginning of the turn.
     pub now: Tick,
-    /// Connections, by slot and generation, that wait for room for their connect.
-    pub queued: &'a mut VecDeque<(u32, u32)>,
+    /// Connections that wait for room for their connect.
+    pub queues: &'a mut Queues,
     shared: &'a Arc<Shared>,
     mailbox: &'a Mailbox,
 }
 
 impl Context<'_> {
-    /// Room for a connect, or a promise that those who are `queued` are called when there is.
+    /// Room for a connect, or a promise that those in the `queues` are called when there is.
     pub fn take_pending(&self, service: ServiceIndex) -> Option<PendingRoom> {
         let service = self.settings.service(service);
         self.shared.take_pending(service).or_else(|| {
@@ -112,7 +112,7 @@ impl Worker {
             scratch: vec![0; LARGEST_READ].into_boxed_slice(),
             unfinished: Vec::new(),
             ended: Vec::new(),
-            queued: VecDeque::new(),
+            queues: Queues::default(),
             fired: Vec::new(),
             stop_at: None,
         }
@@ -185,7 +185,7 @@ impl Worker {
             timers: &mut self.timers,
             scratch: &mut self.scratch,
             now: self.now,
-            queued: &mut self.queued,
+            queues: &mut self.queues,
             shared: &self.shared,
             mailbox: &self.shared.mailboxes[self.index],
         };
@@ -334,9 +334,23 @@ impl Worker {
 
     /// There may be room for connects: those who wait go on, in their order, as far as there is.
     fn call_queued(&mut self) {
-        for (slot, generation) in std::mem::take(&mut self.queued) {
-            self.step(slot, generation, Connection::admit);
+        for service in self.queues.services() {
+            while let Some((slot, generation)) = self.queues.first(service) {
+                if self.is_queued(slot, generation) {
+                    let (context, _) = self.parts();
+                    let Some(pending) = context.take_pending(service) else { break };
+                    self.step(slot, generation, |connection, context| connection.serve(pending, context));
+                }
+                self.queues.pop(service);
+            }
         }
+    }
+
+    /// Whether the connection still waits in its queue.
+    fn is_queued(&self, slot: u32, generation: u32) -> bool {
+        self.connections.get(slot as usize).is_some_and(|connection| {
+            connection.generation == generation && matches!(connection.phase, Phase::Queued)
+        })
     }
 
     /// Ends all connections with an ordinary close; those that are still in the queues follow as they are accepted.

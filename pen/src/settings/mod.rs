@@ -59,7 +59,7 @@ pub struct Settings {
 pub const DEFAULT_SERVICE: ServiceIndex = ServiceIndex(0);
 
 /// A service's place in the settings. It stays the same as long as the service has listeners or connections.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServiceIndex(pub u16);
 
 /// The settings of scope P.

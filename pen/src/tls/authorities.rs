@@ -1,6 +1,7 @@
 //! The certificates of CAs that the settings name: they complete chains, and are trusted with clients.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
@@ -47,6 +48,12 @@ impl Authorities {
     /// All of them.
     pub fn to_vec(&self) -> Vec<Arc<Certificate>> {
         self.0.values().cloned().collect()
+    }
+
+    /// Those of both.
+    pub fn and<'a>(&'a self, other: &'a Authorities) -> impl Iterator<Item = &'a Arc<Certificate>> {
+        let others = other.0.iter().filter(|(der, _)| !self.0.contains_key(*der));
+        self.0.values().chain(others.map(|(_, certificate)| certificate))
     }
 
     /// Reads what a directory has. Whatever else is in it does no harm: keys that only root may read, lists of what was revoked,
@@ -111,22 +118,8 @@ impl PartialEq for Authorities {
 
 impl Eq for Authorities {}
 
-impl std::hash::Hash for Authorities {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+impl Hash for Authorities {
+    fn hash<H: Hasher>(&self, state: &mut H) {
         self.0.keys().for_each(|der| der.hash(state));
-    }
-}
-
-impl Authorities {
-    /// Those of both.
-    pub fn and<'a>(&'a self, other: &'a Authorities) -> impl Iterator<Item = &'a Arc<Certificate>> {
-        self.0
-            .values()
-            .chain(other.0.iter().filter(|(der, _)| !self.0.contains_key(*der)).map(|(_, own)| own))
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 }

@@ -105,14 +105,16 @@ impl Pem {
         }
     }
 
-    /// Why there is no key in it.
-    pub fn lacks_key(&self) -> String {
+    /// Why there is no key in it, which is, or is not, where the certificate was found.
+    pub fn lacks_key(&self, beside_certificate: bool) -> String {
         let Rest { empty, der, encrypted_key, .. } = self.rest;
         if empty {
             "it is empty".to_owned()
         } else if encrypted_key {
             "the private key is encrypted, and nobody can be asked: 'openssl pkey' writes it without a password"
                 .to_owned()
+        } else if beside_certificate {
+            "no private key is in it, and no other file is there for it".to_owned()
         } else if !self.certificates.is_empty() {
             "no private key is in it, but a certificate".to_owned()
         } else if der {
@@ -160,6 +162,3 @@ fn broken(error: &Error) -> String {
         _ => "broken PEM".to_owned(),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use common::reason;
-use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::{CertifiedKey, SigningKey};
@@ -15,6 +14,7 @@ use rustls::{SignatureAlgorithm, SupportedCipherSuite};
 use super::certificate::Certificate;
 use super::chain;
 use super::files::{self, Pem};
+use super::keys::KeyRing;
 use super::ocsp::{self, Problem, Staple};
 
 /// A file and the command that names it, for errors.
@@ -65,7 +65,7 @@ impl Identity {
     pub fn read(
         files: &Files<'_>,
         authorities: &[&[Arc<Certificate>]],
-        provider: &CryptoProvider,
+        keys: &mut KeyRing<'_>,
     ) -> Result<Identity, String> {
         let mut pem = Pem::read(files.chain.path).map_err(|why| files.chain.says(why))?;
         if pem.certificates.is_empty() {
@@ -76,17 +76,10 @@ impl Identity {
             let not_one = || files.chain.says(format!("its certificate number {number} is broken"));
             certificates.push(Certificate::new(der).ok_or_else(not_one)?);
         }
+        let mut load = |file, pem: &Pem| load_key(file, pem, files.key.is_none(), keys, &certificates);
         let (key, owner) = match files.key {
-            Some(file) => (
-                load_key(
-                    file,
-                    &mut Pem::read(file.path).map_err(|why| file.says(why))?,
-                    provider,
-                    &certificates,
-                )?,
-                file,
-            ),
-            None => (load_key(files.chain, &mut pem, provider, &certificates)?, files.chain),
+            Some(file) => (load(file, &Pem::read(file.path).map_err(|why| file.says(why))?)?, file),
+            None => (load(files.chain, &pem)?, files.chain),
         };
         let leaf = take_owner(&mut certificates, &*key).ok_or_else(|| {
             let whose = match files.key {
@@ -139,15 +132,13 @@ impl ResolvesServerCert for Identity {
 
 fn load_key(
     file: Named<'_>,
-    pem: &mut Pem,
-    provider: &CryptoProvider,
+    pem: &Pem,
+    beside_certificate: bool,
+    keys: &mut KeyRing<'_>,
     certificates: &[Certificate],
 ) -> Result<Arc<dyn SigningKey>, String> {
-    if pem.keys.is_empty() {
-        return Err(file.says(pem.lacks_key()));
-    }
-    let key = pem.keys.swap_remove(0);
-    provider.key_provider.load_private_key(key).map_err(|_| {
+    let Some(key) = pem.keys.first() else { return Err(file.says(pem.lacks_key(beside_certificate))) };
+    keys.ready(key).ok_or_else(|| {
         let bits = certificates.first().and_then(Certificate::rsa_bits);
         file.says(match bits {
             Some(bits @ ..2048) => {

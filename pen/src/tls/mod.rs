@@ -1,8 +1,9 @@
 //! TLS as it is set up: certificates, keys, whom to trust. Made of a service's settings and the files that they name, as a
 //! whole or not at all, when these are put in force; workers only read it. Handshakes and records are in [`crate::net::tls`].
 //!
-//! `files` reads, `certificate` takes apart; an `identity` is a `chain` with its key and what `ocsp` says of it, `served` what is told of it; `authorities`
-//! are the CAs, `clients` whom they let in; `names` the directory of further identities; `ciphers` a language of its own.
+//! `files` reads, `certificate` takes apart; an `identity` is a `chain` with one of the `keys` and what `ocsp` says of it,
+//! `served` what is told of it; `authorities` are the CAs, `clients` whom they let in; `names` the directory of further
+//! identities; `ciphers` a language of its own.
 
 mod authorities;
 mod certificate;
@@ -11,6 +12,7 @@ pub mod ciphers;
 mod clients;
 mod files;
 mod identity;
+mod keys;
 mod names;
 mod ocsp;
 mod served;
@@ -27,6 +29,7 @@ use rustls::{ProtocolVersion, SupportedCipherSuite, SupportedProtocolVersion};
 use self::authorities::Authorities;
 use self::clients::{Clients, Door};
 use self::identity::{Files, Identity, Named};
+use self::keys::{KeyRing, Keys};
 use self::names::{NameFiles, Names};
 pub use self::served::Served;
 use crate::settings::tls::Tls;
@@ -40,6 +43,7 @@ pub struct Terminator {
     default: Arc<ServerConfig>,
     names: Names,
     clients: Clients,
+    keys: Keys,
     /// Its certificates: first that of `default`, then those by server name.
     certificates: Vec<Served>,
 }
@@ -66,8 +70,8 @@ impl Terminator {
             Some(directory) => builder.names(directory)?,
             None => Names::default(),
         };
-        let Builder { clients, certificates, .. } = builder;
-        Ok(Terminator { settings: settings.clone(), default, names, clients, certificates })
+        let Builder { clients, keys, certificates, .. } = builder;
+        Ok(Terminator { settings: settings.clone(), default, names, clients, keys: keys.keys, certificates })
     }
 
     /// The certificates in force: first the one for clients that name no server, then those by server name.
@@ -94,6 +98,7 @@ struct Builder<'a> {
     versions: Vec<&'static SupportedProtocolVersion>,
     authorities: Authorities,
     clients: Clients,
+    keys: KeyRing<'a>,
     certificates: Vec<Served>,
 }
 
@@ -115,6 +120,7 @@ impl<'a> Builder<'a> {
             versions,
             clients: Clients::new(settings.require_client_cert, authorities.clone()),
             authorities,
+            keys: KeyRing { before: before.map(|before| &before.keys), keys: Keys::default() },
             certificates: Vec::new(),
         })
     }
@@ -147,7 +153,8 @@ impl<'a> Builder<'a> {
 
     /// What to tell the clients of one identity. `own`: the CAs that it has besides those of all.
     fn config(&mut self, files: &Files<'_>, own: Authorities) -> Result<Arc<ServerConfig>, String> {
-        let identity = Identity::read(files, &[&own.to_vec(), &self.authorities.to_vec()], &self.provider)?;
+        let authorities = [&*own.to_vec(), &self.authorities.to_vec()];
+        let identity = Identity::read(files, &authorities, &mut self.keys)?;
         self.check_ciphers(files, &identity)?;
         self.certificates.push(Served::read(files.chain.path, identity.leaf())?);
         let Door { verifier, tickets } = self.clients.door(own, self.before, &self.provider)?;

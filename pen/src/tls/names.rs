@@ -93,6 +93,3 @@ fn lower_case(name: &str) -> Cow<'_, str> {
         Cow::Borrowed(name)
     }
 }
-
-#[cfg(test)]
-mod tests;

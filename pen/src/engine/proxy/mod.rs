@@ -1,5 +1,5 @@
 //! PROXY headers, by which a proxy tells a server whose connection it passes on: read from what a proxy sends, and written for
-//! servers, by HAProxy's specification of the versions 1 and 2. Whose headers are believed is the shells' matter.
+//! servers, by the specification of haproxy's authors, versions 1 and 2. Whose headers are believed is the shells' matter.
 
 mod crc32c;
 mod read;

@@ -1,6 +1,6 @@
 //! Writes PROXY headers.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use common::command::ProxyVersion;
 
@@ -57,14 +57,17 @@ fn block(route: Route) -> Vec<u8> {
 fn in_one_family(Route { source, destination }: Route) -> Route {
     let both_v4 = source.ip().to_canonical().is_ipv4() && destination.ip().to_canonical().is_ipv4();
     let convert = |end: SocketAddr| {
-        let address = match end.ip() {
-            address if both_v4 => address.to_canonical(),
-            IpAddr::V4(address) => address.to_ipv6_mapped().into(),
-            address @ IpAddr::V6(_) => address,
-        };
+        let address = if both_v4 { end.ip().to_canonical() } else { IpAddr::V6(as_v6(end.ip())) };
         SocketAddr::new(address, end.port())
     };
     Route { source: convert(source), destination: convert(destination) }
+}
+
+fn as_v6(address: IpAddr) -> Ipv6Addr {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped(),
+        IpAddr::V6(address) => address,
+    }
 }
 
 #[cfg(test)]
@@ -72,12 +75,12 @@ mod tests {
     use super::*;
     use crate::engine::proxy::{Header, Reading, read};
 
-    fn route(source: &str, destination: &str) -> Option<Route> {
-        Some(Route { source: source.parse().unwrap(), destination: destination.parse().unwrap() })
+    fn route(source: &str, destination: &str) -> Route {
+        Route { source: source.parse().unwrap(), destination: destination.parse().unwrap() }
     }
 
     fn written(version: ProxyVersion, source: &str, destination: &str) -> Vec<u8> {
-        write(version, route(source, destination))
+        write(version, Some(route(source, destination)))
     }
 
     #[test]
@@ -120,7 +123,7 @@ mod tests {
 
     #[test]
     fn the_proxys_own_connections_are_told_as_that_or_by_their_own_ends() {
-        let own = route("192.0.2.7:1", "192.0.2.8:2");
+        let own = Some(route("192.0.2.7:1", "192.0.2.8:2"));
         assert_eq!(local(ProxyVersion::V1, own), b"PROXY TCP4 192.0.2.7 192.0.2.8 1 2\r\n");
         assert_eq!(local(ProxyVersion::V1, None), b"PROXY UNKNOWN\r\n");
         for route in [own, None] {

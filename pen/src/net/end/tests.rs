@@ -123,6 +123,78 @@ fn a_read_that_fills_the_buffer_is_followed_by_another() {
 }
 
 #[test]
+fn what_is_given_back_comes_again_before_anything_else_and_before_the_end() {
+    for kind in [Kind::Tcp, Kind::Unix] {
+        for closed in [false, true] {
+            let (stream, mut peer) = pair(kind, None);
+            peer.write_all(b"header, hello").unwrap();
+            if closed {
+                peer.shutdown(Shutdown::Write).unwrap();
+                await_event(&stream, Event::is_read_closed);
+            }
+            let mut rig = Rig::new(stream);
+            rig.wait_until(End::readable);
+            assert_eq!(rig.end.read(&mut [0; 32]), Incoming::Data(b"header, hello"));
+            rig.end.unread(b"hello");
+            assert!(rig.end.readable() && !rig.end.ended);
+            assert_eq!(rig.end.read(&mut [0; 2]), Incoming::Data(b"he"));
+            assert!(rig.end.readable() && !rig.end.ended);
+            assert_eq!(rig.end.read(&mut [0; 32]), Incoming::Data(b"llo"));
+            let after = if closed { Incoming::Over } else { Incoming::Nothing };
+            assert_eq!(rig.end.read(&mut [0; 32]), after);
+            assert_eq!(rig.end.ended, closed);
+            if !closed {
+                peer.write_all(b", again").unwrap();
+                rig.wait_until(End::readable);
+                assert_eq!(rig.read_all(), b", again");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_opening_goes_out_with_the_first_bytes_or_alone() {
+    let everything = |peer: &mut Socket| {
+        peer.shutdown(Shutdown::Write).unwrap();
+        let mut all = Vec::new();
+        peer.read_to_end(&mut all).unwrap();
+        all
+    };
+    for kind in [Kind::Tcp, Kind::Unix] {
+        for way in 0..4 {
+            let (stream, mut peer) = pair(kind, None);
+            let mut end = End::accepted(stream);
+            end.open_with(b"header, ");
+            let sent = match way {
+                0 => end.open() + end.send(b"hello"),
+                1 => end.send(b"hello"),
+                2 => end.send_pieces(&Pieces::from([b"hel".into(), b"lo".into()])),
+                _ => end.send_pieces(&Pieces::new()) + end.send(b"hello"),
+            };
+            assert_eq!(sent, 13, "way {way}");
+            assert_eq!(end.open(), 0);
+            end.finish_writing();
+            assert_eq!(everything(&mut peer), b"header, hello", "way {way}");
+        }
+    }
+}
+
+#[test]
+fn an_opening_that_the_socket_does_not_take_is_kept() {
+    let (stream, mut peer) = tcp_pair(Some(4096));
+    let mut end = End { writable: false, ..End::accepted(stream) };
+    end.open_with(b"header, ");
+    assert_eq!(end.open(), 0);
+    assert_eq!(end.pending(), 8);
+    end.writable = true;
+    assert_eq!(end.flush(), 8);
+    end.finish_writing();
+    let mut all = Vec::new();
+    peer.read_to_end(&mut all).unwrap();
+    assert_eq!(all, b"header, ");
+}
+
+#[test]
 fn what_came_before_a_reset_is_read_before_it() {
     let (stream, mut peer) = tcp_pair(None);
     peer.write_all(b"hello").unwrap();

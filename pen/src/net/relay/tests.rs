@@ -8,12 +8,16 @@ use std::thread;
 
 use mio::event::Event;
 use proptest::prelude::*;
-use socket2::Socket;
+use rustls::SupportedProtocolVersion;
 
 use self::rig::{Rig, read_exactly, read_to_end, stall};
 use super::*;
 use crate::net::end::LARGEST_READ;
+use crate::net::testing::tls::Peer;
 use crate::net::testing::{Kind, await_event, content, pair, tcp_pair};
+
+/// Two records at least, one of them in cipher text.
+const SMALLEST_SCRATCH_FOR_TLS: usize = 40 * 1024;
 
 /// What a peer does with its stream: it sends `data` in pieces of these sizes, in turn, and closes.
 #[derive(Clone, Debug)]
@@ -32,11 +36,16 @@ fn plan() -> impl Strategy<Value = Plan> {
     })
 }
 
+/// What the client speaks.
+fn tls() -> impl Strategy<Value = Option<&'static SupportedProtocolVersion>> {
+    prop_oneof![Just(None), Just(Some(&rustls::version::TLS12)), Just(Some(&rustls::version::TLS13))]
+}
+
 fn kind() -> impl Strategy<Value = Kind> {
     prop_oneof![Just(Kind::Tcp), Just(Kind::Unix)]
 }
 
-fn send(mut peer: &Socket, plan: &Plan) {
+fn send(mut peer: &Peer, plan: &Plan) {
     let mut rest = &plan.data[..];
     for &size in plan.writes.iter().cycle() {
         let (piece, more) = rest.split_at(size.min(rest.len()));
@@ -46,10 +55,10 @@ fn send(mut peer: &Socket, plan: &Plan) {
             break;
         }
     }
-    peer.shutdown(Shutdown::Write).unwrap();
+    peer.finish();
 }
 
-fn receive(mut peer: &Socket, sizes: &[usize]) -> Vec<u8> {
+fn receive(mut peer: &Peer, sizes: &[usize]) -> Vec<u8> {
     let mut all = Vec::new();
     let mut buffer = vec![0; 20_000];
     for &size in sizes.iter().cycle() {
@@ -71,10 +80,13 @@ proptest! {
         (down_kind, up_kind) in (kind(), kind()),
         buffers in prop_oneof![Just(None), (2048..32_768usize).prop_map(Some)],
         scratch in 50..LARGEST_READ,
+        tls in tls(),
     ) {
         let ((down, client), (up, server)) = (pair(down_kind, buffers), pair(up_kind, buffers));
         let mut rig = Rig::new(down, up);
-        rig.scratch.truncate(scratch);
+        let server = Peer::Plain(server);
+        let client = rig.secure(client, tls);
+        rig.scratch.truncate(if tls.is_some() { scratch.max(SMALLEST_SCRATCH_FOR_TLS) } else { scratch });
         let (tally, at_client, at_server) = thread::scope(|scope| {
             scope.spawn(|| send(&client, &client_plan));
             scope.spawn(|| send(&server, &server_plan));

@@ -1,6 +1,7 @@
 use common::command::ProxyVersion;
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proxy_header::ParseConfig;
 
 use super::*;
 use crate::engine::proxy::write;
@@ -9,8 +10,8 @@ fn route(source: &str, destination: &str) -> Route {
     Route { source: source.parse().unwrap(), destination: destination.parse().unwrap() }
 }
 
-fn complete(route: Option<Route>, secure: bool, length: usize) -> Result<Reading, Flaw> {
-    Ok(Reading::Complete(Header { route, secure }, length))
+fn complete(route: Option<Route>, secure: bool, length: usize) -> Reading {
+    Reading::Complete(Header { route, secure }, length)
 }
 
 /// A header of version 2 with this command, family and content.
@@ -33,19 +34,19 @@ fn extension_of(kind: u8, value: &[u8]) -> Vec<u8> {
 fn lines_tell_who_the_client_is() {
     let text = b"PROXY TCP4 192.0.2.7 198.51.100.1 56324 443\r\nGET / HTTP/1.1\r\n\r\n";
     let expected = route("192.0.2.7:56324", "198.51.100.1:443");
-    assert_eq!(read(text), complete(Some(expected), false, 45));
+    assert_eq!(read(text), Ok(complete(Some(expected), false, 45)));
     let text = b"PROXY TCP6 2001:DB8::7 ::ffff:1.2.3.4 0 65535\r\n";
     let expected = route("[2001:db8::7]:0", "[::ffff:1.2.3.4]:65535");
-    assert_eq!(read(text), complete(Some(expected), false, text.len()));
+    assert_eq!(read(text), Ok(complete(Some(expected), false, text.len())));
     for text in ["PROXY UNKNOWN\r\n", "PROXY UNKNOWN ffff::1 any thing  at all\n\r\n", "PROXY UNKNOWN \r\n"] {
-        assert_eq!(read(text.as_bytes()), complete(None, false, text.len()), "{text:?}");
+        assert_eq!(read(text.as_bytes()), Ok(complete(None, false, text.len())), "{text:?}");
     }
 }
 
 #[test]
 fn the_longest_line_is_107_bytes_with_its_end() {
     let line = |length: usize| format!("PROXY UNKNOWN {}\r\n", "f".repeat(length - 16)).into_bytes();
-    assert_eq!(read(&line(107)), complete(None, false, 107));
+    assert_eq!(read(&line(107)), Ok(complete(None, false, 107)));
     assert_eq!(read(&line(108)), Err(Flaw::EndlessLine));
     assert_eq!(read(&line(108)[..106]), Ok(Reading::Incomplete));
 }
@@ -93,13 +94,13 @@ fn lines_that_are_not_to_the_letter_are_refused() {
 fn blocks_tell_who_the_client_is() {
     let v4 = route("1.2.3.4:258", "5.6.7.8:772");
     let with_data = [&v4_with(b"")[..], b"GET /"].concat();
-    assert_eq!(read(&with_data), complete(Some(v4), false, 28));
+    assert_eq!(read(&with_data), Ok(complete(Some(v4), false, 28)));
     let datagrams = block_of(0x21, 0x12, &[1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4]);
-    assert_eq!(read(&datagrams), complete(Some(v4), false, 28));
+    assert_eq!(read(&datagrams), Ok(complete(Some(v4), false, 28)));
     let v6 = [&[0; 15][..], &[1], &[0; 15], &[2], &[1, 2, 3, 4]].concat();
     let expected = route("[::1]:258", "[::2]:772");
     for kind in [0x21, 0x22] {
-        assert_eq!(read(&block_of(0x21, kind, &v6)), complete(Some(expected), false, 52));
+        assert_eq!(read(&block_of(0x21, kind, &v6)), Ok(complete(Some(expected), false, 52)));
     }
 }
 
@@ -120,7 +121,7 @@ fn blocks_that_name_no_address_leave_the_connections_own() {
         (0x21, 0x32, &unix),
     ] {
         let block = block_of(command, kind, content);
-        assert_eq!(read(&block), complete(None, false, block.len()), "{command:x} {kind:x} {content:?}");
+        assert_eq!(read(&block), Ok(complete(None, false, block.len())), "{command:x} {kind:x} {content:?}");
     }
 }
 
@@ -145,7 +146,7 @@ fn blocks_that_are_wrong_are_refused_as_soon_as_that_shows() {
         assert_eq!(read(&bytes[..bytes.len() - 1]), Ok(Reading::Incomplete), "{bytes:x?}");
     }
     let longest = block_of(0x20, 0, &[0; LONGEST - 16]);
-    assert_eq!(read(&longest), complete(None, false, LONGEST));
+    assert_eq!(read(&longest), Ok(complete(None, false, LONGEST)));
 }
 
 #[test]
@@ -161,7 +162,7 @@ fn extensions_are_passed_over_but_must_be_whole() {
     ]
     .concat();
     let block = v4_with(&known_and_unknown);
-    assert_eq!(read(&block), complete(Some(v4), false, block.len()));
+    assert_eq!(read(&block), Ok(complete(Some(v4), false, block.len())));
     for cut_off in [&b"\x04"[..], b"\x04\x00", b"\x04\x00\x01", b"\x04\xff\xff1234", b"\x04\x00\x001"] {
         assert_eq!(read(&v4_with(cut_off)), Err(Flaw::Extension), "{cut_off:x?}");
     }
@@ -175,13 +176,13 @@ fn it_is_told_whether_the_client_spoke_tls() {
     for (block, secure) in
         [(tls(1, b""), true), (tls(7, &version), true), (tls(0, b""), false), (tls(6, b""), false)]
     {
-        assert_eq!(read(&block), complete(Some(v4), secure, block.len()));
+        assert_eq!(read(&block), Ok(complete(Some(v4), secure, block.len())));
     }
     for block in [tls(1, &version[..5]), v4_with(&extension_of(TLS, &[1, 0, 0, 0])), tls(1, b"\x21")] {
         assert_eq!(read(&block), Err(Flaw::Extension));
     }
     let unix = block_of(0x21, 0x31, &[&[0; 216][..], &extension_of(TLS, &[1, 0, 0, 0, 0])].concat());
-    assert_eq!(read(&unix), complete(None, true, unix.len()));
+    assert_eq!(read(&unix), Ok(complete(None, true, unix.len())));
 }
 
 #[test]
@@ -272,7 +273,7 @@ proptest! {
         let Ok(Reading::Complete(Header { route: Some(route), .. }, length)) = read(&bytes) else {
             return Ok(());
         };
-        let (other, other_length) = proxy_header::ProxyHeader::parse(&bytes, Default::default()).unwrap();
+        let (other, other_length) = proxy_header::ProxyHeader::parse(&bytes, ParseConfig::default()).unwrap();
         prop_assert_eq!(other_length, length);
         let other = other.proxied_address().expect("it names addresses");
         prop_assert_eq!(Route { source: other.source, destination: other.destination }, route);

@@ -2,21 +2,26 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Mutex;
 
 use common::client_addr::ClientAddr;
 use common::command::FastClose;
 use mio::{Events, Poll, Token};
+use rustls::SupportedProtocolVersion;
 use socket2::Socket;
 
 use crate::engine::http::{Origin, Rewriter};
 use crate::net::end::{End, LARGEST_READ};
 use crate::net::relay::{Observer, Progress, turn};
 use crate::net::stream::Stream;
+use crate::net::testing::tls::{Peer, session};
 use crate::net::testing::{LIMIT, content, tcp_pair};
 use crate::net::token::Side;
 
 const DOWN: Token = Token(0);
 const UP: Token = Token(1);
+/// What records add to one read, and what else TLS may have to say.
+const RECORDS: usize = 4 * 1024;
 
 /// A relay between two peers whose sockets the test holds.
 pub struct Rig {
@@ -93,12 +98,20 @@ impl Rig {
         self.http = Some(Rewriter::new(Origin { client, secure: false }));
     }
 
+    /// Has the client speak TLS.
+    pub fn secure(&mut self, client: Socket, version: Option<&'static SupportedProtocolVersion>) -> Peer {
+        let Some(version) = version else { return Peer::Plain(client) };
+        let (session, client_session) = session(version);
+        self.down.secure(session);
+        Peer::Tls(client, Box::new(Mutex::new(client_session)))
+    }
+
     pub fn turn(&mut self) -> Progress {
         let Rig { down, up, scratch, http, tally, .. } = self;
         let progress = turn(down, up, scratch, self.fast_close, http.as_mut(), tally);
         // Heads grow.
         let most = if http.is_some() { 4 * LARGEST_READ } else { LARGEST_READ };
-        assert!(down.pending() <= LARGEST_READ && up.pending() <= most);
+        assert!(down.pending() <= LARGEST_READ + RECORDS && up.pending() <= most);
         progress
     }
 
