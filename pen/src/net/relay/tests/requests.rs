@@ -173,6 +173,7 @@ proptest! {
         writes in prop::collection::vec(1..20_000usize, 1..8),
         buffers in prop_oneof![Just(None), (2048..32_768usize).prop_map(Some)],
         scratch in 50..LARGEST_READ,
+        tls in tls(),
     ) {
         let (mut sent, mut expected) = (Vec::new(), Vec::new());
         for (seed, length) in bodies {
@@ -184,8 +185,8 @@ proptest! {
         let ((down, client), (up, server)) = (tcp_pair(buffers), tcp_pair(buffers));
         let mut rig = Rig::new(down, up);
         rig.tell_servers();
-        let client = Peer::Plain(client);
-        rig.scratch.truncate(scratch);
+        let client = rig.secure(client, tls);
+        rig.scratch.truncate(if tls.is_some() { scratch.max(SMALLEST_SCRATCH_FOR_TLS) } else { scratch });
         let plan = Plan { data: sent, writes, reads: vec![1] };
         let (tally, at_server) = thread::scope(|scope| {
             scope.spawn(|| send(&client, &plan));

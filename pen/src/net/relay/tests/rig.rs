@@ -86,14 +86,6 @@ impl Rig {
         (Rig::new(down, up), client, server)
     }
 
-    /// Has the client speak TLS.
-    pub fn secure(&mut self, client: Socket, version: Option<&'static SupportedProtocolVersion>) -> Peer {
-        let Some(version) = version else { return Peer::Plain(client) };
-        let (session, client_session) = session(version);
-        self.down.secure(session);
-        Peer::Tls(client, Box::new(Mutex::new(client_session)))
-    }
-
     /// The same, where servers are told who asks.
     pub fn http() -> (Rig, Socket, Socket) {
         let (mut rig, client, server) = Rig::tcp(None);
@@ -104,6 +96,14 @@ impl Rig {
     pub fn tell_servers(&mut self) {
         let client = ClientAddr::from(IpAddr::from(Ipv4Addr::LOCALHOST));
         self.http = Some(Rewriter::new(Origin { client, secure: false }));
+    }
+
+    /// Has the client speak TLS.
+    pub fn secure(&mut self, client: Socket, version: Option<&'static SupportedProtocolVersion>) -> Peer {
+        let Some(version) = version else { return Peer::Plain(client) };
+        let (session, client_session) = session(version);
+        self.down.secure(session);
+        Peer::Tls(client, Box::new(Mutex::new(client_session)))
     }
 
     pub fn turn(&mut self) -> Progress {
