@@ -85,7 +85,9 @@ fn what_is_no_tls_is_answered_with_an_alert_and_no_server_hears_of_it() {
     let pen = secure().server(&server).start();
     let before = pen.process().descriptors_at_rest();
     let garbage = Content::new(1).bytes(100_000);
-    for text in [&b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"[..], b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00", &garbage[..]] {
+    for text in
+        [&b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"[..], b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00", &garbage[..]]
+    {
         let client = silent(&pen);
         let _ = { &client }.write_all(text);
         let answer = client.drain();
@@ -177,6 +179,18 @@ fn a_session_is_resumed_with_a_ticket_that_came_with_the_answer() {
         assert_eq!(client.drain().text(), "a");
         assert_eq!(kind(&client), Some(expected));
     }
+}
+
+#[test]
+fn tickets_do_not_wait_for_an_answer_while_the_client_has_asked_nothing() {
+    // A client with Nagle's delay sends its request only when something has acknowledged the end of its handshake.
+    let pair = Pair::on(Family::Tls, Family::Tcp4);
+    let client = pair.client();
+    client.patience(Duration::from_millis(20));
+    wait_until("tickets have come", || {
+        let _ = { client }.read(&mut [0]);
+        client.records().session().tls13_tickets_received() > 0
+    });
 }
 
 #[test]
