@@ -12,7 +12,7 @@ use socket2::{Domain, Socket, Type};
 
 use crate::address::Address;
 use crate::records::Records;
-use crate::wait::LIMIT;
+use crate::wait::{LIMIT, wait_until};
 
 /// A connected stream socket. Reads and writes fail after [`LIMIT`], so that a test never hangs.
 #[derive(Debug)]
@@ -144,6 +144,18 @@ impl Stream {
     #[track_caller]
     pub fn send(&self, bytes: impl AsRef<[u8]>) {
         { self }.write_all(bytes.as_ref()).expect("the peer takes what is sent");
+    }
+
+    /// Under TLS, reads the tickets that pen sends after the handshake, and whatever comes with them: with anything unread a
+    /// close would be a reset.
+    pub fn take_tickets(&self) {
+        let Some(records) = &self.records else { return };
+        self.patience(Duration::from_millis(20));
+        wait_until("tickets have come", || {
+            let _ = { self }.read(&mut [0]);
+            records.session().tls13_tickets_received() > 0
+        });
+        self.patience(LIMIT);
     }
 
     /// Says that nothing more will be sent: the half-close.

@@ -182,6 +182,13 @@ fn a_session_is_resumed_with_a_ticket_that_came_with_the_answer() {
 }
 
 #[test]
+fn tickets_do_not_wait_for_an_answer_while_the_client_has_asked_nothing() {
+    // A client with Nagle's delay sends its request only when something has acknowledged the end of its handshake.
+    let pair = Pair::on(Family::Tls, Family::Tcp4);
+    pair.client().take_tickets();
+}
+
+#[test]
 fn dummy_answers_under_tls() {
     let pen = secure().command("dummy").start();
     let client = pen.connect();

@@ -122,7 +122,7 @@ pub fn session(version: &'static SupportedProtocolVersion) -> (Box<Session>, Cli
             server.connection.read_tls(&mut rest).unwrap();
             server.connection.process_new_packets().unwrap();
         }
-        // Tickets of TLS 1.3 are left to the first answer, as the handshake leaves them.
+        // Tickets of TLS 1.3 are left to the first answer, as the handshake leaves them if a request has come.
         if server.connection.is_handshaking() || !server.is_tls13() {
             let mut flight = Vec::new();
             server.send_records(&mut flight);
