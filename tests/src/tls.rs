@@ -147,7 +147,10 @@ impl Write for TlsStream {
 
     fn flush(&mut self) -> io::Result<()> {
         while self.session.wants_write() {
-            self.session.write_tls(&mut (&self.stream))?;
+            match self.session.write_tls(&mut (&self.stream)) {
+                Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
+                _ => {}
+            }
         }
         Ok(())
     }
