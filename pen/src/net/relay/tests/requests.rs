@@ -5,6 +5,7 @@ use std::net::Shutdown;
 use std::thread;
 
 use proptest::prelude::*;
+use socket2::Socket;
 
 use super::rig::{Rig, read_exactly, read_to_end, stall};
 use super::*;
@@ -183,6 +184,7 @@ proptest! {
         let ((down, client), (up, server)) = (tcp_pair(buffers), tcp_pair(buffers));
         let mut rig = Rig::new(down, up);
         rig.tell_servers();
+        let client = Peer::Plain(client);
         rig.scratch.truncate(scratch);
         let plan = Plan { data: sent, writes, reads: vec![1] };
         let (tally, at_server) = thread::scope(|scope| {
