@@ -140,15 +140,17 @@ impl Write for TlsStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.flush()?;
         let count = self.session.writer().write(bytes)?;
-        match self.flush() {
-            Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
-            _ => Ok(count),
-        }
+        // It is taken, whatever happens now: a broken stream shows at the next write.
+        let _ = self.flush();
+        Ok(count)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         while self.session.wants_write() {
-            self.session.write_tls(&mut (&self.stream))?;
+            match self.session.write_tls(&mut (&self.stream)) {
+                Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
+                _ => {}
+            }
         }
         Ok(())
     }
