@@ -2,11 +2,12 @@
 
 use std::io::Write;
 
-use pen_tests::{Backend, Load, Pen, Stream, answering_512_bytes, program, wait_until};
+use pen_tests::{Backend, Load, Pen, Stream, alone, answering_512_bytes, program, wait_until};
 
 #[test]
 fn a_short_connection_takes_at_most_14_system_calls() {
     const CONNECTIONS: usize = 2_000;
+    let _alone = alone();
     let server = answering_512_bytes();
     let directory = tempfile::tempdir().unwrap();
     let summary = directory.path().join("summary");
@@ -31,6 +32,7 @@ fn a_short_connection_takes_at_most_14_system_calls() {
 #[test]
 fn a_request_takes_as_many_system_calls_with_x_forwarded_for_as_without() {
     const REQUESTS: usize = 2_000;
+    let _alone = alone();
     let calls_of = |options: &[&str]| {
         let directory = tempfile::tempdir().unwrap();
         let summary = directory.path().join("summary");
@@ -78,6 +80,8 @@ fn total_calls(table: &str) -> usize {
 #[test]
 fn an_idle_connection_takes_at_most_a_kibibyte() {
     const CONNECTIONS: usize = 4_000;
+    // What pens share of their program counts less the more of them there are.
+    let _alone = alone();
     let server = answering_512_bytes();
     let pen = Pen::builder().servers([&server]).option("-r").option("-x 5000").command("threads 1").start();
     let open = |count: usize| -> Vec<Stream> {

@@ -146,12 +146,12 @@ fn a_body_of_many_mebibytes_arrives_unchanged_between_two_heads() {
 
 #[test]
 fn a_server_that_takes_nothing_for_a_while_gets_everything_in_the_end() {
+    // As many as are passed on without an answer.
+    const COUNT: usize = 100;
     let pair = pair();
     let (client, server) = (pair.client(), pair.server());
     let body = Content::new(22).bytes(1 << 20);
     let head = format!("POST / HTTP/1.1\r\nContent-Length: {}\r\n\r\n", body.len());
-    // As many as are passed on without an answer.
-    const COUNT: usize = 100;
     thread::scope(|scope| {
         scope.spawn(|| {
             (0..COUNT).for_each(|_| client.send([head.as_bytes(), &body].concat()));

@@ -119,9 +119,10 @@ fn a_client_that_goes_on_sending_sees_its_refusal() {
     let pair = pair();
     let client = pair.client();
     client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 50000000\r\nContent-Length: 1\r\n\r\n");
+    let part = vec![b'x'; 1_000_000];
     // It looks for no answer until it has sent all.
     for _ in 0..50 {
-        { client }.write_all(&[b'x'; 1_000_000]).expect("pen takes it");
+        { client }.write_all(&part).expect("pen takes it");
     }
     let answer = client.drain();
     assert!(answer.text().starts_with("HTTP/1.1 400 "), "{answer:?}");
