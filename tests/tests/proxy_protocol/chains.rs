@@ -174,6 +174,57 @@ fn haproxys_health_checks_find_pen_up() {
     }
 }
 
+/// A server of http that sends back the head of each request.
+fn mirror() -> Backend {
+    Backend::serve(|client| {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            head += &client.line();
+            head.push('\n');
+        }
+        client.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{head}", head.len()));
+        client.finish();
+        client.drain();
+    })
+}
+
+/// What pen has added to a request.
+fn added(stream: &Stream) -> Vec<String> {
+    page_of(stream).lines().filter(|line| line.starts_with("X-")).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_headers_of_requests_name_the_client_and_whether_it_spoke_tls_in_front() {
+    let server = mirror();
+    let pen = accepting().server(&server).option("-H").start();
+    let headers =
+        |proto: &str| [format!("X-Forwarded-Proto: {proto}"), "X-Forwarded-For: 192.0.2.7".to_owned()];
+    assert_eq!(added(&connect_for(&pen, "192.0.2.7:1")), headers("http"));
+    for (client, proto) in [(0, "http"), (1, "https")] {
+        let tls = extension(0x20, &[client, 0, 0, 0, 1]);
+        let proxy = connect_with(&pen, v2_with("192.0.2.7:1", "198.51.100.1:2", &tls));
+        assert_eq!(added(&proxy), headers(proto));
+    }
+}
+
+#[test]
+fn haproxy_that_ends_tls_tells_pen_that_it_did() {
+    let authority = Authority::new("root");
+    let site = authority.issue(&Order::server(NAME));
+    let server = mirror();
+    let pen = accepting().server(&server).option("-H").start();
+    let front = address();
+    let _haproxy = Balancer::haproxy(&format!(
+        "frontend front\n  bind {front} ssl crt {}\n  default_backend pen\n\
+         backend pen\n  server pen {} send-proxy-v2-ssl-cn",
+        site.pem().display(),
+        pen.address()
+    ));
+    let ended = clients::curl(&front, NAME, "/", &authority.certificate(), &[]);
+    let added = "X-Forwarded-Proto: https\r\nX-Forwarded-For: 127.0.0.1\r\n\r\n";
+    assert!(ended.stdout.ends_with(added), "{ended:?}");
+}
+
 #[test]
 fn nginx_in_front_and_behind_agree_about_the_client() {
     let (_nginx, behind) = nginx_telling();

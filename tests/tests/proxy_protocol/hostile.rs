@@ -63,6 +63,20 @@ fn what_is_no_header_is_closed_and_no_server_hears_of_it() {
 }
 
 #[test]
+fn who_has_not_said_who_it_is_has_no_server_yet_and_can_be_sent_away() {
+    let server = Backend::named("a");
+    let pen = accepting().server(&server).start();
+    let silent = connect_with(&pen, b"PROXY TCP4 192.0.2.7");
+    wait_until("it is there", || pen.ask("connection 0").contains("state = 1\n"));
+    assert_eq!(pen.ask("recent"), "");
+    let told = pen.ask("connection 0");
+    assert!(told.contains("upfd = -1") && told.contains("client = -1"), "{told}");
+    pen.ask("close 0");
+    assert_closed(&silent);
+    assert_eq!(server.total(), 0);
+}
+
+#[test]
 fn a_header_that_is_cut_off_is_closed() {
     let server = Backend::named("a");
     let pen = accepting().server(&server).option("-d").start();
