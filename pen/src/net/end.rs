@@ -14,7 +14,7 @@ use crate::engine::http::Pieces;
 pub const LARGEST_READ: usize = 256 * 1024;
 /// The smallest read that a slow receiver on the other side brings us down to.
 const SMALLEST_READ: usize = 16 * 1024;
-/// What the system takes in one call (IOV_MAX).
+/// What the system takes in one call (`IOV_MAX`).
 const SLICES_AT_ONCE: usize = 1024;
 /// Reads in a row when the data is thrown away.
 const READS_PER_DISCARD: usize = 16;

@@ -58,11 +58,8 @@ impl Session {
             // A few go to the handshake and to alerts.
             self.records_left = suite.common.confidentiality_limit.saturating_sub(100);
         }
-        if self.is_tls13() {
-            counters.tls13.count()
-        } else {
-            counters.tls12.count()
-        }
+        let version = if self.is_tls13() { &counters.tls13 } else { &counters.tls12 };
+        version.count();
         if self.connection.handshake_kind() == Some(HandshakeKind::Resumed) {
             counters.resumed.count();
         }

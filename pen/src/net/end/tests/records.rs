@@ -52,7 +52,7 @@ fn what_came_with_the_handshake_is_read_before_the_end() {
     assert!(rig.end.ended);
     rig.end.secure(session);
     assert!(!rig.end.ended && rig.end.readable());
-    assert_eq!(rig.end.read(&mut [0; LARGEST_READ]), Incoming::Data(b"early"));
+    assert_eq!(rig.end.read(&mut vec![0; LARGEST_READ]), Incoming::Data(b"early"));
     assert!(rig.end.ended && !rig.end.broken);
 }
 
