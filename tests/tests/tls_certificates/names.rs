@@ -67,7 +67,7 @@ fn a_bad_file_among_the_names_is_refused_at_start_and_ignored_with_the_rest_at_h
     wait_until("the bad file is told", || pen.stderr().contains(&expected));
     assert!(!pen.stderr().contains("read again"), "{}", pen.stderr());
     assert_eq!(subject(&pen, NAME), NAME);
-    let ended = start().start_in_background().err().expect("it does not start");
+    let Err(ended) = start().start_in_background() else { panic!("it starts with a bad file") };
     assert_eq!((ended.code, ended.stderr), (Some(1), format!("pen: {expected}\n")));
     fs::remove_file(&bad).unwrap();
     pen.signal(Signal::SIGHUP);
