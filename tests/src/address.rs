@@ -18,11 +18,15 @@ pub enum Family {
     Tcp6,
     /// A Unix stream socket.
     Unix,
+    /// TLS over TCP and IPv4: only clients speak it with pen.
+    Tls,
 }
 
 impl Family {
-    /// All of them: the relay suite runs over every pair.
+    /// Those between pen and servers: the relay suite runs over every pair.
     pub const ALL: [Self; 3] = [Self::Tcp4, Self::Tcp6, Self::Unix];
+    /// Those between clients and pen.
+    pub const DOWNSTREAM: [Self; 4] = [Self::Tcp4, Self::Tcp6, Self::Unix, Self::Tls];
 }
 
 /// Where a socket is, written as pen's command line writes it.
@@ -38,7 +42,7 @@ impl Address {
     /// An address that nobody else uses now; Unix sockets get a name in `directory`.
     pub fn unused(family: Family, directory: &Path) -> Self {
         match family {
-            Family::Tcp4 => Self::Ip(private_address()),
+            Family::Tcp4 | Family::Tls => Self::Ip(private_address()),
             Family::Tcp6 => Self::Ip(SocketAddr::from((Ipv6Addr::LOCALHOST, free_tcp6_port()))),
             Family::Unix => Self::Unix(directory.join(format!("socket.{}", next_number()))),
         }

@@ -238,8 +238,18 @@ impl Authority {
         let (from, to) = (date(order.days.0), date(order.days.1));
         let (request, leaf) = (text(&certificate.file("csr")), text(&certificate.leaf()));
         let (config, extensions) = (text(&self.path("cnf")), text(&certificate.file("ext")));
-        let mut arguments =
-            vec!["ca", "-batch", "-notext", "-config", &config, "-in", &request, "-out", &leaf];
+        let mut arguments = vec![
+            "ca",
+            "-batch",
+            "-notext",
+            "-rand_serial",
+            "-config",
+            &config,
+            "-in",
+            &request,
+            "-out",
+            &leaf,
+        ];
         arguments.extend(["-startdate", &from, "-enddate", &to]);
         if order.version == Version::V3 {
             fs::write(&extensions, order.extension_file()).expect("the directory is ours");
@@ -268,19 +278,17 @@ impl Authority {
     }
 
     fn open_database(&self) {
-        let (index, serial) = (self.index(), self.path("serial"));
+        let index = self.index();
         let new = self.path("new");
         fs::create_dir(&new).expect("the directory is ours");
         fs::write(&index, "").expect("the directory is ours");
         // The same name may be issued again.
         fs::write(self.path("index.attr"), "unique_subject = no\n").expect("the directory is ours");
-        fs::write(&serial, "1000\n").expect("the directory is ours");
         let config = format!(
-            "[ca]\ndefault_ca=own\n[own]\ndatabase={index}\nserial={serial}\nnew_certs_dir={new}\n\
+            "[ca]\ndefault_ca=own\n[own]\ndatabase={index}\nrand_serial=yes\nnew_certs_dir={new}\n\
              certificate={certificate}\nprivate_key={key}\ndefault_md=default\npolicy=any\n\
              [any]\ncommonName=supplied\n",
             index = index.display(),
-            serial = serial.display(),
             new = new.display(),
             certificate = self.certificate().display(),
             key = self.key().display(),

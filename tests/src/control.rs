@@ -43,6 +43,12 @@ impl Control {
         assert_eq!(self.ask(command), "", "the answer to {command}");
     }
 
+    /// The whole status, as `status json` tells it.
+    #[track_caller]
+    pub fn status(&self) -> serde_json::Value {
+        serde_json::from_str(&self.ask("status json")).expect("the status is JSON")
+    }
+
     /// The rows of `servers`.
     #[track_caller]
     pub fn servers(&self) -> Vec<ServerRow> {

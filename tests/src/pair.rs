@@ -114,7 +114,9 @@ impl Pair {
 
     /// Closes the client's end.
     pub fn close_client(&mut self) {
-        self.client.take();
+        if let Some(client) = self.client.take() {
+            client.take_tickets();
+        }
     }
 
     /// Closes the server's end.

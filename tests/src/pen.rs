@@ -9,13 +9,15 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::thread;
 
 use nix::sys::signal::Signal;
+use rustls::ClientConfig;
 use tempfile::TempDir;
 
 use crate::address::{Address, Family};
-use crate::certificates::Certificate;
+use crate::certificates::{Authority, Certificate, Order};
 use crate::child::{Ended, Transcript, run_to_the_end};
 use crate::control::Control;
 use crate::daemon::Daemon;
@@ -23,7 +25,11 @@ use crate::network::is_root;
 use crate::process::Process;
 use crate::program;
 use crate::stream::Stream;
+use crate::tls::trusting;
 use crate::wait::{LIMIT, wait_until, within};
+
+/// Whom clients ask for at a pen that listens on [`Family::Tls`].
+const SECURE_NAME: &str = "www.example.com";
 
 /// What a pen is started with.
 pub struct PenBuilder {
@@ -39,6 +45,8 @@ pub struct PenBuilder {
     user: Option<String>,
     config: Option<PathBuf>,
     foreground: bool,
+    certificates: Vec<Certificate>,
+    secure: Option<Arc<ClientConfig>>,
 }
 
 impl PenBuilder {
@@ -60,6 +68,11 @@ impl PenBuilder {
     #[must_use]
     pub fn listen_on(mut self, family: Family) -> Self {
         self.listen = Address::unused(family, self.directory.path());
+        if family == Family::Tls {
+            let authority = Authority::new("authority");
+            self.secure = Some(trusting(&authority));
+            return self.tls(&authority.issue(&Order::server(SECURE_NAME)));
+        }
         self
     }
 
@@ -124,6 +137,7 @@ impl PenBuilder {
     #[must_use]
     pub fn tls(mut self, certificate: &Certificate) -> Self {
         self.options.extend(["-E".to_owned(), certificate.pem().display().to_string()]);
+        self.certificates.push(certificate.clone());
         self
     }
 
@@ -167,7 +181,16 @@ impl PenBuilder {
             panic!("no pen ({answered}, {answer:?}, {status:?}) from {command:?}: {}", stderr.end());
         };
         let process = Process(pid);
-        Pen { child, process, control, listen: self.listen, stderr: Some(stderr), directory: self.directory }
+        Pen {
+            child,
+            process,
+            control,
+            listen: self.listen,
+            stderr: Some(stderr),
+            directory: self.directory,
+            _certificates: self.certificates,
+            secure: self.secure,
+        }
     }
 
     /// Starts pen in the background: the daemon, or how the start failed.
@@ -217,6 +240,9 @@ pub struct Pen {
     listen: Address,
     stderr: Option<Transcript>,
     directory: TempDir,
+    _certificates: Vec<Certificate>,
+    /// How clients speak TLS with it, if they do.
+    secure: Option<Arc<ClientConfig>>,
 }
 
 impl Pen {
@@ -236,6 +262,8 @@ impl Pen {
             user: None,
             config: None,
             foreground: true,
+            certificates: Vec::new(),
+            secure: None,
         }
     }
 
@@ -271,7 +299,11 @@ impl Pen {
     /// A client's connection.
     #[track_caller]
     pub fn connect(&self) -> Stream {
-        Stream::connect(&self.listen).expect("pen accepts")
+        let stream = Stream::connect(&self.listen).expect("pen accepts");
+        match &self.secure {
+            Some(config) => stream.secure(SECURE_NAME, config).expect("pen shakes hands"),
+            None => stream,
+        }
     }
 
     /// A client's connection from 127.0.0.`host`.

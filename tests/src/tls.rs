@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore};
+use rustls::{ALL_VERSIONS, ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion};
 
 use crate::certificates::Authority;
 use crate::stream::Stream;
@@ -13,10 +13,21 @@ use crate::stream::Stream;
 /// The settings of a client that trusts this authority alone. Clones of them share the sessions to be resumed.
 #[must_use]
 pub fn trusting(authority: &Authority) -> Arc<ClientConfig> {
+    trusting_with(authority, ALL_VERSIONS)
+}
+
+/// The same with these versions of TLS alone.
+#[must_use]
+pub fn trusting_with(
+    authority: &Authority,
+    versions: &[&'static SupportedProtocolVersion],
+) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     let certificate = CertificateDer::from_pem_file(authority.certificate()).expect("openssl has written it");
     roots.add(certificate).expect("an authority's certificate is one");
-    let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let config = ClientConfig::builder_with_protocol_versions(versions)
+        .with_root_certificates(roots)
+        .with_no_client_auth();
     Arc::new(config)
 }
 
@@ -129,15 +140,17 @@ impl Write for TlsStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.flush()?;
         let count = self.session.writer().write(bytes)?;
-        match self.flush() {
-            Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
-            _ => Ok(count),
-        }
+        // It is taken, whatever happens now: a broken stream shows at the next write.
+        let _ = self.flush();
+        Ok(count)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         while self.session.wants_write() {
-            self.session.write_tls(&mut (&self.stream))?;
+            match self.session.write_tls(&mut (&self.stream)) {
+                Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
+                _ => {}
+            }
         }
         Ok(())
     }

@@ -22,7 +22,7 @@ const UNKNOWN: [(&str, &str); 4] =
     [("nonsense", "nonsense"), ("Blacklist 5", "Blacklist"), ("no", "no"), ("no nonsense", "no nonsense")];
 
 /// Commands that are wrong for a running pen with one server.
-const RUNNING: [(&str, &str); 15] = [
+const RUNNING: [(&str, &str); 16] = [
     ("listen 192.0.2.1:80", "cannot listen on 192.0.2.1:80: this machine does not have that address"),
     ("listen /nonexistent/x", "cannot listen on /nonexistent/x: No such file or directory"),
     ("include /nonexistent", "cannot read /nonexistent: No such file or directory"),
@@ -40,6 +40,7 @@ const RUNNING: [(&str, &str); 15] = [
     ("web 192.0.2.1:80", "web: cannot listen on 192.0.2.1:80: this machine does not have that address"),
     ("tls_cert /nonexistent", "tls_cert /nonexistent: No such file or directory"),
     ("require_client_cert", "require_client_cert needs tls_cert: without it clients speak no TLS"),
+    ("ssl_sni_path /etc", "ssl_sni_path needs tls_cert: without it clients speak no TLS"),
     ("threads 3", "threads can only be set at start: restart pen with it in the -F file"),
 ];
 

@@ -7,21 +7,28 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use pen_tests::{Backend, End, Family, FullBacklog, LIMIT, Pair, Pen, Stream, wait_until};
 
+/// Those whose endings differ: a close under TLS comes with a goodbye.
+const CLIENTS: [Family; 2] = [Family::Tcp4, Family::Tls];
+
 #[test]
 fn silence_longer_than_idle_timeout_closes_both_sides() {
-    let pair = Pair::with(Family::Tcp4, Family::Tcp4, "idle_timeout 1");
-    assert_eq!(pair.client().drain().end, End::Eof);
-    assert_eq!(pair.server().drain().end, End::Eof);
-    pair.pen.wait_until_idle();
+    for downstream in CLIENTS {
+        let pair = Pair::with(downstream, Family::Tcp4, "idle_timeout 1");
+        assert_eq!(pair.client().drain().end, End::Eof);
+        assert_eq!(pair.server().drain().end, End::Eof);
+        pair.pen.wait_until_idle();
+    }
 }
 
 #[test]
 fn idle_timeout_closes_half_closed_connections_too() {
-    let pair = Pair::with(Family::Tcp4, Family::Tcp4, "idle_timeout 1");
-    pair.client().finish();
-    assert_eq!(pair.server().drain().end, End::Eof);
-    assert_eq!(pair.client().drain().end, End::Eof);
-    pair.pen.wait_until_idle();
+    for downstream in CLIENTS {
+        let pair = Pair::with(downstream, Family::Tcp4, "idle_timeout 1");
+        pair.client().finish();
+        assert_eq!(pair.server().drain().end, End::Eof);
+        assert_eq!(pair.client().drain().end, End::Eof);
+        pair.pen.wait_until_idle();
+    }
 }
 
 #[test]
@@ -68,15 +75,25 @@ fn tcp_fastclose_ends_the_connection_when_the_named_side_closes() {
         [("off", false, false), ("down", true, false), ("up", false, true), ("both", true, true)]
     {
         let command = format!("tcp_fastclose {setting}");
-        let pair = Pair::with(Family::Tcp4, Family::Tcp4, &command);
-        pair.client().finish();
-        assert_eq!(pair.server().drain().end, End::Eof);
-        assert_eq!(ends_soon(pair.client()), client_ends, "client closes under {command}");
+        for downstream in CLIENTS {
+            let pair = Pair::with(downstream, Family::Tcp4, &command);
+            pair.client().finish();
+            assert_eq!(pair.server().drain().end, End::Eof);
+            assert_eq!(
+                ends_soon(pair.client()),
+                client_ends,
+                "client closes under {command}, {downstream:?}"
+            );
 
-        let pair = Pair::with(Family::Tcp4, Family::Tcp4, &command);
-        pair.server().finish();
-        assert_eq!(pair.client().drain().end, End::Eof);
-        assert_eq!(ends_soon(pair.server()), server_ends, "server closes under {command}");
+            let pair = Pair::with(downstream, Family::Tcp4, &command);
+            pair.server().finish();
+            assert_eq!(pair.client().drain().end, End::Eof);
+            assert_eq!(
+                ends_soon(pair.server()),
+                server_ends,
+                "server closes under {command}, {downstream:?}"
+            );
+        }
     }
 }
 
@@ -113,23 +130,27 @@ fn connects_beyond_pending_max_wait_and_are_served_later() {
 
 #[test]
 fn close_ends_a_connection_in_order() {
-    let pair = Pair::tcp();
-    pair.client().send("x");
-    assert_eq!(pair.server().receive(1), b"x");
-    assert_eq!(pair.pen.ask("close 0"), "Forcibly closing connection 0\n");
-    assert_eq!(pair.client().drain().end, End::Eof);
-    assert_eq!(pair.server().drain().end, End::Eof);
+    for downstream in CLIENTS {
+        let pair = Pair::on(downstream, Family::Tcp4);
+        pair.client().send("x");
+        assert_eq!(pair.server().receive(1), b"x");
+        assert_eq!(pair.pen.ask("close 0"), "Forcibly closing connection 0\n");
+        assert_eq!(pair.client().drain().end, End::Eof);
+        assert_eq!(pair.server().drain().end, End::Eof);
+    }
 }
 
 #[test]
 fn term_ends_connections_in_order() {
-    let pair = Pair::tcp();
-    pair.client().send("x");
-    assert_eq!(pair.server().receive(1), b"x");
-    pair.pen.signal(Signal::SIGTERM);
-    assert_eq!(pair.client().drain().end, End::Eof);
-    assert_eq!(pair.server().drain().end, End::Eof);
-    assert_eq!(pair.into_pen().wait().code, Some(0));
+    for downstream in CLIENTS {
+        let pair = Pair::on(downstream, Family::Tcp4);
+        pair.client().send("x");
+        assert_eq!(pair.server().receive(1), b"x");
+        pair.pen.signal(Signal::SIGTERM);
+        assert_eq!(pair.client().drain().end, End::Eof);
+        assert_eq!(pair.server().drain().end, End::Eof);
+        assert_eq!(pair.into_pen().wait().code, Some(0));
+    }
 }
 
 #[test]

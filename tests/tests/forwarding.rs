@@ -1,4 +1,4 @@
-//! Forwarding TCP and Unix streams: everything that a connection may do, over every pair of socket kinds.
+//! Forwarding TCP, TLS and Unix streams: everything that a connection may do, over every pair of socket kinds.
 
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,7 +15,7 @@ const CALM: Duration = Duration::from_millis(500);
 
 /// Runs `test` for every downstream and upstream kind of socket.
 fn on_every_pair(test: impl Fn(Family, Family) + Sync) {
-    for downstream in Family::ALL {
+    for downstream in Family::DOWNSTREAM {
         for upstream in Family::ALL {
             eprintln!("{downstream:?} → {upstream:?}");
             test(downstream, upstream);
@@ -136,8 +136,8 @@ fn what_a_client_sends_while_another_server_is_tried_is_kept() {
 
 #[test]
 fn a_servers_reset_reaches_the_client_as_a_reset() {
-    for (downstream, upstream) in [(Family::Tcp4, Family::Tcp4), (Family::Tcp6, Family::Tcp4)] {
-        let mut pair = Pair::on(downstream, upstream);
+    for downstream in [Family::Tcp4, Family::Tcp6, Family::Tls] {
+        let mut pair = Pair::on(downstream, Family::Tcp4);
         pair.server().send("half an ans");
         assert_eq!(pair.client().receive(11), b"half an ans");
         pair.reset_server();
@@ -148,7 +148,9 @@ fn a_servers_reset_reaches_the_client_as_a_reset() {
 
 #[test]
 fn a_clients_reset_reaches_the_server_as_a_reset() {
-    for (downstream, upstream) in [(Family::Tcp4, Family::Tcp4), (Family::Tcp4, Family::Tcp6)] {
+    for (downstream, upstream) in
+        [(Family::Tcp4, Family::Tcp4), (Family::Tcp4, Family::Tcp6), (Family::Tls, Family::Tcp4)]
+    {
         let mut pair = Pair::on(downstream, upstream);
         pair.client().send("half a quest");
         assert_eq!(pair.server().receive(12), b"half a quest");
@@ -160,26 +162,30 @@ fn a_clients_reset_reaches_the_server_as_a_reset() {
 
 #[test]
 fn a_reset_after_a_half_close_is_still_a_reset() {
-    let mut pair = Pair::tcp();
-    pair.client().finish();
-    assert_eq!(pair.server().drain().end, End::Eof);
-    pair.server().send("part");
-    assert_eq!(pair.client().receive(4), b"part");
-    pair.reset_server();
-    assert_eq!(pair.client().drain().end, End::Reset);
+    for downstream in [Family::Tcp4, Family::Tls] {
+        let mut pair = Pair::on(downstream, Family::Tcp4);
+        pair.client().finish();
+        assert_eq!(pair.server().drain().end, End::Eof);
+        pair.server().send("part");
+        assert_eq!(pair.client().receive(4), b"part");
+        pair.reset_server();
+        assert_eq!(pair.client().drain().end, End::Reset);
+    }
 }
 
 #[test]
 fn what_pen_had_read_before_a_reset_is_delivered_first() {
-    let mut pair = Pair::tcp();
-    // So much that pen has to wait for the reader, which has not begun to read.
-    let sent = Content::new(4);
-    fill(pair.server(), sent, 256 * MEBIBYTE as u64);
-    let read_by_pen = settled(CALM, || pair.pen.servers()[0].rx);
-    pair.reset_server();
-    let (arrived, end) = sent.expect_from(pair.client());
-    assert_eq!(end, End::Reset);
-    assert!(arrived >= read_by_pen, "{arrived} of {read_by_pen} bytes arrived");
+    for downstream in [Family::Tcp4, Family::Tls] {
+        let mut pair = Pair::on(downstream, Family::Tcp4);
+        // So much that pen has to wait for the reader, which has not begun to read.
+        let sent = Content::new(4);
+        fill(pair.server(), sent, 256 * MEBIBYTE as u64);
+        let read_by_pen = settled(CALM, || pair.pen.servers()[0].rx);
+        pair.reset_server();
+        let (arrived, end) = sent.expect_from(pair.client());
+        assert_eq!(end, End::Reset);
+        assert!(arrived >= read_by_pen, "{arrived} of {read_by_pen} bytes arrived");
+    }
 }
 
 #[test]
@@ -218,19 +224,21 @@ fn many_slow_readers_cost_bounded_memory() {
         client.finish();
         client.drain();
     });
-    let pen = Pen::builder().servers([&server]).option("-r").start();
-    let memory_before = pen.process().resident();
-    let clients: Vec<_> = (0..50).map(|_| pen.connect()).collect();
-    for client in &clients {
-        client.receive(1);
-    }
-    settled(CALM, || pen.servers()[0].rx);
-    let grown = pen.process().resident().saturating_sub(memory_before);
-    assert!(grown < 50 * 1024, "{grown} KiB for 50 slow readers");
-    for client in clients {
-        let mut rest = 1;
-        let end = client.drain_with(|part| rest += part.len() as u64);
-        assert_eq!((rest, end), (length, End::Eof));
+    for downstream in [Family::Tcp4, Family::Tls] {
+        let pen = Pen::builder().listen_on(downstream).servers([&server]).option("-r").start();
+        let memory_before = pen.process().resident();
+        let clients: Vec<_> = (0..50).map(|_| pen.connect()).collect();
+        for client in &clients {
+            client.receive(1);
+        }
+        settled(CALM, || pen.servers()[0].rx);
+        let grown = pen.process().resident().saturating_sub(memory_before);
+        assert!(grown < 50 * 1024, "{grown} KiB for 50 slow readers");
+        for client in clients {
+            let mut rest = 1;
+            let end = client.drain_with(|part| rest += part.len() as u64);
+            assert_eq!((rest, end), (length, End::Eof));
+        }
     }
 }
 
@@ -303,14 +311,16 @@ fn small_messages_are_not_delayed() {
 #[test]
 fn one_byte_at_a_time_arrives_in_order() {
     let echo = Backend::echo();
-    let pen = Pen::builder().servers([&echo]).start();
-    let client = pen.connect();
-    let content = Content::new(8).bytes(2_000);
-    for byte in &content {
-        client.send([*byte]);
+    for downstream in [Family::Tcp4, Family::Tls] {
+        let pen = Pen::builder().listen_on(downstream).servers([&echo]).start();
+        let client = pen.connect();
+        let content = Content::new(8).bytes(2_000);
+        for byte in &content {
+            client.send([*byte]);
+        }
+        client.finish();
+        assert_eq!(client.drain().bytes, content);
     }
-    client.finish();
-    assert_eq!(client.drain().bytes, content);
 }
 
 /// Writes `content` until nobody takes any more, or `limit` is reached: how many bytes were taken.

@@ -3,8 +3,8 @@
 use std::process::Command;
 
 use pen_tests::{
-    Address, Backend, Pen, Prometheus, Stream, complaints_of_promtool, private_address, program,
-    run_to_the_end, wait_until,
+    Address, Authority, Backend, Order, Pen, Prometheus, Stream, complaints_of_promtool, private_address,
+    program, run_to_the_end, wait_until,
 };
 use serde_json::Value;
 
@@ -14,6 +14,7 @@ fn motley_pen(server: &Backend) -> Pen {
     let mail = Address::Ip(private_address());
     let port = server.address().to_string();
     let port = port.rsplit(':').next().unwrap();
+    let certificate = Authority::new("root").issue(&Order::server("www.example.com"));
     let config = format!(
         "server 0 address 127.0.0.1 port {port} name www1 max 10 hard 20 weight 3 prio 1\n\
          server 1 address 127.0.0.1 port {port} blacklist 3600\n\
@@ -21,7 +22,8 @@ fn motley_pen(server: &Backend) -> Pen {
          server 4 address ::1 port {port}\n\
          emergency 127.0.0.1:{port}\nabuse /tmp/abuse\n\
          service mail\nlisten {mail}\nserver 0 address 127.0.0.1 port {port}\n\
-         service empty\nlisten {other}\n",
+         service empty\nlisten {other}\ntls_cert {certificate}\n",
+        certificate = certificate.pem().display(),
         other = private_address(),
     );
     Pen::builder().option("-r").config(&config).start()
@@ -45,6 +47,7 @@ fn promtool_has_nothing_against_what_pen_tells() {
     }
     assert!(metrics.contains("\npen_service_usable_servers{service=\"empty\"} 0\n"));
     assert!(metrics.contains("slot=\"emergency\""));
+    assert!(metrics.contains("\npen_tls_handshakes_total{service=\"empty\",version=\"TLSv1.3\"} 0\n"));
 }
 
 #[test]

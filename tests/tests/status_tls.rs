@@ -1,6 +1,7 @@
 //! What the status tells of TLS, PROXY headers, and connections that have not come to a server yet.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use pen_tests::{
@@ -69,15 +70,15 @@ fn every_certificate_in_force_tells_when_it_expires_and_hup_puts_others_in_force
     let site = authority.issue(&Order::server(NAME).name("192.0.2.1").valid(-1, 90));
     let pen = builder.tls(&site).command(&format!("ssl_sni_path {}", names.display())).start();
     let days_left = |certificate: &Value| {
-        let left = certificate["not_after"].as_f64().unwrap() - service_time(&pen);
-        (left / 86_400.0).ceil()
+        let left = certificate["not_after"].as_u64().unwrap() - time(&pen);
+        left.div_ceil(86_400)
     };
     let told = service(&pen)["tls"]["certificates"].clone();
     let by_name = names.join("b.example.com.crt").display().to_string();
     assert_eq!(told[0]["file"], site.pem().display().to_string());
     assert_eq!(told[0]["names"], json!([NAME, "192.0.2.1"]));
     assert_eq!((&told[1]["file"], &told[1]["names"]), (&json!(by_name), &json!(["b.example.com"])));
-    assert_eq!((days_left(&told[0]), days_left(&told[1])), (90.0, 20.0));
+    assert_eq!((days_left(&told[0]), days_left(&told[1])), (90, 20));
     let text = pen.ask("status text");
     assert!(text.contains(&format!(" for {NAME}, 192.0.2.1, expires in ")), "{text}");
     assert!(text.contains("  by name      1 more, first to expire: "), "{text}");
@@ -89,12 +90,12 @@ fn every_certificate_in_force_tells_when_it_expires_and_hup_puts_others_in_force
 
     install(60);
     pen.signal(Signal::SIGHUP);
-    wait_until("the new one is in force", || days_left(&service(&pen)["tls"]["certificates"][1]) == 60.0);
+    wait_until("the new one is in force", || days_left(&service(&pen)["tls"]["certificates"][1]) == 60);
 }
 
-fn service_time(pen: &Pen) -> f64 {
+fn time(pen: &Pen) -> u64 {
     let status: Value = serde_json::from_str(&pen.ask("status json")).expect("JSON is told");
-    status["time"].as_f64().unwrap()
+    Duration::from_secs_f64(status["time"].as_f64().unwrap()).as_secs()
 }
 
 #[test]
@@ -126,8 +127,9 @@ fn a_client_that_has_not_said_what_must_come_first_waits() {
 
 #[test]
 fn what_a_service_does_with_headers_is_told_with_what_it_refused() {
+    let web = Backend::silent();
     let pen = Pen::builder()
-        .two_dead_servers()
+        .server(&web)
         .command("http")
         .command("acl 1 deny 0.0.0.0/0")
         .command("proxy_protocol accept 1")
@@ -145,4 +147,14 @@ fn what_a_service_does_with_headers_is_told_with_what_it_refused() {
     assert!(text.contains(line), "{text}");
     pen.tell("no proxy_protocol");
     assert_eq!(service(&pen)["proxy_protocol"], json!({"accept": null, "send": null}));
+    let client = pen.connect();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n");
+    assert!(client.drain().text().starts_with("HTTP/1.1 400 "));
+    wait_until("a request is refused", || service(&pen)["http_refused"] == 1);
+    assert!(
+        pen.ask("status prometheus").contains("\npen_service_http_refused_total{service=\"default\"} 1\n")
+    );
+    assert!(
+        pen.ask("status text").contains("\n  http         tells servers of clients, 1 requests refused\n")
+    );
 }

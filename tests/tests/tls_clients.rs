@@ -10,6 +10,7 @@ use pen_tests::{
     Authority, Backend, Content, End, Ended, Family, Key, Manual, Order, Pen, TlsEnd, TlsStream, clients,
     run, run_to_the_end,
 };
+use serde_json::{Value, json};
 
 const NAME: &str = "www.example.com";
 
@@ -123,6 +124,10 @@ fn sessions_are_resumed_by_whichever_worker() {
     }
     let again = rig.s_client(&["-tls1_2", "-reconnect"]);
     assert_eq!(again.stdout.matches("Reused, TLSv1.2").count(), 5, "{again:?}");
+    rig.pen.wait_until_idle();
+    let status: Value = serde_json::from_str(&rig.pen.ask("status json")).unwrap();
+    let counted = &status["services"][0]["tls"]["handshakes"];
+    assert_eq!(*counted, json!({ "tls12": 1 + 6 + 6, "tls13": 1 + 6, "resumed": 6 + 6 + 5, "failed": 0 }));
 }
 
 #[test]

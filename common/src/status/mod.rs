@@ -6,8 +6,8 @@ mod words;
 
 pub use tls::{CertificateStatus, HandshakesStatus, ProxyStatus, TlsStatus};
 pub use words::{
-    Bytes, Fact, Seconds, all_servers, census, condition, listens, modes, place, preface, seen, slot,
-    slot_or_none,
+    Bytes, Fact, Seconds, all_servers, census, certificate, condition, listens, modes, place, preface, seen,
+    slot, slot_or_none,
 };
 
 use std::borrow::Cow;

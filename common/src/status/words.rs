@@ -152,7 +152,14 @@ fn certificate_words(certificates: &[CertificateStatus], time: f64) -> Vec<Fact>
     facts
 }
 
-/// `expires in 29 d 3 h`, `expired 2 d 0 h ago`
+/// When the first of a service's certificates expires: `expires in 29 d 3 h`, `expired 2 d 0 h ago`; nothing without TLS.
+/// `time`: now, in seconds since 1970.
+pub fn certificate(service: &ServiceStatus, time: f64) -> String {
+    let certificates = service.tls.iter().flat_map(|tls| &tls.certificates);
+    let earliest = certificates.map(|certificate| certificate.not_after).min();
+    earliest.map_or_else(String::new, |not_after| expiry(not_after, time))
+}
+
 fn expiry(not_after: u64, time: f64) -> String {
     let now = Duration::try_from_secs_f64(time).unwrap_or_default().as_secs();
     match not_after.checked_sub(now) {
@@ -285,7 +292,7 @@ mod tests {
     fn what_comes_before_is_told_of_services_that_ask_for_it() {
         const NOW: f64 = 1_795_175_505.5;
         assert_eq!(preface(&ServiceStatus::default(), NOW), []);
-        let certificate = |file: &str, names: &[&str], not_after| CertificateStatus {
+        let issued = |file: &str, names: &[&str], not_after| CertificateStatus {
             file: file.to_owned(),
             names: names.iter().map(|&name| name.to_owned()).collect(),
             not_after,
@@ -293,9 +300,9 @@ mod tests {
         let tls = TlsStatus {
             require_client_cert: true,
             certificates: vec![
-                certificate("/etc/www.pem", &["www.example.com", "example.com"], 1_795_175_505 + 90_000),
-                certificate("b.crt", &["b"], 1_795_175_505 + 7),
-                certificate("a.crt", &[], 1_795_175_505 - 86_400),
+                issued("/etc/www.pem", &["www.example.com", "example.com"], 1_795_175_505 + 90_000),
+                issued("b.crt", &["b"], 1_795_175_505 + 7),
+                issued("a.crt", &[], 1_795_175_505 - 86_400),
             ],
             handshakes: HandshakesStatus { tls12: 2, tls13: 30, resumed: 4, failed: 5 },
         };
@@ -321,6 +328,8 @@ mod tests {
             ("by name", "2 more, first to expire: a.crt, expired 1 d 0 h ago"),
         ];
         assert_eq!(preface(&service, NOW), expected.map(|(name, text)| (name, text.to_owned())));
+        assert_eq!(certificate(&service, NOW), "expired 1 d 0 h ago");
+        assert_eq!(certificate(&ServiceStatus::default(), NOW), "");
         let off = ServiceStatus { http_refused: 3, proxy_refused: 1, ..ServiceStatus::default() };
         let expected = [("http", "off, 3 requests refused"), ("proxy", "1 connections refused")];
         assert_eq!(preface(&off, NOW), expected.map(|(name, text)| (name, text.to_owned())));

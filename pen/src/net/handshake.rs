@@ -113,12 +113,13 @@ impl Handshake {
         }
         let Stage::Session(session) = &mut self.stage else { return Ok(()) };
         let fed = feed(session, data);
-        let is_done = fed.is_ok() && !session.connection.is_handshaking();
-        // What TLS 1.3 says after the handshake, tickets, goes with the first answer.
-        if !is_done || !session.is_tls13() {
+        let is_done = !session.connection.is_handshaking();
+        // What TLS 1.3 says after the handshake, tickets, goes with the answer, if a request is here already. Else it is sent at
+        // once: a client with Nagle's delay waits for an acknowledgement before it sends its request, and that goes with them.
+        if !(is_done && session.is_tls13() && fed.as_ref().is_ok_and(|plain| *plain > 0)) {
             session.send_records(outlet);
         }
-        fed
+        fed.map(drop)
     }
 }
 
@@ -142,11 +143,12 @@ fn hello(
     Ok(None)
 }
 
-fn feed(session: &mut Session, mut data: &[u8]) -> Result<(), String> {
+/// Takes records; how many bytes of plain text have come with them.
+fn feed(session: &mut Session, mut data: &[u8]) -> Result<usize, String> {
     loop {
-        session.connection.process_new_packets().map_err(|error| error.to_string())?;
+        let state = session.connection.process_new_packets().map_err(|error| error.to_string())?;
         if data.is_empty() {
-            return Ok(());
+            return Ok(state.plaintext_bytes_to_read());
         }
         session.connection.read_tls(&mut data).map_err(|error| error.to_string())?;
     }

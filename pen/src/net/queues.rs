@@ -43,3 +43,25 @@ impl Queues {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_service_has_its_own_order() {
+        let (web, mail) = (ServiceIndex(0), ServiceIndex(1));
+        let mut queues = Queues::default();
+        queues.push(web, (1, 10));
+        queues.push(mail, (2, 20));
+        queues.push(web, (3, 30));
+        assert_eq!(queues.services(), [web, mail]);
+        assert_eq!(queues.first(web), Some((1, 10)));
+        queues.pop(web);
+        assert_eq!((queues.first(web), queues.first(mail)), (Some((3, 30)), Some((2, 20))));
+        queues.pop(web);
+        assert!(!queues.has(web) && queues.has(mail));
+        queues.pop(web);
+        assert_eq!((queues.first(web), queues.services()), (None, vec![mail]));
+    }
+}

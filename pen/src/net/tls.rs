@@ -22,7 +22,7 @@ pub struct Session {
     unread: bool,
     /// How many more records may be sent. In TLS 1.2 nothing renews the keys, and rustls then ends a session like one that is
     /// complete.
-    records_left: u64,
+    pub records_left: u64,
 }
 
 /// What a client's records came to.

@@ -56,8 +56,8 @@ impl Authorities {
         self.0.values().chain(others.map(|(_, certificate)| certificate))
     }
 
-    /// Reads what a directory has. Whatever else is in it does no harm: keys that only root may read, lists of what was revoked,
-    /// links to what is gone.
+    /// Reads what a directory has. Whatever else is in it does no harm: keys, lists of what was revoked, links to what is gone. Of what
+    /// may not be read nobody knows, so the log tells.
     fn read_directory(&mut self, directory: Named<'_>) -> Result<(), String> {
         let failed = |error: std::io::Error| directory.says(reason(&error));
         let mut found = 0;
@@ -70,7 +70,7 @@ impl Authorities {
                     Err(why) => log::warn!("{}; it is left out", file.says(why)),
                 },
                 Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-                    log::debug!("{}; it is left out", file.says(reason(&error)));
+                    log::warn!("{}; it is left out", file.says(reason(&error)));
                 }
                 Err(_) => {}
             }

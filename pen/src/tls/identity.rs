@@ -71,11 +71,7 @@ impl Identity {
         if pem.certificates.is_empty() {
             return Err(files.chain.says(pem.lacks_certificate()));
         }
-        let mut certificates = Vec::with_capacity(pem.certificates.len());
-        for (number, der) in (1..).zip(std::mem::take(&mut pem.certificates)) {
-            let not_one = || files.chain.says(format!("its certificate number {number} is broken"));
-            certificates.push(Certificate::new(der).ok_or_else(not_one)?);
-        }
+        let mut certificates = take_apart(&mut pem, files.chain)?;
         let mut load = |file, pem: &Pem| load_key(file, pem, files.key.is_none(), keys, &certificates);
         let (key, owner) = match files.key {
             Some(file) => (load(file, &Pem::read(file.path).map_err(|why| file.says(why))?)?, file),
@@ -121,13 +117,27 @@ impl Identity {
             _ => "EdDSA",
         }
     }
+
+    /// What to show at this time.
+    fn shown(&self, now: SystemTime) -> &Arc<CertifiedKey> {
+        let fresh = self.stapled.as_ref().filter(|stapled| stapled.until.is_none_or(|until| now < until));
+        fresh.map_or(&self.plain, |stapled| &stapled.key)
+    }
 }
 
 impl ResolvesServerCert for Identity {
     fn resolve(&self, _client: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let fresh = self.stapled.as_ref().filter(|it| it.until.is_none_or(|until| SystemTime::now() < until));
-        Some(Arc::clone(fresh.map_or(&self.plain, |stapled| &stapled.key)))
+        Some(Arc::clone(self.shown(SystemTime::now())))
     }
+}
+
+fn take_apart(pem: &mut Pem, file: Named<'_>) -> Result<Vec<Certificate>, String> {
+    let ders = std::mem::take(&mut pem.certificates);
+    let numbered = (1..).zip(ders).map(|(number, der)| {
+        let broken = || file.says(format!("its certificate number {number} is broken"));
+        Certificate::new(der).ok_or_else(broken)
+    });
+    numbered.collect()
 }
 
 fn load_key(
@@ -157,7 +167,8 @@ fn load_key(
 fn take_owner(certificates: &mut Vec<Certificate>, key: &dyn SigningKey) -> Option<Certificate> {
     let Some(public) = key.public_key() else { return Some(certificates.remove(0)) };
     // The bits of the key are the last that its encoding has.
-    let place = certificates.iter().position(|certificate| public.ends_with(&certificate.public_key))?;
+    let is_its = |bits: &[u8]| !bits.is_empty() && public.ends_with(bits);
+    let place = certificates.iter().position(|certificate| is_its(&certificate.public_key))?;
     Some(certificates.remove(place))
 }
 
@@ -171,5 +182,30 @@ fn read_staple(file: Named<'_>, leaf: &Certificate, now: SystemTime) -> Result<O
             log::warn!("{}", file.says(format!("{why}; it is not stapled")));
             Ok(None)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rcgen::KeyPair;
+    use rustls::crypto::aws_lc_rs::sign::any_supported_type;
+    use rustls::pki_types::PrivateKeyDer;
+
+    use super::*;
+
+    #[test]
+    fn a_response_is_left_out_once_it_is_out_of_date() {
+        let key = PrivateKeyDer::try_from(KeyPair::generate().unwrap().serialize_der()).unwrap();
+        let plain = CertifiedKey { cert: Vec::new(), key: any_supported_type(&key).unwrap(), ocsp: None };
+        let (now, second) = (SystemTime::now(), Duration::from_secs(1));
+        let with_until = |until| {
+            let key = Arc::new(CertifiedKey { ocsp: Some(vec![1]), ..plain.clone() });
+            Identity { plain: Arc::new(plain.clone()), stapled: Some(Stapled { key, until }) }
+        };
+        let is_stapled = |until| with_until(until).shown(now).ocsp.is_some();
+        assert!(is_stapled(None) && is_stapled(Some(now + second)));
+        assert!(!is_stapled(Some(now)) && !is_stapled(Some(now - second)));
     }
 }

@@ -56,3 +56,39 @@ fn find(der: &[u8], certificate: &Certificate) -> Result<SingleResponse, Problem
         .find(|single| single.cert_id.serial_number.as_bytes() == certificate.serial)
         .ok_or_else(|| Problem::Useless("it is about another certificate".to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject;
+
+    use super::*;
+
+    /// From 2026-11-21 18:20:47, for a day.
+    const GOOD: &[u8] = include_bytes!("ocsp/good.der");
+    const END: u64 = 1_795_371_647;
+
+    fn try_at(der: &[u8], seconds: u64) -> Result<Staple, Problem> {
+        let pem = CertificateDer::from_pem_slice(include_bytes!("ocsp/certificate.pem")).unwrap();
+        let certificate = Certificate::new(pem).unwrap();
+        staple(der.to_vec(), &certificate, SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn a_response_is_of_use_until_it_is_out_of_date() {
+        let until = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(END));
+        assert_eq!(try_at(GOOD, END - 1), Ok(Staple { der: GOOD.to_vec(), until }));
+        assert_eq!(try_at(GOOD, END), Err(Problem::Useless("it is out of date".to_owned())));
+    }
+
+    #[test]
+    fn what_is_cut_or_followed_by_more_is_none() {
+        let none = Err(Problem::NotOne("it is no OCSP response in DER".to_owned()));
+        for length in 1..GOOD.len() {
+            assert_eq!(try_at(&GOOD[..length], END - 1), none, "{length} bytes");
+        }
+        assert_eq!(try_at(&[GOOD, b"\n"].concat(), END - 1), none);
+    }
+}

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use common::escape::Line;
 use common::status::{
-    Bytes, ClientStatus, ConnectionStatus, Seconds, ServiceStatus, Snapshot, all_servers, modes, place, seen,
-    slot_or_none,
+    Bytes, ClientStatus, ConnectionStatus, Seconds, ServiceStatus, Snapshot, all_servers, certificate, modes,
+    place, seen, slot_or_none,
 };
 
 use super::grid::Grid;
@@ -75,6 +75,12 @@ fn services(snapshot: &Snapshot) -> Grid {
         .unless_void()
         .numbers("shortages", services().map(|service| service.shortages))
         .unless_void()
+        .numbers("http refused", services().map(|service| service.http_refused))
+        .unless_void()
+        .numbers("proxy refused", services().map(|service| service.proxy_refused))
+        .unless_void()
+        .words("certificate", services().map(|service| certificate(service, snapshot.time)))
+        .unless_void()
 }
 
 /// `1 of 2`
@@ -142,7 +148,9 @@ pub fn bytes(length: usize) -> Bytes {
 
 #[cfg(test)]
 mod tests {
-    use common::status::{ConnectionState, FallbackStatus, ServerState, ServerStatus};
+    use common::status::{
+        CertificateStatus, ConnectionState, FallbackStatus, ServerState, ServerStatus, TlsStatus,
+    };
 
     use super::*;
 
@@ -224,6 +232,24 @@ mod tests {
             "{connections}"
         );
         assert_eq!(rendered("service web connections", None).unwrap(), "none\n");
+    }
+
+    #[test]
+    fn tls_and_what_was_refused_show_where_there_is_any() {
+        let mut snapshot = snapshot();
+        let rendered =
+            |snapshot: &Snapshot, command| render(snapshot, &Subject::of(command).unwrap(), None).unwrap();
+        assert!(!rendered(&snapshot, "services").contains("refused"));
+        let certificate = CertificateStatus { not_after: 90_000, ..CertificateStatus::default() };
+        let service = &mut snapshot.services[0];
+        (service.http_refused, service.proxy_refused) = (3, 4);
+        service.tls = Some(TlsStatus { certificates: vec![certificate], ..TlsStatus::default() });
+        service.open_connections[0].tls = true;
+        let services = rendered(&snapshot, "services");
+        assert!(services.contains("│ http refused │ proxy refused │ certificate        │"), "{services}");
+        assert!(services.contains("│            3 │             4 │ expires in 1 d 1 h │"), "{services}");
+        let connections = rendered(&snapshot, "connections");
+        assert!(connections.contains("│ connecting │ tls │ 0 s │"), "{connections}");
     }
 
     #[test]

@@ -3,7 +3,6 @@
 import socket
 import ssl
 import sys
-import threading
 
 certificate, name, host, port = sys.argv[1:]
 content = bytes(range(256)) * 4096
@@ -15,14 +14,15 @@ for version in ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3:
     context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
     plain = socket.create_connection((host, int(port)), timeout=30)
     tls = context.wrap_socket(plain, server_hostname=name, suppress_ragged_eofs=False)
-    sender = threading.Thread(target=tls.sendall, args=(content,))
-    sender.start()
     back = b""
-    while len(back) < len(content):
-        part = tls.recv(65536)
-        assert part, len(back)
-        back += part
-    sender.join()
+    # Step by step: an SSL object must not be used by two threads at once.
+    for start in range(0, len(content), 40_000):
+        sent = min(start + 40_000, len(content))
+        tls.sendall(content[start:sent])
+        while len(back) < sent:
+            part = tls.recv(65536)
+            assert part, len(back)
+            back += part
     assert back == content
     spoken = tls.version()
     rest = tls.unwrap()

@@ -1,10 +1,7 @@
 //! What is not HTTP/1 goes through `-H` as it is.
 
-use std::process::Command;
-
-use pen_tests::{
-    Content, End, Family, Manual, Pair, Pen, program, run_to_the_end, run_with_input, wait_until,
-};
+use pen_tests::certificates::{Authority, Order};
+use pen_tests::{Address, Content, End, Family, Manual, Pair, Pen, WebServer, clients, private_address};
 
 fn pair() -> Pair {
     Pair::with(Family::Tcp4, Family::Tcp4, "http")
@@ -82,50 +79,30 @@ fn a_text_protocol_with_lines_is_answered_line_by_line() {
 
 #[test]
 fn tls_that_the_server_speaks_itself_passes() {
-    let directory = tempfile::tempdir().unwrap();
-    let openssl = || {
-        let mut command = Command::new(program::find("openssl"));
-        command.current_dir(directory.path());
-        command
-    };
-    let mut request = openssl();
-    request.args(
-        "req -x509 -newkey rsa:2048 -nodes -keyout key -out crt -days 2 -subj /CN=localhost".split(' '),
-    );
-    assert_eq!(run_to_the_end(request).code, Some(0));
-    let address = pen_tests::private_address();
-    let mut server = openssl();
-    server.args([
-        "s_server",
-        "-quiet",
-        "-rev",
-        "-key",
-        "key",
-        "-cert",
-        "crt",
-        "-accept",
-        &address.to_string(),
-    ]);
-    let mut server = server.stdin(std::process::Stdio::null()).spawn().unwrap();
-    wait_until("the server listens", || pen_tests::Stream::connect(&address.into()).is_ok());
+    let authority = Authority::new("root");
+    let site = authority.issue(&Order::server("www.example.com"));
+    let (key, certificate) = (site.key(), site.leaf());
+    let address = private_address();
+    let _nginx = WebServer::nginx_logging(Address::Ip(private_address()), |_| {
+        format!(
+            "server {{
+                 listen {address} ssl; ssl_protocols TLSv1.2 TLSv1.3;
+                 ssl_certificate {};
+                 ssl_certificate_key {};
+                 return 200 '$ssl_protocol $http_host $http_x_forwarded_for';
+             }}",
+            certificate.display(),
+            key.display(),
+        )
+    });
     let pen = Pen::builder().server(address).option("-H").start();
-    for version in ["-tls1_2", "-tls1_3"] {
-        let mut client = openssl();
-        client.args([
-            "s_client",
-            "-quiet",
-            "-verify_quiet",
-            "-no_ign_eof",
-            "-CAfile",
-            "crt",
-            "-verify_return_error",
-        ]);
-        client.args([version, "-connect", &pen.address().to_string()]);
-        let ended = run_with_input(client, b"GET / HTTP/1.1\nQ\n");
-        assert_eq!(ended.stdout, "1.1/PTTH / TEG\n", "{version}: {}", ended.stderr);
+    for version in ["1.2", "1.3"] {
+        let arguments = [&format!("--tlsv{version}"), "--tls-max", version];
+        let ended =
+            clients::curl(pen.address(), "www.example.com", "/", &authority.certificate(), &arguments);
+        let expected = format!("TLSv{version} www.example.com:{} \n", pen.address().port());
+        assert_eq!(ended.stdout, expected, "{}", ended.stderr);
     }
-    server.kill().unwrap();
-    server.wait().unwrap();
 }
 
 #[test]

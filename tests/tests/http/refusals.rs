@@ -1,8 +1,11 @@
 //! What is not passed on, and how the client hears of it. What servers make of the like is in the suite `http_smuggling`.
 
+use std::fs;
 use std::io::Write;
 
-use pen_tests::{End, Family, Manual, Pair, Pen, Received};
+use pen_tests::certificates::{Authority, Order};
+use pen_tests::tls::{TlsEnd, TlsStream, trusting};
+use pen_tests::{Backend, End, Family, Manual, Pair, Pen, Received, wait_until};
 
 fn pair() -> Pair {
     Pair::with(Family::Tcp4, Family::Tcp4, "http")
@@ -23,7 +26,8 @@ fn assert_refused(sent: &[u8], status: u16) {
     assert!(answer.text().starts_with(&first) && answer.end == End::Eof, "{shown:?}: {answer:?}");
     assert!(answer.text().ends_with("\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"), "{answer:?}");
     assert_eq!(pair.server().drain(), nothing(), "{shown:?}");
-    assert!(pair.pen.ask("status json").contains("\"http_refused\":1"), "{shown:?}");
+    assert_eq!(pair.pen.status()["services"][0]["http_refused"], 1, "{shown:?}");
+    pair.client().finish();
     pair.pen.wait_until_idle();
 }
 
@@ -137,6 +141,43 @@ fn a_refused_client_that_neither_reads_nor_closes_is_left_after_the_timeout() {
 }
 
 #[test]
+fn a_refused_client_that_stays_is_closed_by_command() {
+    let pair = pair();
+    pair.client().send(BAD);
+    assert!(pair.client().drain().text().starts_with("HTTP/1.1 400 "));
+    assert_eq!(pair.pen.ask("close 0"), "Forcibly closing connection 0\n");
+    pair.pen.wait_until_idle();
+}
+
+#[test]
+fn a_refusal_is_told_within_tls_and_ends_with_a_goodbye() {
+    let authority = Authority::new("root");
+    let site = authority.issue(&Order::server("www.example.com"));
+    let server = Backend::silent();
+    let pen = Pen::builder().server(&server).tls(&site).option("-H").start();
+    let mut client = TlsStream::over(pen.connect(), "www.example.com", &trusting(&authority)).unwrap();
+    client.write_all(BAD.as_bytes()).unwrap();
+    let (answer, end) = client.drain();
+    assert!(answer.starts_with(b"HTTP/1.1 400 "), "{}", String::from_utf8_lossy(&answer));
+    assert_eq!(end, TlsEnd::Goodbye);
+}
+
+#[test]
+fn the_request_log_has_what_was_refused() {
+    let manual = Manual::on(Family::Tcp4);
+    let pen = Pen::builder().server(&manual.backend).option("-H").option("-l log").start();
+    let client = pen.connect();
+    client.send(BAD);
+    client.finish();
+    client.drain();
+    let path = pen.directory().join("log");
+    pen.wait_until_idle();
+    wait_until("the request is logged", || {
+        fs::read_to_string(&path).is_ok_and(|log| log.trim_end().ends_with(" 127.0.0.1 GET / HTTP/1.1"))
+    });
+}
+
+#[test]
 fn a_malformed_chunk_ends_the_connection_and_no_chunk_after_it_is_passed_on() {
     let head = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
     let pair = pair();
@@ -148,14 +189,12 @@ fn a_malformed_chunk_ends_the_connection_and_no_chunk_after_it_is_passed_on() {
 }
 
 #[test]
-fn a_refused_request_is_counted_for_its_client_as_it_was_sent() {
+fn what_a_refused_client_sent_and_got_is_counted_for_it() {
     let pair = pair();
     pair.client().send(BAD);
     let answer = pair.client().drain();
-    let clients = pair.pen.ask("clients");
-    let row = clients.lines().find(|line| line.contains("127.0.0.1")).unwrap_or_else(|| panic!("{clients}"));
-    let numbers: Vec<&str> = row.split(|c: char| !c.is_ascii_digit()).collect();
-    for expected in [BAD.len(), answer.bytes.len()] {
-        assert!(numbers.contains(&&*expected.to_string()), "{expected} in {row}");
-    }
+    let status = pair.pen.status();
+    let client = &status["services"][0]["clients"][0];
+    let counted = (client["received"].as_u64(), client["sent"].as_u64());
+    assert_eq!(counted, (Some(BAD.len() as u64), Some(answer.bytes.len() as u64)));
 }

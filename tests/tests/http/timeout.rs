@@ -27,7 +27,7 @@ fn a_head_that_takes_longer_than_ten_seconds_is_answered_with_408() {
 #[test]
 fn a_head_that_is_awaited_makes_idle_timeout_no_longer() {
     let pair = Pair::with(Family::Tcp4, Family::Tcp4, "http");
-    pair.pen.tell("idle_timeout 1");
+    pair.pen.ask("idle_timeout 1");
     pair.client().send("GET / HTT");
     let received = pair.client().drain();
     assert_eq!((received.text().as_str(), received.end), ("", End::Eof));

@@ -81,6 +81,7 @@ fn a_new_certificate_is_served_after_hup_and_a_bad_one_leaves_the_old() {
     fs::copy(root.issue(&Order::server("second")).pem(), &cert).unwrap();
     pen.signal(Signal::SIGHUP);
     wait_until("the new certificate is served", || subject(&pen, NAME) == "second");
+    wait_until("that is told", || pen.stderr().contains("certificates were read again"));
     assert_eq!(pen.stderr().matches("certificates were read again").count(), 1);
 
     // A file that names a bad one is refused as a whole.

@@ -47,6 +47,10 @@ fn a_session_is_resumed_by_every_worker_and_after_hup_but_not_by_another_name() 
         }
         assert!(!is_resumed(&with_session(&pen, "default", version, &session, &[])), "{version}");
     }
+    let session = directory.path().join("session by number");
+    for _ in 0..2 {
+        assert!(!is_resumed(&with_session(&pen, NAME, "-tls1_2", &session, &["-no_ticket"])));
+    }
     fs::copy(root.issue(&Order::server("renewed")).pem(), &cert).unwrap();
     pen.signal(Signal::SIGHUP);
     wait_until("certificates are read again", || super::seen::subject(&pen, "other") == "renewed");

@@ -12,6 +12,10 @@ pub(super) enum Chunks {
     Extension {
         size: u64,
     },
+    /// In blanks behind which nothing but an extension may follow; strictly only.
+    Blanks {
+        size: u64,
+    },
     /// A CR was read, so that line ends with the next byte.
     SizeEnd {
         size: u64,
@@ -114,6 +118,12 @@ impl Chunks {
             (Chunks::Size { .. } | Chunks::Extension { .. } | Chunks::DataEnd, b'\n') => {
                 Some(Chunks::Malformed)
             }
+            // A number that goes on behind a blank is a larger one for some.
+            (Chunks::Size { size, digits: 1.. } | Chunks::Blanks { size }, b' ' | b'\t') => {
+                Some(Chunks::Blanks { size })
+            }
+            (Chunks::Blanks { size }, b';') => Some(Chunks::Extension { size }),
+            (Chunks::Blanks { size }, b'\r') => Some(Chunks::SizeEnd { size }),
             (Chunks::Extension { .. }, ..=0x08 | 0x0b..=0x0c | 0x0e..=0x1f | 0x7f) => Some(Chunks::Malformed),
             _ => self.after(byte).map(|next| match next {
                 // Some servers read it as a number below 0.

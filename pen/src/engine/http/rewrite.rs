@@ -167,7 +167,9 @@ impl Rewriter {
 
     /// Gives the head that is awaited up.
     pub fn give_up(&mut self) {
-        self.refuse(if self.is_http { Refusal::TooSlow } else { Refusal::Silent });
+        if self.awaits_head() {
+            self.refuse(if self.is_http { Refusal::TooSlow } else { Refusal::Silent });
+        }
     }
 
     /// A refusal is no answer to an earlier request, and nothing to say in the middle of one.

@@ -51,7 +51,7 @@ impl End {
 
     fn decrypt(&mut self, session: &mut Session, encrypted: &[u8], plain: &mut [u8]) -> usize {
         let decrypted = session.decrypt(&encrypted[..session.last_read], plain);
-        // TLS 1.3 answers to nothing but failures; what else it has to send, tickets, goes with the first answer.
+        // TLS 1.3 answers to nothing but failures; what else it may have to send, tickets, goes with the first answer.
         if decrypted.then == Then::Failure || !session.is_tls13() {
             session.send_records(&mut self.outlet());
         }

@@ -1,3 +1,5 @@
+mod records;
+
 use std::io::{Read, Write};
 use std::net::Shutdown;
 

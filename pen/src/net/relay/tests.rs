@@ -1,3 +1,4 @@
+mod requests;
 mod resets;
 mod rig;
 

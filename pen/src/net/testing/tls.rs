@@ -75,22 +75,17 @@ impl Read for &Peer {
             Peer::Plain(socket) => return { socket }.read(buffer),
             Peer::Tls(socket, session) => (socket, session),
         };
-        let mut records = [0; 4096];
         loop {
             match session.lock().unwrap().reader().read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 done => return done,
             }
-            let length = socket.read(&mut records)?;
+            // A session takes no more while it holds plain text: so little at once is always taken.
+            let mut record = [0; 256];
+            let length = socket.read(&mut record)?;
             let mut session = session.lock().unwrap();
-            let mut records = &records[..length];
-            loop {
-                session.read_tls(&mut records)?;
-                session.process_new_packets().map_err(io::Error::other)?;
-                if records.is_empty() {
-                    break;
-                }
-            }
+            session.read_tls(&mut &record[..length])?;
+            session.process_new_packets().map_err(io::Error::other)?;
         }
     }
 }
@@ -127,7 +122,7 @@ pub fn session(version: &'static SupportedProtocolVersion) -> (Box<Session>, Cli
             server.connection.read_tls(&mut rest).unwrap();
             server.connection.process_new_packets().unwrap();
         }
-        // Tickets of TLS 1.3 are left to the first answer, as the handshake leaves them.
+        // Tickets of TLS 1.3 are left to the first answer, as the handshake leaves them if a request has come.
         if server.connection.is_handshaking() || !server.is_tls13() {
             let mut flight = Vec::new();
             server.send_records(&mut flight);

@@ -47,7 +47,9 @@ pub fn say(tls: &Tls, lines: &mut Lines) -> Result<(), String> {
     }
     lines.say(format_args!("tls_protocol {}", protocol.name()));
     lines.say("no ssl_option");
-    options.iter().for_each(|option| lines.say(format_args!("ssl_option {}", option.name())));
+    for option in options {
+        lines.say(format_args!("ssl_option {}", option.name()));
+    }
     lines.switch("require_client_cert", *require_client_cert);
     Ok(())
 }

@@ -172,9 +172,9 @@ impl Reader<'_> {
                     out.push(told(self.protocol));
                 }
                 (_, "x-forwarded-for" | "x-forwarded-proto") => {}
-                ("connection", _) => out.extend(without(line, name, field.value, options(field.value))),
+                ("connection", _) => out.extend(without(line, name, field.value, &options(field.value))),
                 ("upgrade", _) => {
-                    out.extend(without(line, name, field.value, wanted_protocols(field.value)));
+                    out.extend(without(line, name, field.value, &wanted_protocols(field.value)));
                 }
                 _ => out.push(line.to_vec()),
             }
@@ -336,7 +336,7 @@ fn wanted_protocols(value: &[u8]) -> Vec<&[u8]> {
 }
 
 /// The line with these members of its list; unchanged if these are all.
-fn without(line: &[u8], name: &[u8], value: &[u8], wanted: Vec<&[u8]>) -> Option<Vec<u8>> {
+fn without(line: &[u8], name: &[u8], value: &[u8], wanted: &[&[u8]]) -> Option<Vec<u8>> {
     if wanted == list(value) {
         return Some(line.to_vec());
     }
@@ -352,7 +352,8 @@ fn chunk_size(line: &[u8]) -> Option<u64> {
         return None;
     }
     let size = u64::from_str_radix(&String::from_utf8_lossy(&line[..digits]), 16).ok()?;
-    let size_ends = extension.first().is_none_or(|byte| matches!(byte, b' ' | b'\t' | b';'));
+    let mut extension = extension.iter().filter(|byte| !matches!(byte, b' ' | b'\t'));
+    let size_ends = extension.next().is_none_or(|byte| *byte == b';');
     (size_ends && size < 1 << 63).then_some(size)
 }
 

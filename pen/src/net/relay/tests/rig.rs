@@ -1,13 +1,16 @@
 //! A relay between two peers whose sockets the test holds, and what the peers do.
 
 use std::io::{ErrorKind, Read, Write};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Mutex;
 
+use common::client_addr::ClientAddr;
 use common::command::FastClose;
 use mio::{Events, Poll, Token};
 use rustls::SupportedProtocolVersion;
 use socket2::Socket;
 
+use crate::engine::http::{Origin, Rewriter};
 use crate::net::end::{End, LARGEST_READ};
 use crate::net::relay::{Observer, Progress, turn};
 use crate::net::stream::Stream;
@@ -28,6 +31,7 @@ pub struct Rig {
     pub up: End,
     pub scratch: Vec<u8>,
     pub fast_close: FastClose,
+    pub http: Option<Rewriter>,
     pub tally: Tally,
 }
 
@@ -68,6 +72,7 @@ impl Rig {
             up: End::connecting(up),
             scratch: vec![0; LARGEST_READ],
             fast_close: FastClose::Off,
+            http: None,
             tally: Tally::default(),
         };
         rig.down.stream.register(rig.poll.registry(), DOWN).unwrap();
@@ -81,6 +86,18 @@ impl Rig {
         (Rig::new(down, up), client, server)
     }
 
+    /// The same, where servers are told who asks.
+    pub fn http() -> (Rig, Socket, Socket) {
+        let (mut rig, client, server) = Rig::tcp(None);
+        rig.tell_servers();
+        (rig, client, server)
+    }
+
+    pub fn tell_servers(&mut self) {
+        let client = ClientAddr::from(IpAddr::from(Ipv4Addr::LOCALHOST));
+        self.http = Some(Rewriter::new(Origin { client, secure: false }));
+    }
+
     /// Has the client speak TLS.
     pub fn secure(&mut self, client: Socket, version: Option<&'static SupportedProtocolVersion>) -> Peer {
         let Some(version) = version else { return Peer::Plain(client) };
@@ -90,9 +107,11 @@ impl Rig {
     }
 
     pub fn turn(&mut self) -> Progress {
-        let Rig { down, up, scratch, tally, .. } = self;
-        let progress = turn(down, up, scratch, self.fast_close, None, tally);
-        assert!(down.pending() <= LARGEST_READ + RECORDS && up.pending() <= LARGEST_READ);
+        let Rig { down, up, scratch, http, tally, .. } = self;
+        let progress = turn(down, up, scratch, self.fast_close, http.as_mut(), tally);
+        // Heads grow.
+        let most = if http.is_some() { 4 * LARGEST_READ } else { LARGEST_READ };
+        assert!(down.pending() <= LARGEST_READ + RECORDS && up.pending() <= most);
         progress
     }
 

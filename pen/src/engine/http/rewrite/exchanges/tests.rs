@@ -10,8 +10,12 @@ const TUNNEL: Asked = Asked { head: false, wish: Some(Wish::Tunnel) };
 fn after(requests: &[Asked], answers: &str) -> (u8, Answer) {
     let after = |parts: &[&[u8]]| {
         let mut exchanges = Exchanges::new();
-        requests.iter().for_each(|asked| exchanges.ask(*asked));
-        parts.iter().for_each(|part| exchanges.take(part));
+        for asked in requests {
+            exchanges.ask(*asked);
+        }
+        for part in parts {
+            exchanges.take(part);
+        }
         assert_eq!(exchanges.heads >> exchanges.outstanding(), 0, "what is answered is forgotten");
         (exchanges.outstanding(), exchanges.answer)
     };

@@ -46,8 +46,8 @@ fn request() -> impl Strategy<Value = Vec<u8>> {
             if let Some(framing) = &framing {
                 fields.insert(place.index(fields.len() + 1), framing);
             }
-            let lines: String = fields.iter().map(|field| format!("{field}{end}")).collect();
-            let head = format!("{method} {target} HTTP/1.1{end}{lines}{end}");
+            let line = format!("{method} {target} HTTP/1.1");
+            let head = [&[&*line], &fields[..], &["", ""]].concat().join(end);
             [head.as_bytes(), &body].concat()
         },
     )
