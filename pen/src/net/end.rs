@@ -28,10 +28,8 @@ pub struct End {
     pub stream: Stream,
     /// What the peer sends and gets is encrypted.
     tls: Option<Box<Session>>,
-    /// What was read too early, and is read again before anything else.
-    unread: Option<Box<[u8]>>,
-    /// What goes out before anything else, and together with it.
-    opening: Option<Box<[u8]>>,
+    /// What comes before everything else; nothing is allocated where nothing does.
+    first: Option<Box<First>>,
     /// The peer broke the rules of TLS, and was told so.
     alerted: bool,
     /// What the peer has not taken yet; nothing is allocated while there is nothing.
@@ -58,6 +56,15 @@ pub struct End {
     shut_later: bool,
     /// The socket is dead: it was reset or failed otherwise.
     pub broken: bool,
+}
+
+/// What comes first in one of the directions: a client's end may have the one, a server's the other.
+#[derive(Debug)]
+enum First {
+    /// It was read too early, and is read again.
+    Unread(Vec<u8>),
+    /// It goes out together with the first bytes that do.
+    Opening(Vec<u8>),
 }
 
 #[derive(Debug, Default)]
@@ -99,8 +106,7 @@ impl End {
         End {
             stream,
             tls: None,
-            unread: None,
-            opening: None,
+            first: None,
             alerted: false,
             pending: None,
             read_size: FIRST_READ,
@@ -148,7 +154,7 @@ impl End {
 
     /// Whether the peer has something for us, as far as the poll has told.
     pub fn readable(&self) -> bool {
-        let held = self.unread.is_some() || self.tls.as_ref().is_some_and(|session| session.is_unread());
+        let held = self.is_unread() || self.tls.as_ref().is_some_and(|session| session.is_unread());
         self.readable || held
     }
 
@@ -167,7 +173,7 @@ impl End {
         if rest.is_empty() {
             return;
         }
-        self.unread = Some(rest.into());
+        self.first = Some(Box::new(First::Unread(rest.to_vec())));
         if self.ended {
             // Not before that is read, and then the socket tells it again.
             self.ended = false;
@@ -175,14 +181,37 @@ impl End {
         }
     }
 
+    fn is_unread(&self) -> bool {
+        matches!(self.first.as_deref(), Some(First::Unread(_)))
+    }
+
+    /// Reads what was given back.
+    fn read_again<'a>(&mut self, buffer: &'a mut [u8]) -> Incoming<'a> {
+        let Some(First::Unread(rest)) = self.first.as_deref_mut() else { return Incoming::Nothing };
+        let length = rest.len().min(buffer.len());
+        buffer[..length].copy_from_slice(&rest[..length]);
+        rest.drain(..length);
+        if rest.is_empty() {
+            self.first = None;
+        }
+        Incoming::Data(&buffer[..length])
+    }
+
+    fn take_opening(&mut self) -> Option<Vec<u8>> {
+        match *self.first.take_if(|first| matches!(**first, First::Opening(_)))? {
+            First::Opening(opening) => Some(opening),
+            First::Unread(_) => None,
+        }
+    }
+
     /// Says what goes out before anything else: together with the next bytes that are sent, or by `open`.
-    pub fn open_with(&mut self, opening: &[u8]) {
-        self.opening = Some(opening.into());
+    pub fn open_with(&mut self, opening: Vec<u8>) {
+        self.first = Some(Box::new(First::Opening(opening)));
     }
 
     /// Sends the opening, if it has not gone out with other bytes. Nothing may be pending with it. Tells how many bytes went out.
     pub fn open(&mut self) -> usize {
-        if self.opening.is_some() { self.send(&[]) } else { 0 }
+        if self.first.is_some() { self.send(&[]) } else { 0 }
     }
 
     /// Reads once, at most `buffer`'s size and what the other end has lately been able to take.
@@ -191,12 +220,8 @@ impl End {
     }
 
     fn read_bytes<'a>(&mut self, buffer: &'a mut [u8]) -> Incoming<'a> {
-        if let Some(unread) = self.unread.take() {
-            let (now, later) = unread.split_at(buffer.len().min(unread.len()));
-            let data = &mut buffer[..now.len()];
-            data.copy_from_slice(now);
-            self.unread = (!later.is_empty()).then(|| later.into());
-            return Incoming::Data(data);
+        if self.is_unread() {
+            return self.read_again(buffer);
         }
         if self.ended {
             return Incoming::Over;
@@ -239,7 +264,7 @@ impl End {
         if self.tls.is_some() {
             return self.send_encrypted(&[IoSlice::new(data)], false);
         }
-        if let Some(opening) = self.opening.take() {
+        if let Some(opening) = self.take_opening() {
             return self.send_slices(&mut [IoSlice::new(&opening), IoSlice::new(data)]);
         }
         let written = self.write(data);
@@ -257,8 +282,8 @@ impl End {
     /// The same for several pieces.
     pub fn send_pieces(&mut self, pieces: &Pieces<'_>) -> usize {
         debug_assert!(self.pending.is_none());
-        let opening = self.opening.take();
-        let slices = opening.iter().map(|opening| &**opening).chain(pieces.iter().map(|piece| &**piece));
+        let opening = self.take_opening();
+        let slices = opening.iter().map(Vec::as_slice).chain(pieces.iter().map(|piece| &**piece));
         let mut slices: Vec<IoSlice<'_>> = slices.map(IoSlice::new).collect();
         if self.tls.is_some() { self.send_encrypted(&slices, false) } else { self.send_slices(&mut slices) }
     }

@@ -74,7 +74,7 @@ impl Connection {
         let Some(version) = context.settings.service(self.service).proxy.send else { return };
         let header = proxy::write(version, self.route());
         if let Some(up) = &mut self.up {
-            up.open_with(&header);
+            up.open_with(header);
         }
     }
 

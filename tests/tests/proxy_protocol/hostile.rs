@@ -67,7 +67,7 @@ fn who_has_not_said_who_it_is_has_no_server_yet_and_can_be_sent_away() {
     let server = Backend::named("a");
     let pen = accepting().server(&server).start();
     let silent = connect_with(&pen, b"PROXY TCP4 192.0.2.7");
-    wait_until("it is there", || pen.ask("connection 0").contains("state = 1\n"));
+    wait_until("it is there", || pen.ask("connection 0").contains("state = 32\n"));
     assert_eq!(pen.ask("recent"), "");
     let told = pen.ask("connection 0");
     assert!(told.contains("upfd = -1") && told.contains("client = -1"), "{told}");

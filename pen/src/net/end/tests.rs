@@ -166,7 +166,7 @@ fn an_opening_goes_out_with_the_first_bytes_or_alone() {
         for way in 0..4 {
             let (stream, mut peer) = pair(kind, None);
             let mut end = End::accepted(stream);
-            end.open_with(b"header, ");
+            end.open_with(b"header, ".to_vec());
             let sent = match way {
                 0 => end.open() + end.send(b"hello"),
                 1 => end.send(b"hello"),
@@ -185,7 +185,7 @@ fn an_opening_goes_out_with_the_first_bytes_or_alone() {
 fn an_opening_that_the_socket_does_not_take_is_kept() {
     let (stream, mut peer) = tcp_pair(Some(4096));
     let mut end = End { writable: false, ..End::accepted(stream) };
-    end.open_with(b"header, ");
+    end.open_with(b"header, ".to_vec());
     assert_eq!(end.open(), 0);
     assert_eq!(end.pending(), 8);
     end.writable = true;
