@@ -145,14 +145,24 @@ pub(super) fn tokens(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// Whether an option of Connection names our fields: the next proxy would take them away.
 pub(super) fn names_forwarded(option: &[u8]) -> bool {
-    option.eq_ignore_ascii_case(FORWARDED_FOR) || option.eq_ignore_ascii_case(FORWARDED_PROTO)
+    let is_ours =
+        |word: &[u8]| word.eq_ignore_ascii_case(FORWARDED_FOR) || word.eq_ignore_ascii_case(FORWARDED_PROTO);
+    words(option).any(is_ours)
 }
 
 /// Whether http would go on in the protocol, out of our sight: that are other versions of it, and TLS.
 pub(super) fn is_http_in_disguise(protocol: &[u8]) -> bool {
-    let name = protocol.split(|byte| *byte == b'/').next().unwrap_or_default().trim_ascii();
-    let is_h2c = name.get(..3).is_some_and(|beginning| beginning.eq_ignore_ascii_case(b"h2c"));
-    is_h2c || [&b"h2"[..], b"HTTP", b"TLS"].into_iter().any(|other| name.eq_ignore_ascii_case(other))
+    let is_http = |word: &[u8]| {
+        let name = word.split(|byte| *byte == b'/').next().unwrap_or_default();
+        let is_h2c = name.get(..3).is_some_and(|beginning| beginning.eq_ignore_ascii_case(b"h2c"));
+        is_h2c || [&b"h2"[..], b"HTTP", b"TLS"].into_iter().any(|other| name.eq_ignore_ascii_case(other))
+    };
+    words(protocol).any(is_http)
+}
+
+/// What some servers take for members of the list, too. Apache lets a blank and a semicolon end one.
+fn words(member: &[u8]) -> impl Iterator<Item = &[u8]> {
+    member.split(|byte| matches!(byte, b' ' | b'\t' | b';'))
 }
 
 const FORWARDED_FOR: &[u8] = b"X-Forwarded-For";

@@ -320,8 +320,10 @@ fn list(value: &[u8]) -> Vec<&[u8]> {
 
 /// Options of Connection but for our fields.
 fn options(value: &[u8]) -> Vec<&[u8]> {
-    let names_ours =
-        |option: &[u8]| matches!(&*option.to_ascii_lowercase(), b"x-forwarded-for" | b"x-forwarded-proto");
+    let names_ours = |option: &[u8]| {
+        let option = String::from_utf8_lossy(option).to_ascii_lowercase();
+        option.split([' ', '\t', ';']).any(|word| ["x-forwarded-for", "x-forwarded-proto"].contains(&word))
+    };
     list(value).into_iter().filter(|option| !names_ours(option)).collect()
 }
 
@@ -329,8 +331,10 @@ fn options(value: &[u8]) -> Vec<&[u8]> {
 fn wanted_protocols(value: &[u8]) -> Vec<&[u8]> {
     let hides_http = |protocol: &[u8]| {
         let protocol = String::from_utf8_lossy(protocol).to_ascii_lowercase();
-        let name = protocol.split('/').next().unwrap_or_default().trim_ascii();
-        name.starts_with("h2c") || ["h2", "http", "tls"].contains(&name)
+        protocol.split([' ', '\t', ';']).any(|word| {
+            let name = word.split('/').next().unwrap_or_default();
+            name.starts_with("h2c") || ["h2", "http", "tls"].contains(&name)
+        })
     };
     list(value).into_iter().filter(|protocol| !hides_http(protocol)).collect()
 }

@@ -109,6 +109,9 @@ fn nobody_behind_us_is_told_to_remove_our_fields() {
         ("Connection: close, X-Forwarded-For", "Connection: close\n"),
         ("Connection: x-forwarded-proto,keep-alive , x", "Connection: keep-alive, x\n"),
         ("Connection: X-Forwarded-For", ""),
+        ("Connection: close;X-Forwarded-For, x", "Connection: x\n"),
+        ("Connection: close X-Forwarded-For", ""),
+        ("Connection: x, X-Forwarded-Proto\t;a", "Connection: x\n"),
         ("connection:close,,x", "connection:close,,x\n"),
     ] {
         expect_fields(before, &format!("{after}{ours}"));
@@ -122,6 +125,7 @@ fn nobody_is_asked_for_http_by_another_name() {
         ("Upgrade: h2c", ""),
         ("Upgrade: H2C-14, TLS/1.0, HTTP/2.0,h2", ""),
         ("Upgrade: h2c, websocket", "Upgrade: websocket\n"),
+        ("Upgrade: x h2c, y; TLS/1.0,HTTP / 2.0", ""),
         ("Upgrade: websocket", "Upgrade: websocket\n"),
         ("Upgrade:a/1,b", "Upgrade:a/1,b\n"),
     ] {
