@@ -216,7 +216,7 @@ fn behind_a_wish_for_another_protocol_nothing_is_taken_before_the_answer() {
 
 #[test]
 fn behind_a_switch_everything_is_passed_on() {
-    let tunnel = "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n";
+    let tunnel = "HTTP/1.1 200 Connection established\r\nVia: x\r\n\r\n";
     for (request, answer) in [(UPGRADE, SWITCHED), (CONNECT, tunnel), (CONNECT, "HTTP/1.0 200 OK\r\n\r\n")] {
         for early in ["", "\0early"] {
             let mut connection = Connection::new();
