@@ -163,10 +163,12 @@ impl Reader<'_> {
             let folded = field.name.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
             match (&*field.name, &*folded) {
                 ("x-forwarded-for", _) if Some(index) == last => {
-                    let before: &[u8] = if field.value.is_empty() { b"" } else { b", " };
-                    out.push([name, b": ", field.value, before, self.client.as_bytes()].concat());
+                    let mut told = values(fields, "x-forwarded-for");
+                    told.retain(|value| !value.is_empty());
+                    told.push(self.client.as_bytes());
+                    out.push([name, b": ", &told.join(&b", "[..])].concat());
                 }
-                ("x-forwarded-for", _) => out.push(line.to_vec()),
+                ("x-forwarded-for", _) => {}
                 ("x-forwarded-proto", _) if !has_protocol => {
                     has_protocol = true;
                     out.push(told(self.protocol));

@@ -78,8 +78,8 @@ fn a_client_is_appended_to_those_before_it() {
     expect_fields("x-forwarded-FOR:a, b \t", &format!("x-forwarded-FOR: a, b, 192.0.2.7\n{proto}"));
     expect_fields("X-Forwarded-For:\nB: c", &format!("X-Forwarded-For: 192.0.2.7\nB: c\n{proto}"));
     expect_fields(
-        "X-Forwarded-For: a\nX-Forwarded-For: b\nC: d",
-        &format!("X-Forwarded-For: a\nX-Forwarded-For: b, 192.0.2.7\nC: d\n{proto}"),
+        "X-Forwarded-For: a\nB: c\nx-forwarded-for:\nX-Forwarded-For: d\nE: f",
+        &format!("B: c\nX-Forwarded-For: a, d, 192.0.2.7\nE: f\n{proto}"),
     );
 }
 
