@@ -265,9 +265,7 @@ fn same_line_ends(head: &[u8]) -> Option<()> {
 fn request_line(line: &[u8]) -> Result<(&[u8], bool), Stop> {
     let parts: Vec<&[u8]> = line.split(|byte| *byte == b' ').collect();
     let [method, target, version] = parts[..] else { return Err(MALFORMED) };
-    let target_is_good = !target.is_empty()
-        && target.iter().all(|byte| *byte > b' ' && *byte != 0x7f)
-        && std::str::from_utf8(target).is_ok();
+    let target_is_good = !target.is_empty() && target.iter().all(|byte| *byte > b' ' && *byte != 0x7f);
     match version {
         b"HTTP/1.0" | b"HTTP/1.1" if is_token(method) && target_is_good => {
             Ok((method, version == b"HTTP/1.0"))
