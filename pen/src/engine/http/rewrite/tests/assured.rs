@@ -308,7 +308,8 @@ fn a_refusal_within_a_body_is_the_answer_if_there_is_no_other() {
     for (before, answers, stand) in [
         ("", "", Stand::Refusing(Refusal::Malformed)),
         ("", "HTTP/1.1 100 Continue\r\n\r\n", Stand::Refusing(Refusal::Malformed)),
-        ("", "HTTP/1.1 413", Stand::Waiting),
+        ("", "HTTP/1.1 413", Stand::Refusing(Refusal::Silent)),
+        ("", "HTTP/1.1 200 OK\r\n\r\nhello", Stand::Refusing(Refusal::Silent)),
         ("", ANSWER, Stand::Refusing(Refusal::Silent)),
         (GET, "", Stand::Waiting),
         (GET, ANSWER, Stand::Refusing(Refusal::Malformed)),
