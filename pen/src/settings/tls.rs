@@ -51,6 +51,20 @@ impl Tls {
         }
     }
 
+    /// The settings that somebody who wants TLS gives, and that do nothing because `tls_cert` is missing.
+    pub fn idle(&self) -> Vec<&'static str> {
+        let given = [
+            ("tls_key", self.key.is_some()),
+            ("tls_ca_file", self.ca_file.is_some()),
+            ("tls_ca_dir", self.ca_dir.is_some()),
+            ("ssl_ocsp_response", self.ocsp_response.is_some()),
+            ("ssl_ciphers", self.ciphers.is_some()),
+            ("tls_alpn", self.alpn.is_some()),
+        ];
+        let idle = given.into_iter().filter(|(_, given)| *given && self.cert.is_none());
+        idle.map(|(command, _)| command).collect()
+    }
+
     /// The place of a file's or directory's name.
     fn file_mut(&mut self, which: TlsFile) -> &mut Option<PathBuf> {
         match which {

@@ -137,6 +137,21 @@ fn a_check_reads_certificates_too() {
 }
 
 #[test]
+fn who_sets_tls_up_and_forgets_the_certificate_is_told_that_clients_speak_plain_text() {
+    let root = Authority::new("root");
+    let (key, authorities) = (root.issue(&Order::server(NAME)).key(), root.certificate());
+    let web = Backend::named("web");
+    let pen =
+        Pen::builder().server(&web).option("-K").option(text(&key)).option("-G").option(text(&authorities));
+    let pen = pen.config("service other\nlisten 127.0.0.1:0\ntls_alpn http/1.1\n").start();
+    assert!(pen.get().contains("web"));
+    let told = pen.stop().stderr;
+    let warning = |of: &str| format!("{of}: of no use without tls_cert, clients speak plain text\n");
+    assert!(told.contains(&warning(" tls_key, tls_ca_file")), "{told}");
+    assert!(told.contains(&warning(" tls_alpn of other")), "{told}");
+}
+
+#[test]
 fn a_command_that_fails_changes_nothing() {
     let echo = Backend::named("hello");
     let root = Authority::new("root");
