@@ -281,6 +281,9 @@ impl End {
 
     /// The same for several pieces.
     pub fn send_pieces(&mut self, pieces: &Pieces<'_>) -> usize {
+        if let [piece] = &pieces[..] {
+            return self.send(piece);
+        }
         debug_assert!(self.pending.is_none());
         let opening = self.take_opening();
         let slices = opening.iter().map(Vec::as_slice).chain(pieces.iter().map(|piece| &**piece));
