@@ -167,7 +167,7 @@ impl<'a> Builder<'a> {
         config.ticketer = tickets;
         // Tickets do the same, by themselves for all workers.
         config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.ignore_client_order = self.settings.options.contains(&TlsOption::CipherServerPreference);
+        config.ignore_client_order = !self.settings.options.contains(&TlsOption::CipherClientPreference);
         if let Some(alpn) = &self.settings.alpn {
             config.alpn_protocols = alpn.0.iter().map(|name| name.clone().into_bytes()).collect();
         }

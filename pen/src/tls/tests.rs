@@ -362,12 +362,19 @@ fn alpn_and_the_order_of_ciphers_are_passed_on() {
     let (certificate, key) = site("default.example");
     let settings = Tls {
         alpn: Some(AlpnProtocols(vec!["h2".to_owned(), "http/1.1".to_owned()])),
-        options: [TlsOption::CipherServerPreference].into(),
         ..with_cert(files.write("cert.pem", certificate + &key))
     };
     let terminator = Terminator::build(&settings, None).unwrap();
     let config = terminator.config(None);
     assert_eq!(config.alpn_protocols, [b"h2".to_vec(), b"http/1.1".to_vec()]);
-    assert!(config.ignore_client_order);
     assert_eq!(config.max_early_data_size, 0);
+    for (option, clients) in [
+        (None, false),
+        (Some(TlsOption::CipherServerPreference), false),
+        (Some(TlsOption::CipherClientPreference), true),
+    ] {
+        let settings = Tls { options: option.into_iter().collect(), ..settings.clone() };
+        let terminator = Terminator::build(&settings, None).unwrap();
+        assert_eq!(!terminator.config(None).ignore_client_order, clients, "{option:?}");
+    }
 }
