@@ -6,6 +6,8 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PKCS_ECDSA_P384_SHA384, PKCS_ED25519,
     PKCS_RSA_SHA256,
 };
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, UnixTime};
 use tempfile::TempDir;
 
 use super::*;
@@ -274,6 +276,26 @@ fn clients_are_not_let_in_unasked_for_want_of_authorities() {
     );
     let no_ca = Tls { ca_file: Some(files.write("key.pem", key)), ..with_cert(cert) };
     assert!(error(&no_ca).ends_with("key.pem: no certificate is in it, but a private key"));
+}
+
+#[test]
+fn a_client_that_sends_a_crowd_of_issuers_is_refused_without_a_search_for_a_path() {
+    let files = Files::new();
+    let (pem, issuer) = authority("one");
+    let mut trusted = Authorities::default();
+    let path = files.write("ca.pem", &pem);
+    trusted.read_file(Named { command: "tls_ca_file", path: &path }).unwrap();
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let door = Clients::new(true, trusted).door(Authorities::default(), None, &provider).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let client = CertificateParams::new(["client".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+    let others: Vec<_> =
+        (0..5).map(|_| CertificateDer::from_pem_slice(authority("other").0.as_bytes()).unwrap()).collect();
+    let verify =
+        |others| door.verifier.as_ref().unwrap().verify_client_cert(client.der(), others, UnixTime::now());
+    assert!(verify(&others[..4]).is_ok());
+    let error = verify(&others).expect_err("these are too many");
+    assert!(error.to_string().contains("TooMany"), "{error}");
 }
 
 #[test]
