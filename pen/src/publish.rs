@@ -128,11 +128,13 @@ impl Publisher {
             service.state.clients.lock().grow(service.limits.clients_max as usize);
         }
         let before = self.shared.settings.load_full();
-        warn_of_what_is_in_vain(&settings, Some(&before));
         let grows = settings.connections_wanted() > before.connections_wanted();
-        self.shared.publish(Arc::new(settings));
+        let settings = Arc::new(settings);
+        self.shared.publish(Arc::clone(&settings));
         self.listeners.carry_out(plan);
         self.web.carry_out(web);
+        warn_of_credulity(&settings, Some(&before));
+        warn_of_what_is_in_vain(&settings, Some(&before));
         if grows {
             warn_of_unreachable(&self.shared);
         }
@@ -164,6 +166,20 @@ pub fn warn_of_unreachable(shared: &Shared) {
         log::warn!(
             "conn_max {wanted} cannot be reached: the descriptor limit allows {reachable} connections"
         );
+    }
+}
+
+/// Says so where it is new that anybody is believed to be whom a PROXY header names. That may be meant, but a list whose entries
+/// went to another one, or were taken away, looks the same.
+pub fn warn_of_credulity(now: &Settings, before: Option<&Settings>) {
+    for (index, service) in now.services.iter() {
+        let was = before.and_then(|before| before.list_for_anybody(before.services.get(index)?));
+        if let Some(list) = now.list_for_anybody(service).filter(|list| Some(*list) != was) {
+            log::warn!(
+                "proxy_protocol accept {list}{}: access list {list} is empty: whoever connects may claim to be any client",
+                service.of()
+            );
+        }
     }
 }
 

@@ -25,7 +25,9 @@ use crate::engine::clients::client_numbers;
 use crate::net::registry::ListenError;
 use crate::net::token::Token;
 use crate::net::worker::Worker;
-use crate::publish::{Publisher, check_certificates, warn_of_unreachable, warn_of_what_is_in_vain};
+use crate::publish::{
+    Publisher, check_certificates, warn_of_credulity, warn_of_unreachable, warn_of_what_is_in_vain,
+};
 use crate::settings::apply::listen;
 use crate::settings::draft::{Draft, Environment, Stage};
 use crate::settings::resolve::SystemResolver;
@@ -368,5 +370,6 @@ fn announce(shared: &Shared, environment: &Environment) {
     if let Some(web) = &settings.process.web {
         log::info!("status pages: http://{}/", web.bound);
     }
+    warn_of_credulity(&settings, None);
     warn_of_unreachable(shared);
 }
