@@ -182,6 +182,8 @@ impl Rewriter {
             (0, true) => Stand::Refusing(Refusal::Silent),
             (0, false) => Stand::Refusing(refusal),
             (1, true) if self.exchanges.is_between() => Stand::Refusing(refusal),
+            // What the server has begun to say may go on for ever: it waits for the rest of the request.
+            (1, true) => Stand::Refusing(Refusal::Silent),
             _ => Stand::Waiting,
         }
     }

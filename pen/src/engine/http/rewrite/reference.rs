@@ -163,10 +163,12 @@ impl Reader<'_> {
             let folded = field.name.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
             match (&*field.name, &*folded) {
                 ("x-forwarded-for", _) if Some(index) == last => {
-                    let before: &[u8] = if field.value.is_empty() { b"" } else { b", " };
-                    out.push([name, b": ", field.value, before, self.client.as_bytes()].concat());
+                    let mut told = values(fields, "x-forwarded-for");
+                    told.retain(|value| !value.is_empty());
+                    told.push(self.client.as_bytes());
+                    out.push([name, b": ", &told.join(&b", "[..])].concat());
                 }
-                ("x-forwarded-for", _) => out.push(line.to_vec()),
+                ("x-forwarded-for", _) => {}
                 ("x-forwarded-proto", _) if !has_protocol => {
                     has_protocol = true;
                     out.push(told(self.protocol));
@@ -263,9 +265,7 @@ fn same_line_ends(head: &[u8]) -> Option<()> {
 fn request_line(line: &[u8]) -> Result<(&[u8], bool), Stop> {
     let parts: Vec<&[u8]> = line.split(|byte| *byte == b' ').collect();
     let [method, target, version] = parts[..] else { return Err(MALFORMED) };
-    let target_is_good = !target.is_empty()
-        && target.iter().all(|byte| *byte > b' ' && *byte != 0x7f)
-        && std::str::from_utf8(target).is_ok();
+    let target_is_good = !target.is_empty() && target.iter().all(|byte| *byte > b' ' && *byte != 0x7f);
     match version {
         b"HTTP/1.0" | b"HTTP/1.1" if is_token(method) && target_is_good => {
             Ok((method, version == b"HTTP/1.0"))
@@ -320,8 +320,10 @@ fn list(value: &[u8]) -> Vec<&[u8]> {
 
 /// Options of Connection but for our fields.
 fn options(value: &[u8]) -> Vec<&[u8]> {
-    let names_ours =
-        |option: &[u8]| matches!(&*option.to_ascii_lowercase(), b"x-forwarded-for" | b"x-forwarded-proto");
+    let names_ours = |option: &[u8]| {
+        let option = String::from_utf8_lossy(option).to_ascii_lowercase();
+        option.split([' ', '\t', ';']).any(|word| ["x-forwarded-for", "x-forwarded-proto"].contains(&word))
+    };
     list(value).into_iter().filter(|option| !names_ours(option)).collect()
 }
 
@@ -329,8 +331,10 @@ fn options(value: &[u8]) -> Vec<&[u8]> {
 fn wanted_protocols(value: &[u8]) -> Vec<&[u8]> {
     let hides_http = |protocol: &[u8]| {
         let protocol = String::from_utf8_lossy(protocol).to_ascii_lowercase();
-        let name = protocol.split('/').next().unwrap_or_default().trim_ascii();
-        name.starts_with("h2c") || ["h2", "http", "tls"].contains(&name)
+        protocol.split([' ', '\t', ';']).any(|word| {
+            let name = word.split('/').next().unwrap_or_default();
+            name.starts_with("h2c") || ["h2", "http", "tls"].contains(&name)
+        })
     };
     list(value).into_iter().filter(|protocol| !hides_http(protocol)).collect()
 }

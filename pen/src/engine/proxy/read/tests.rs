@@ -91,6 +91,22 @@ fn lines_that_are_not_to_the_letter_are_refused() {
 }
 
 #[test]
+fn lines_that_are_wrong_are_refused_as_soon_as_that_shows() {
+    for (text, flaw) in [
+        ("PROXY  ", Flaw::LineFamily),
+        ("PROXY U\n", Flaw::LineFamily),
+        ("PROXY TCP5", Flaw::LineFamily),
+        ("PROXY TCP4 1.2.3.4 5.6.7.8 1 2\n", Flaw::LineAddresses),
+        ("PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r1", Flaw::LineAddresses),
+        ("PROXY TCP6 g", Flaw::LineAddresses),
+        ("PROXY TCP4 1.2.3.4\t", Flaw::LineAddresses),
+    ] {
+        assert_eq!(read(text.as_bytes()), Err(flaw), "{text:?}");
+        assert_eq!(read(&text.as_bytes()[..text.len() - 1]), Ok(Reading::Incomplete), "{text:?}");
+    }
+}
+
+#[test]
 fn blocks_tell_who_the_client_is() {
     let v4 = route("1.2.3.4:258", "5.6.7.8:772");
     let with_data = [&v4_with(b"")[..], b"GET /"].concat();
