@@ -127,7 +127,9 @@ impl Publisher {
         for service in settings.services.values() {
             service.state.clients.lock().grow(service.limits.clients_max as usize);
         }
-        let grows = settings.connections_wanted() > self.shared.settings.load().connections_wanted();
+        let before = self.shared.settings.load_full();
+        warn_of_what_is_in_vain(&settings, Some(&before));
+        let grows = settings.connections_wanted() > before.connections_wanted();
         self.shared.publish(Arc::new(settings));
         self.listeners.carry_out(plan);
         self.web.carry_out(web);
@@ -193,7 +195,19 @@ pub fn check_certificates(settings: &Settings) -> Result<(), String> {
             Terminator::build(&service.tls, None)?;
         }
     }
+    warn_of_what_is_in_vain(settings, None);
     Ok(())
+}
+
+/// Says so where somebody has set up TLS, but clients speak none. `known`: settings of which that was said before.
+pub fn warn_of_what_is_in_vain(settings: &Settings, known: Option<&Settings>) {
+    for (index, service) in settings.services.iter() {
+        let before = known.and_then(|known| known.services.get(index));
+        let is_new = before.is_none_or(|before| before.tls != service.tls);
+        if let Some(names) = service.tls.in_vain().filter(|_| is_new) {
+            log::warn!("tls_cert{} is missing: clients speak no TLS, in spite of {names}", service.of());
+        }
+    }
 }
 
 /// Reads certificates, unless those in force were made of the same settings.
