@@ -1,5 +1,5 @@
-//! Tells servers of their clients: X-Forwarded-Proto and X-Forwarded-For in the head of each request (SPEC 10). What a server
-//! could read in another way than this does is refused rather than passed on.
+//! Tells servers of their clients: X-Forwarded-Proto and X-Forwarded-For in the head of each request, by the rules of
+//! `docs/http.md`. What a server could read in another way than this does is refused rather than passed on.
 //!
 //! `first_line` says whether it is http at all, `assembly` puts heads together, `head` judges them and `edit` writes them anew;
 //! `exchanges` follows the answers. Sockets, and how long a head may take, are the relay's.

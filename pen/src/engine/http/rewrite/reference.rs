@@ -1,5 +1,5 @@
 //! What the rewriter should do, said slowly: all that a client sends is there at once, is cut into lines, and every rule of
-//! SPEC 10 is asked of them by itself. Only tests and fuzz targets have this.
+//! `docs/http.md` is asked of them by itself. Only tests and fuzz targets have this.
 
 use super::Refusal;
 
