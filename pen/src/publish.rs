@@ -134,6 +134,7 @@ impl Publisher {
         self.listeners.carry_out(plan);
         self.web.carry_out(web);
         warn_of_credulity(&settings, Some(&before));
+        warn_of_what_is_in_vain(&settings, Some(&before));
         if grows {
             warn_of_unreachable(&self.shared);
         }
@@ -210,7 +211,19 @@ pub fn check_certificates(settings: &Settings) -> Result<(), String> {
             Terminator::build(&service.tls, None)?;
         }
     }
+    warn_of_what_is_in_vain(settings, None);
     Ok(())
+}
+
+/// Says so where somebody has set up TLS, but clients speak none. `known`: settings of which that was said before.
+pub fn warn_of_what_is_in_vain(settings: &Settings, known: Option<&Settings>) {
+    for (index, service) in settings.services.iter() {
+        let before = known.and_then(|known| known.services.get(index));
+        let is_new = before.is_none_or(|before| before.tls != service.tls);
+        if let Some(names) = service.tls.in_vain().filter(|_| is_new) {
+            log::warn!("tls_cert{} is missing: clients speak no TLS, in spite of {names}", service.of());
+        }
+    }
 }
 
 /// Reads certificates, unless those in force were made of the same settings.

@@ -211,8 +211,16 @@ impl Mailbox {
         std::mem::take(&mut *self.messages.lock())
     }
 
-    /// Asks for a wake-up when room is freed. Look for room once more after this, before sleeping.
-    pub fn wait_for_room(&self) {
+    /// Takes room by `take`, or asks for a wake-up when some is freed. It looks once more after that, lest it miss what was
+    /// freed meanwhile.
+    pub fn take_or_wait<T>(&self, take: impl Fn() -> Option<T>) -> Option<T> {
+        take().or_else(|| {
+            self.wait_for_room();
+            take()
+        })
+    }
+
+    fn wait_for_room(&self) {
         self.waits_for_room.store(true, Ordering::SeqCst);
     }
 

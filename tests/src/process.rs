@@ -53,10 +53,10 @@ impl Process {
         kib(&self.status("VmRSS"))
     }
 
-    /// The proportional set size in KiB: memory with shared pages counted by shares.
-    pub fn proportional(self) -> usize {
+    /// What it has allocated, in KiB. What it shares with other processes of the program, whose number changes, does not count.
+    pub fn allocated(self) -> usize {
         let rollup = fs::read_to_string(self.path("smaps_rollup")).expect("the process lives");
-        kib(&field(&rollup, "Pss"))
+        kib(&field(&rollup, "Pss_Anon"))
     }
 
     /// A field of `/proc/PID/status`, such as `Uid`.

@@ -80,8 +80,6 @@ fn total_calls(table: &str) -> usize {
 #[test]
 fn an_idle_connection_takes_at_most_a_kibibyte() {
     const CONNECTIONS: usize = 4_000;
-    // What pens share of their program counts less the more of them there are.
-    let _alone = alone();
     let server = answering_512_bytes();
     let pen = Pen::builder().servers([&server]).option("-r").option("-x 5000").command("threads 1").start();
     let open = |count: usize| -> Vec<Stream> {
@@ -96,9 +94,9 @@ fn an_idle_connection_takes_at_most_a_kibibyte() {
     };
     // The first ones bring in what is allocated once.
     let _first = open(200);
-    let before = pen.process().proportional();
+    let before = pen.process().allocated();
     let held = open(CONNECTIONS);
-    let grown = pen.process().proportional().saturating_sub(before);
+    let grown = pen.process().allocated().saturating_sub(before);
     eprintln!("{} bytes an idle connection", grown * 1024 / CONNECTIONS);
     assert!(grown <= CONNECTIONS, "{grown} KiB for {CONNECTIONS} connections");
     drop(held);

@@ -101,6 +101,8 @@ enum Form {
     Switch(Switch),
     /// `NAME` asks, `NAME N` sets.
     Number(Number, RangeInclusive<u32>),
+    /// `NAME` asks, `NAME PATH` sets, `no NAME` removes.
+    TlsFile(TlsFile),
     /// `NAME …` only.
     Plain(Parse),
     /// `NAME …` and `no NAME …`.
@@ -137,7 +139,7 @@ impl Row {
     /// What follows `no NAME`, of a row that has this form.
     pub fn negated_args(&self) -> Option<&'static str> {
         match self.form {
-            Form::Switch(_) | Form::Ignored => Some(""),
+            Form::Switch(_) | Form::TlsFile(_) | Form::Ignored => Some(""),
             Form::Negatable { no_args, .. } => Some(no_args),
             Form::Number(..) | Form::Plain(_) | Form::IgnoredNumber(_) => None,
         }
@@ -259,6 +261,7 @@ mod tests {
                     assert!(row.args == "[N]" || row.args == "[T]", "{}", row.name);
                     assert!(!range.is_empty(), "{}", row.name);
                 }
+                Form::TlsFile(_) => assert!(row.args == "[FILE]" || row.args == "[DIR]", "{}", row.name),
                 Form::IgnoredNumber(_) => assert_eq!(row.args.len(), 1, "{}", row.name),
                 Form::Plain(_) | Form::Negatable { .. } => {}
             }

@@ -1,7 +1,9 @@
 //! From a line to a [`Command`].
 
+use std::path::PathBuf;
+
 use super::later::{is_off_anyway, later};
-use super::typed::{Command, Toggle};
+use super::typed::{Command, Setting, Toggle};
 use super::words::{Problem, Words};
 use super::{Form, Row, Scope};
 
@@ -114,6 +116,8 @@ fn command(row: &'static Row, toggle: Toggle, words: &mut Words<'_>) -> Result<C
     let command = match (&row.form, toggle) {
         (Form::Switch(switch), _) => Command::Switch(*switch, toggle),
         (Form::Number(number, range), Toggle::On) => Command::Number(*number, words.number(row.name, range)?),
+        (Form::TlsFile(which), Toggle::On) => Command::TlsFile(*which, words.setting(PathBuf::from)),
+        (Form::TlsFile(which), Toggle::Off) => Command::TlsFile(*which, Setting::Remove),
         (Form::Plain(parse) | Form::Negatable { parse, .. }, Toggle::On) => parse(words)?,
         (Form::Negatable { no, .. }, Toggle::Off) => no(words)?,
         (Form::IgnoredNumber(range), Toggle::On) => {

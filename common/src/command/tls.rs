@@ -1,7 +1,5 @@
 //! TLS towards clients.
 
-use std::path::PathBuf;
-
 use super::typed::{AlpnProtocols, Setting, Switch, TlsFile, TlsOption, TlsProtocol};
 use super::words::{Problem, Words};
 use super::{Command, Form, Row, Scope, When};
@@ -36,11 +34,7 @@ pub(super) static ROWS: &[Row] = &[
     file(
         "ssl_ocsp_response",
         "[FILE]",
-        Form::Negatable {
-            parse: |words| set(TlsFile::OcspResponse, words),
-            no: |_| remove(TlsFile::OcspResponse),
-            no_args: "",
-        },
+        TlsFile::OcspResponse,
         "An OCSP response in DER to be stapled to the certificate (none)",
         "\
             `scripts/pen-ocsp` fetches one. It is read at start and on HUP.",
@@ -51,20 +45,17 @@ pub(super) static ROWS: &[Row] = &[
         form: Form::Negatable { parse: option, no: |_| Ok(Command::TlsOption(None)), no_args: "" },
         scope: Scope::Service,
         when: When::Live,
-        about: "Takes a TLS version away, or has pen's order of ciphers prevail; 'no' forgets all",
+        about: "Takes a TLS version away, or says whose order of ciphers prevails; 'no' forgets all",
         details: "\
             * no_tlsv1.2, no_tlsv1.3: without this version\n\
-            * cipher_server_preference: pen's order of cipher suites prevails over the client's\n\
+            * cipher_server_preference: pen's order of cipher suites prevails over the client's (the default)\n\
+            * cipher_client_preference: the client's order prevails\n\
             * no_sslv2, no_sslv3, no_tlsv1, no_tlsv1.1: these versions do not exist here anyway",
     },
     file(
         "ssl_sni_path",
         "[DIR]",
-        Form::Negatable {
-            parse: |words| set(TlsFile::SniPath, words),
-            no: |_| remove(TlsFile::SniPath),
-            no_args: "",
-        },
+        TlsFile::SniPath,
         "A directory of certificates by server name (none)",
         "\
             A client that asks for www.example.com gets www.example.com.crt with www.example.com.key, or else \
@@ -82,36 +73,12 @@ pub(super) static ROWS: &[Row] = &[
             The names stand between commas or blanks. The servers must speak them: pen passes on what is \
             within TLS as it is. Beside `http` only http/1.1 makes sense.",
     },
-    file(
-        "tls_ca_dir",
-        "[DIR]",
-        Form::Negatable {
-            parse: |words| set(TlsFile::CaDir, words),
-            no: |_| remove(TlsFile::CaDir),
-            no_args: "",
-        },
-        "CA certificates, a directory of PEM files (none)",
-        CAS,
-    ),
-    file(
-        "tls_ca_file",
-        "[FILE]",
-        Form::Negatable {
-            parse: |words| set(TlsFile::CaFile, words),
-            no: |_| remove(TlsFile::CaFile),
-            no_args: "",
-        },
-        "CA certificates, a PEM file (none)",
-        CAS,
-    ),
+    file("tls_ca_dir", "[DIR]", TlsFile::CaDir, "CA certificates, a directory of PEM files (none)", CAS),
+    file("tls_ca_file", "[FILE]", TlsFile::CaFile, "CA certificates, a PEM file (none)", CAS),
     file(
         "tls_cert",
         "[FILE]",
-        Form::Negatable {
-            parse: |words| set(TlsFile::Cert, words),
-            no: |_| remove(TlsFile::Cert),
-            no_args: "",
-        },
+        TlsFile::Cert,
         "The certificate chain, a PEM file, which may hold the key: turns TLS on (none)",
         "\
             Clients speak TLS 1.2 or 1.3 with pen, which passes what is within on to servers, in plain \
@@ -121,11 +88,7 @@ pub(super) static ROWS: &[Row] = &[
     file(
         "tls_key",
         "[FILE]",
-        Form::Negatable {
-            parse: |words| set(TlsFile::Key, words),
-            no: |_| remove(TlsFile::Key),
-            no_args: "",
-        },
+        TlsFile::Key,
         "The certificate's private key, a PEM file (the file of tls_cert)",
         "It is read together with the certificate, which it has to fit.",
     ),
@@ -149,21 +112,11 @@ const CAS: &str = "\
 const fn file(
     name: &'static str,
     args: &'static str,
-    form: Form,
+    which: TlsFile,
     about: &'static str,
     details: &'static str,
 ) -> Row {
-    Row { name, args, form, scope: Scope::Service, when: When::Live, about, details }
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "the parsers of other commands may fail")]
-fn set(which: TlsFile, words: &mut Words<'_>) -> Result<Command, Problem> {
-    Ok(Command::TlsFile(which, words.setting(PathBuf::from)))
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "the parsers of other commands may fail")]
-fn remove(which: TlsFile) -> Result<Command, Problem> {
-    Ok(Command::TlsFile(which, Setting::Remove))
+    Row { name, args, form: Form::TlsFile(which), scope: Scope::Service, when: When::Live, about, details }
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the parsers of other commands may fail")]

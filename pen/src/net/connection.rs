@@ -168,19 +168,6 @@ impl Connection {
         self.serve(pending, context)
     }
 
-    /// It is known who the client is, and it may speak: it is served as soon as there is room for another connect.
-    pub fn admit(&mut self, context: &mut Context<'_>) -> Next {
-        if !context.queues.has(self.service)
-            && let Some(pending) = context.take_pending(self.service)
-        {
-            return self.serve(pending, context);
-        }
-        self.phase = Phase::Queued;
-        context.timers.cancel(self.slot);
-        context.queues.push(self.service, (self.slot, self.generation));
-        Next::Wait
-    }
-
     /// Begins with the search for a server (or the abuse server, or none).
     pub fn serve(&mut self, pending: PendingRoom, context: &mut Context<'_>) -> Next {
         let service = context.settings.service(self.service);
@@ -349,23 +336,20 @@ impl Connection {
         if tally.moved {
             self.last_activity = context.now;
         }
-        let head_changed = self.http.as_mut().is_some_and(|http| http.note_head(up, context.now));
+        let deadline_changed = self.http.as_mut().is_some_and(|http| http.note_head(up, context.now));
+        if deadline_changed && matches!(self.phase, Phase::Relaying) {
+            self.arm_timer(context);
+        }
         match progress {
             Progress::Waiting => {
-                let is_back = matches!(self.phase, Phase::Failing(_));
-                if is_back || head_changed {
-                    // If it was failing, the error turned out to be none.
+                if let Phase::Failing(_) = self.phase {
+                    // The error turned out to be none.
                     self.phase = Phase::Relaying;
                     self.arm_timer(context);
                 }
                 Next::Wait
             }
-            Progress::Unfinished => {
-                if head_changed && matches!(self.phase, Phase::Relaying) {
-                    self.arm_timer(context);
-                }
-                Next::Resume
-            }
+            Progress::Unfinished => Next::Resume,
             Progress::Refused(refusal) => self.refuse(refusal, context),
             Progress::Finished => Next::End,
             Progress::CutShort => self.leave(context),
@@ -376,14 +360,13 @@ impl Connection {
 
     /// The timer has run out while bytes flow, or rather do not.
     fn check_time(&mut self, context: &mut Context<'_>) -> Next {
-        let idle_deadline = self.idle_deadline(context);
         if let Some(http) = &mut self.http
             && http.head_deadline.is_some_and(|deadline| context.now >= deadline)
         {
             http.rewriter.give_up();
             return self.relay(context);
         }
-        match idle_deadline {
+        match self.idle_deadline(context) {
             Some(deadline) if context.now >= deadline => {
                 log::debug!("connection {} from {} was idle too long", self.number(), self.peer.address);
                 self.leave(context)

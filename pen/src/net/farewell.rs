@@ -1,5 +1,5 @@
-//! How connections end other than by themselves: with a reset passed on, or with an ordinary close by pen. Either way what was
-//! sent gets its time to arrive.
+//! How connections end other than by themselves: with a reset passed on, with an ordinary close by pen, or with a refusal. Either
+//! way what was sent gets its time to arrive.
 
 use std::time::Duration;
 
@@ -71,6 +71,30 @@ impl Connection {
         if more { Next::Resume } else { Next::Wait }
     }
 
+    /// Waits, not beyond the deadline, until the client has its answer and has closed. Who is sending looks for an answer later,
+    /// if at all, and would lose it by an earlier close, which is a reset for him.
+    pub fn linger(&mut self, deadline: Tick, context: &mut Context<'_>) -> Next {
+        let written = self.down.finish_when_written();
+        self.count_sent(written);
+        let mut more = self.down.discard(context.scratch);
+        let client_is_gone = self.down.ended && self.down.delivered() || self.down.broken;
+        let mut delivered = client_is_gone && self.down.pending() == 0;
+        if let Some(up) = &mut self.up {
+            more |= up.discard(context.scratch);
+            delivered &= up.delivered();
+        }
+        if delivered || context.now >= deadline {
+            return Next::End;
+        }
+        self.phase = Phase::Lingering(deadline);
+        if client_is_gone {
+            self.look_again(deadline, context);
+        } else {
+            context.timers.arm(self.slot, deadline);
+        }
+        if more { Next::Resume } else { Next::Wait }
+    }
+
     /// Both ends are closed with a reset (to a dead one it makes no difference).
     fn reset_now(&mut self) -> Next {
         self.down.reset();
@@ -81,7 +105,7 @@ impl Connection {
     }
 
     /// Arms the timer for the next look, no later than the deadline.
-    pub(super) fn look_again(&self, deadline: Tick, context: &mut Context<'_>) {
+    fn look_again(&self, deadline: Tick, context: &mut Context<'_>) {
         context.timers.arm(self.slot, deadline.min(context.now.plus(DELIVERY_CHECK)));
     }
 }

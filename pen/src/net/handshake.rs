@@ -30,15 +30,6 @@ enum Stage {
     Session(Box<Session>),
 }
 
-/// Where a handshake stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stand {
-    /// It waits for the client.
-    Waiting,
-    /// It has succeeded.
-    Done,
-}
-
 impl Connection {
     /// Goes on with the handshake.
     pub(super) fn shake_hands(&mut self, context: &mut Context<'_>) -> Next {
@@ -50,7 +41,7 @@ impl Connection {
             }
             let Phase::Preface(preface) = &mut self.phase else { return Next::Wait };
             let Preface::Handshake(handshake) = &mut **preface else { return Next::Wait };
-            if handshake.stand() == Stand::Done {
+            if handshake.is_done() {
                 return self.secure(context);
             }
             let data = match self.down.read(&mut context.scratch[..LARGEST_READ]) {
@@ -76,7 +67,8 @@ impl Connection {
         self.admit(context)
     }
 
-    fn handshake_failed(&mut self, reason: &str, context: &mut Context<'_>) -> Next {
+    /// It has failed: the client is not served.
+    pub(super) fn handshake_failed(&mut self, reason: &str, context: &mut Context<'_>) -> Next {
         context.settings.service(self.service).state.counters.tls.failed.count();
         log::debug!("TLS handshake with {} failed: {reason}", self.peer.address);
         self.leave(context)
@@ -89,12 +81,9 @@ impl Handshake {
         Handshake { terminator, stage: Stage::Hello(Box::default()) }
     }
 
-    /// Where it stands.
-    pub fn stand(&self) -> Stand {
-        match &self.stage {
-            Stage::Session(session) if !session.connection.is_handshaking() => Stand::Done,
-            _ => Stand::Waiting,
-        }
+    /// Whether it has succeeded.
+    pub fn is_done(&self) -> bool {
+        matches!(&self.stage, Stage::Session(session) if !session.connection.is_handshaking())
     }
 
     /// Takes what the client sent. What is to be sent to it, also if it failed, goes to `outlet`, which takes all of it.

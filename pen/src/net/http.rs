@@ -5,7 +5,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use super::connection::{Connection, Next, Phase};
+use super::connection::{Connection, Next};
 use super::end::End;
 use super::worker::Context;
 use crate::engine::http::{Origin, Refusal, Rewriter};
@@ -59,31 +59,8 @@ impl Connection {
         self.linger(context.now.plus_seconds(service.limits.timeout), context)
     }
 
-    /// Waits, not beyond the deadline, until the client has its answer and has closed. Who is sending looks for an answer later,
-    /// if at all, and would lose it by an earlier close, which is a reset for him.
-    pub fn linger(&mut self, deadline: Tick, context: &mut Context<'_>) -> Next {
-        let written = self.down.finish_when_written();
-        self.count_sent(written);
-        let mut more = self.down.discard(context.scratch);
-        let client_is_gone = self.down.ended && self.down.delivered() || self.down.broken;
-        let mut delivered = client_is_gone && self.down.pending() == 0;
-        if let Some(up) = &mut self.up {
-            more |= up.discard(context.scratch);
-            delivered &= up.delivered();
-        }
-        if delivered || context.now >= deadline {
-            return Next::End;
-        }
-        self.phase = Phase::Lingering(deadline);
-        if client_is_gone {
-            self.look_again(deadline, context);
-        } else {
-            context.timers.arm(self.slot, deadline);
-        }
-        if more { Next::Resume } else { Next::Wait }
-    }
-
-    fn count_sent(&self, bytes: usize) {
+    /// Counts what went out to the client.
+    pub(super) fn count_sent(&self, bytes: usize) {
         if let Some(client) = &self.client {
             client.counters.sent.fetch_add(bytes as u64, Relaxed);
         }

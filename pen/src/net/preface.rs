@@ -55,6 +55,19 @@ impl Connection {
         !service.dummy && service.abuse.is_none() && self.is_refused(service, context)
     }
 
+    /// It is known who the client is, and it may speak: it is served as soon as there is room for another connect.
+    pub fn admit(&mut self, context: &mut Context<'_>) -> Next {
+        if !context.queues.has(self.service)
+            && let Some(pending) = context.take_pending(self.service)
+        {
+            return self.serve(pending, context);
+        }
+        self.phase = Phase::Queued;
+        context.timers.cancel(self.slot);
+        context.queues.push(self.service, (self.slot, self.generation));
+        Next::Wait
+    }
+
     /// Awaits this part, which has some time.
     pub fn await_preface(&mut self, preface: Preface, context: &mut Context<'_>) -> Next {
         self.phase = Phase::Preface(Box::new(preface));
@@ -73,13 +86,10 @@ impl Connection {
 
     /// It took too long.
     pub fn preface_timed_out(&mut self, context: &mut Context<'_>) -> Next {
-        if let Phase::Preface(preface) = &self.phase
-            && let Preface::Proxy(_) = **preface
-        {
-            return self.refuse_proxy(&"its PROXY header took too long", context);
+        let Phase::Preface(preface) = &self.phase else { return Next::Wait };
+        match **preface {
+            Preface::Proxy(_) => self.refuse_proxy(&"its PROXY header took too long", context),
+            Preface::Handshake(_) => self.handshake_failed("it took too long", context),
         }
-        context.settings.service(self.service).state.counters.tls.failed.count();
-        log::debug!("closing a connection from {}: it began too slowly", self.peer.address);
-        self.leave(context)
     }
 }

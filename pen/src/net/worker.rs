@@ -89,10 +89,7 @@ impl Context<'_> {
     /// Room for a connect, or a promise that those in the `queues` are called when there is.
     pub fn take_pending(&self, service: ServiceIndex) -> Option<PendingRoom> {
         let service = self.settings.service(service);
-        self.shared.take_pending(service).or_else(|| {
-            self.mailbox.wait_for_room();
-            self.shared.take_pending(service)
-        })
+        self.mailbox.take_or_wait(|| self.shared.take_pending(service))
     }
 }
 
@@ -275,10 +272,7 @@ impl Worker {
     /// Room for one more connection, or a promise to be woken when there is.
     fn take_rooms(&self, service: ServiceIndex) -> Option<(Room, PendingRoom)> {
         let service = self.settings.service(service);
-        self.shared.take_room(service).or_else(|| {
-            self.mailbox().wait_for_room();
-            self.shared.take_room(service)
-        })
+        self.mailbox().take_or_wait(|| self.shared.take_room(service))
     }
 
     #[expect(

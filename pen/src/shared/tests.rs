@@ -160,15 +160,11 @@ fn a_mailbox_keeps_the_order_of_its_messages() {
     assert!(mailbox.take().is_empty());
 }
 
-/// Takes room as a worker does: if there is none it asks to be woken, looks again, and only then sleeps.
+/// Takes room as a worker does: if there is none it sleeps until it is woken.
 fn take_or_sleep(shared: &Arc<Shared>, mailbox: &Mailbox, poll: &mut Poll) -> Room {
     let mut events = Events::with_capacity(4);
     loop {
-        if let Some(room) = take(shared) {
-            return room;
-        }
-        mailbox.wait_for_room();
-        if let Some(room) = take(shared) {
+        if let Some(room) = mailbox.take_or_wait(|| take(shared)) {
             return room;
         }
         poll.poll(&mut events, Some(LIMIT)).unwrap();

@@ -45,13 +45,8 @@ impl Authorities {
         Ok(())
     }
 
-    /// All of them.
-    pub fn to_vec(&self) -> Vec<Arc<Certificate>> {
-        self.0.values().cloned().collect()
-    }
-
-    /// Those of both.
-    pub fn and<'a>(&'a self, other: &'a Authorities) -> impl Iterator<Item = &'a Arc<Certificate>> {
+    /// Those of both, each once.
+    pub fn and<'a>(&'a self, other: &'a Authorities) -> impl Iterator<Item = &'a Arc<Certificate>> + Clone {
         let others = other.0.iter().filter(|(der, _)| !self.0.contains_key(*der));
         self.0.values().chain(others.map(|(_, certificate)| certificate))
     }

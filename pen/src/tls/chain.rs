@@ -12,10 +12,10 @@ const LONGEST: usize = 10;
 
 /// The chain from `leaf` on. `others` came with it, in any order; missing issuers are looked for among `authorities`. What came
 /// with it and has no place in the chain stays, at the end: whoever put it there may know why.
-pub fn complete(
+pub fn complete<'a>(
     leaf: &Certificate,
     mut others: Vec<Certificate>,
-    authorities: &[&[Arc<Certificate>]],
+    authorities: &(impl Iterator<Item = &'a Arc<Certificate>> + Clone),
 ) -> Vec<CertificateDer<'static>> {
     let mut chain = vec![leaf.der.clone()];
     let mut last = leaf.clone();
@@ -23,8 +23,7 @@ pub fn complete(
         if let Some(place) = others.iter().position(|other| last.is_issued_by(other)) {
             last = others.remove(place);
         } else {
-            let mut known = authorities.iter().copied().flatten();
-            let Some(issuer) = known.find(|known| last.is_issued_by(known)) else { break };
+            let Some(issuer) = authorities.clone().find(|known| last.is_issued_by(known)) else { break };
             last = Certificate::clone(issuer);
         }
         if last.is_self_signed || chain.contains(&last.der) {

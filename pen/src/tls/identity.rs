@@ -1,12 +1,11 @@
 //! Who a server is to clients: a chain of certificates, the key of its first one, and what is stapled to it.
 
 use std::fmt::Display;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use common::reason;
-use rustls::pki_types::CertificateDer;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::{CertifiedKey, SigningKey};
 use rustls::{SignatureAlgorithm, SupportedCipherSuite};
@@ -57,16 +56,27 @@ struct Stapled {
     until: Option<SystemTime>,
 }
 
+/// What a certificate in force says of itself, for people and for whoever watches that it is renewed in time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Served {
+    /// The file that it was read from.
+    pub file: PathBuf,
+    /// Whom it is for: names and addresses of hosts, or its common name if there are none.
+    pub names: Vec<String>,
+    /// When it expires, in seconds since 1970.
+    pub not_after: u64,
+}
+
 impl Identity {
-    /// Reads the files. `authorities` may complete the chain.
+    /// Reads the files, and tells what the server's own certificate says. `authorities` may complete the chain.
     ///
     /// # Errors
     /// One line that names the file and what is wrong with it.
-    pub fn read(
+    pub fn read<'a>(
         files: &Files<'_>,
-        authorities: &[&[Arc<Certificate>]],
+        authorities: &(impl Iterator<Item = &'a Arc<Certificate>> + Clone),
         keys: &mut KeyRing<'_>,
-    ) -> Result<Identity, String> {
+    ) -> Result<(Identity, Served), String> {
         let mut pem = Pem::read(files.chain.path).map_err(|why| files.chain.says(why))?;
         if pem.certificates.is_empty() {
             return Err(files.chain.says(pem.lacks_certificate()));
@@ -95,12 +105,9 @@ impl Identity {
             let key = Arc::new(CertifiedKey { ocsp: Some(der), ..plain.clone() });
             Stapled { key, until }
         });
-        Ok(Identity { plain: Arc::new(plain), stapled })
-    }
-
-    /// The server's own certificate, with which its chain begins.
-    pub fn leaf(&self) -> &CertificateDer<'static> {
-        &self.plain.cert[0]
+        let not_after = leaf.not_after();
+        let served = Served { file: files.chain.path.to_owned(), names: leaf.names, not_after };
+        Ok((Identity { plain: Arc::new(plain), stapled }, served))
     }
 
     /// Whether a suite is one of TLS 1.2 that is of use with its key.

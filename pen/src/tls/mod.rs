@@ -1,9 +1,9 @@
 //! TLS as it is set up: certificates, keys, whom to trust. Made of a service's settings and the files that they name, as a
 //! whole or not at all, when these are put in force; workers only read it. Handshakes and records are in [`crate::net::tls`].
 //!
-//! `files` reads, `certificate` takes apart; an `identity` is a `chain` with one of the `keys` and what `ocsp` says of it,
-//! `served` what is told of it; `authorities` are the CAs, `clients` whom they let in; `names` the directory of further
-//! identities; `ciphers` a language of its own.
+//! `files` reads, `certificate` takes apart; an `identity` is a `chain` with one of the `keys` and what `ocsp` says of it;
+//! `authorities` are the CAs, `clients` whom they let in, after the `verifier` has
+//! looked; `names` the directory of further identities; `ciphers` a language of its own.
 
 mod authorities;
 mod certificate;
@@ -15,7 +15,7 @@ mod identity;
 mod keys;
 mod names;
 mod ocsp;
-mod served;
+mod verifier;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -28,10 +28,10 @@ use rustls::{ProtocolVersion, SupportedCipherSuite, SupportedProtocolVersion};
 
 use self::authorities::Authorities;
 use self::clients::{Clients, Door};
+pub use self::identity::Served;
 use self::identity::{Files, Identity, Named};
 use self::keys::{KeyRing, Keys};
 use self::names::{NameFiles, Names};
-pub use self::served::Served;
 use crate::settings::tls::Tls;
 
 /// Terminates TLS for one service.
@@ -153,10 +153,9 @@ impl<'a> Builder<'a> {
 
     /// What to tell the clients of one identity. `own`: the CAs that it has besides those of all.
     fn config(&mut self, files: &Files<'_>, own: Authorities) -> Result<Arc<ServerConfig>, String> {
-        let authorities = [&*own.to_vec(), &self.authorities.to_vec()];
-        let identity = Identity::read(files, &authorities, &mut self.keys)?;
+        let (identity, served) = Identity::read(files, &own.and(&self.authorities), &mut self.keys)?;
         self.check_ciphers(files, &identity)?;
-        self.certificates.push(Served::read(files.chain.path, identity.leaf())?);
+        self.certificates.push(served);
         let Door { verifier, tickets } = self.clients.door(own, self.before, &self.provider)?;
         let builder = ServerConfig::builder_with_provider(Arc::clone(&self.provider))
             .with_protocol_versions(&self.versions)
@@ -169,7 +168,7 @@ impl<'a> Builder<'a> {
         config.ticketer = tickets;
         // Tickets do the same, by themselves for all workers.
         config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.ignore_client_order = self.settings.options.contains(&TlsOption::CipherServerPreference);
+        config.ignore_client_order = !self.settings.options.contains(&TlsOption::CipherClientPreference);
         if let Some(alpn) = &self.settings.alpn {
             config.alpn_protocols = alpn.0.iter().map(|name| name.clone().into_bytes()).collect();
         }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use common::reason;
 use rustls::ServerConfig;
 
-/// The certificates' directory, for errors.
+/// The command that names the directory, for errors.
 pub const COMMAND: &str = "ssl_sni_path";
 
 /// A name's files.

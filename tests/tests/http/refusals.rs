@@ -190,6 +190,21 @@ fn a_malformed_chunk_ends_the_connection_and_no_chunk_after_it_is_passed_on() {
 }
 
 #[test]
+fn a_server_that_has_begun_to_answer_a_request_that_goes_wrong_is_not_waited_for() {
+    let pair = pair();
+    let head = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n";
+    pair.client().send(head);
+    assert_eq!(pair.server().line(), "POST / HTTP/1.1\r");
+    // It echoes, and waits for more.
+    let begun = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n";
+    pair.server().send(begun);
+    assert_eq!(pair.client().receive(begun.len()), begun.as_bytes());
+    pair.client().send("no size\r\n");
+    assert_eq!(pair.client().drain(), nothing());
+    assert_eq!(pair.server().drain().end, End::Eof);
+}
+
+#[test]
 fn what_a_refused_client_sent_and_got_is_counted_for_it() {
     let pair = pair();
     pair.client().send(BAD);

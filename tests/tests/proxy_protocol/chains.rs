@@ -161,7 +161,7 @@ fn haproxys_health_checks_find_pen_up() {
     for option in ["send-proxy check-send-proxy", "send-proxy-v2 check-send-proxy"] {
         let pen = accepting().server(&server).option("-d").start();
         let balancer = Balancer::haproxy(&format!(
-            "backend pen\n  option tcp-check\n  tcp-check expect string a\n  \
+            "backend pen\n  timeout check 20s\n  option tcp-check\n  tcp-check expect string a\n  \
              server pen {} check inter 50ms rise 2 fall 1 {option}",
             pen.address()
         ));

@@ -137,6 +137,31 @@ fn a_check_reads_certificates_too() {
 }
 
 #[test]
+fn settings_without_a_certificate_are_warned_about_and_a_key_may_come_before_it() {
+    let echo = Backend::named("hello");
+    let site = Authority::new("root").issue(&Order::server(NAME));
+    let pen = Pen::builder().server(&echo).option("-G /nonexistent").command("tls_alpn h2").start();
+    let missing = "tls_cert is missing: clients speak no TLS, in spite of";
+    assert_eq!(pen.stderr().matches(missing).count(), 1, "{}", pen.stderr());
+    assert!(pen.stderr().contains(&format!("{missing} tls_ca_file, tls_alpn\n")), "{}", pen.stderr());
+    pen.tell("no tls_alpn");
+    pen.tell("no tls_ca_file");
+    pen.tell(&format!("tls_key {}", site.key().display()));
+    pen_tests::wait_until("the key is told", || pen.stderr().contains(&format!("{missing} tls_key\n")));
+    // What has nothing to do with TLS does not bring it up again.
+    pen.tell("pending_max 7");
+    pen.tell(&format!("tls_cert {}", site.leaf().display()));
+    assert!(is_served(&visit(&pen, NAME, &[])));
+    let told: Vec<_> =
+        pen.stderr().lines().filter_map(|line| Some(line.split_once(missing)?.1.to_owned())).collect();
+    assert_eq!(told, [" tls_ca_file, tls_alpn", " tls_ca_file", " tls_key"]);
+    let ended = Pen::run(["--check", "127.0.0.1:1", "127.0.0.1:1", "-G", "/nonexistent"]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), "ok\n"), "{ended:?}");
+    assert!(ended.stderr.contains(missing), "{ended:?}");
+    pen.stop();
+}
+
+#[test]
 fn a_command_that_fails_changes_nothing() {
     let echo = Backend::named("hello");
     let root = Authority::new("root");

@@ -2,7 +2,8 @@
 
 use std::io::{self, ErrorKind, IoSlice, Write};
 
-use super::{End, Incoming, Pending};
+use super::outgoing::Pending;
+use super::{End, Incoming};
 use crate::net::tls::{Session, Then};
 
 /// What one TLS record takes at most.

@@ -1,3 +1,5 @@
+use std::iter;
+
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
 use super::*;
@@ -59,7 +61,7 @@ fn what_came_in_any_order_is_put_in_order_without_the_root() {
     let cas = [&root.certificate, &upper.certificate, &lower.certificate];
     for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2]] {
         let others = order.map(|place| cas[place].clone()).to_vec();
-        assert_eq!(complete(&leaf, others, &[]), expected);
+        assert_eq!(complete(&leaf, others, &iter::empty()), expected);
     }
 }
 
@@ -71,10 +73,10 @@ fn issuers_that_are_missing_come_from_the_authorities() {
     let leaf = lower.issues_leaf();
     let expected = ders(&[&leaf, &lower.certificate, &upper.certificate]);
     let (first, second) = (shared(&[&lower]), shared(&[&root, &upper]));
-    assert_eq!(complete(&leaf, Vec::new(), &[&first, &second]), expected);
-    assert_eq!(complete(&leaf, vec![lower.certificate.clone()], &[&second]), expected);
-    assert_eq!(complete(&leaf, vec![upper.certificate.clone()], &[&first]), expected);
-    assert_eq!(complete(&leaf, Vec::new(), &[&second]), ders(&[&leaf]));
+    assert_eq!(complete(&leaf, Vec::new(), &first.iter().chain(&second)), expected);
+    assert_eq!(complete(&leaf, vec![lower.certificate.clone()], &second.iter()), expected);
+    assert_eq!(complete(&leaf, vec![upper.certificate.clone()], &first.iter()), expected);
+    assert_eq!(complete(&leaf, Vec::new(), &second.iter()), ders(&[&leaf]));
 }
 
 #[test]
@@ -83,7 +85,7 @@ fn of_issuers_with_the_same_name_the_one_with_the_right_key_is_taken() {
     let (right, wrong) = (root.issues("issuer"), other_root.issues("issuer"));
     let leaf = right.issues_leaf();
     let authorities = shared(&[&wrong, &right]);
-    assert_eq!(complete(&leaf, Vec::new(), &[&authorities]), ders(&[&leaf, &right.certificate]));
+    assert_eq!(complete(&leaf, Vec::new(), &authorities.iter()), ders(&[&leaf, &right.certificate]));
 }
 
 #[test]
@@ -93,12 +95,12 @@ fn what_has_no_place_stays_at_the_end_and_roots_go() {
     let leaf = issuer.issues_leaf();
     let others = vec![stranger.certificate.clone(), other.certificate, issuer.certificate.clone()];
     let expected = ders(&[&leaf, &issuer.certificate, &stranger.certificate]);
-    assert_eq!(complete(&leaf, others, &[]), expected);
+    assert_eq!(complete(&leaf, others, &iter::empty()), expected);
 }
 
 #[test]
 fn a_self_signed_leaf_is_sent_alone() {
     let root = root("root");
     let alone = ders(&[&root.certificate]);
-    assert_eq!(complete(&root.certificate, Vec::new(), &[&shared(&[&root])]), alone);
+    assert_eq!(complete(&root.certificate, Vec::new(), &shared(&[&root]).iter()), alone);
 }

@@ -62,15 +62,20 @@ fn write_edited(
     for (index, (line, field)) in lines.zip(fields).enumerate() {
         match Name::of(field.name) {
             Name::ForwardedFor if Some(index) == last_client => {
-                let separator: &[u8] = if field.value.is_empty() { b"" } else { b", " };
-                let parts = [name(field), b": ", field.value, separator, &sender.client, line_end];
-                write_parts(out, &parts);
+                write_parts(out, &[name(field), b": "]);
+                for earlier in &fields[..=index] {
+                    if Name::of(earlier.name) == Name::ForwardedFor && !earlier.value.is_empty() {
+                        write_parts(out, &[earlier.value, b", "]);
+                    }
+                }
+                write_parts(out, &[&sender.client, line_end]);
             }
             Name::ForwardedProto if missing.protocol => {
                 missing.protocol = false;
                 write_parts(out, &[name(field), b": ", sender.protocol, line_end]);
             }
-            Name::ForwardedProto | Name::ForwardedAlias => {}
+            // Some servers look at the first line of a name only: one line says it all.
+            Name::ForwardedFor | Name::ForwardedProto | Name::ForwardedAlias => {}
             Name::Connection => write_without(names_forwarded, field, line, line_end, out),
             Name::Upgrade => write_without(is_http_in_disguise, field, line, line_end, out),
             _ => out.extend_from_slice(line),

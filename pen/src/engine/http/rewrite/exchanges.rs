@@ -40,7 +40,8 @@ pub(super) struct Asked {
 pub(super) enum Wish {
     /// 101.
     Upgrade,
-    /// Any success.
+    /// A success that has nothing else to say: a server that takes CONNECT for an ordinary request answers with a body, or
+    /// says that there is none, and then reads the next request.
     Tunnel,
 }
 
@@ -172,7 +173,10 @@ impl Exchanges {
         }
         let wish = self.wish.filter(|_| self.outstanding == 1);
         match (response.code.unwrap_or(0), wish) {
-            (101, Some(Wish::Upgrade)) | (200..=299, Some(Wish::Tunnel)) => Meaning::Switch,
+            (101, Some(Wish::Upgrade)) => Meaning::Switch,
+            (200..=203 | 206..=299, Some(Wish::Tunnel)) if !response.headers.iter().any(is_of_body) => {
+                Meaning::Switch
+            }
             (101, _) => Meaning::Unknown,
             (100..=199, _) => Meaning::Interim,
             (204 | 304, _) => Meaning::Final(Some(Body::Length(0))),
@@ -210,6 +214,11 @@ impl Exchanges {
     fn lose(&mut self) {
         *self = Exchanges { answer: Answer::Lost, ..Exchanges::new() };
     }
+}
+
+/// Whether the field tells of a body.
+fn is_of_body(field: &Header<'_>) -> bool {
+    ["Content-Length", "Transfer-Encoding"].iter().any(|name| field.name.eq_ignore_ascii_case(name))
 }
 
 /// What an answer's head means.

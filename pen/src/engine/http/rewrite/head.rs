@@ -1,10 +1,11 @@
 //! A request's head: what its fields say of the body, of another protocol, and of the client. What could be understood in
 //! two ways is refused.
 
+use std::borrow::Cow;
 use std::mem::MaybeUninit;
 
 use httparse::{Header, Status};
-use memchr::memchr_iter;
+use memchr::{memchr, memchr_iter};
 
 use super::Refusal;
 use super::edit::{self, Sender};
@@ -45,9 +46,10 @@ struct Facts {
 
 /// Appends the head to `out`, with the sender in it. Tells how the request goes on, and what an answer to it may mean.
 pub(super) fn pass_on(head: &[u8], sender: &Sender, out: &mut Vec<u8>) -> Result<(Body, Asked), Refusal> {
+    let text = with_ascii_target(head);
     let mut fields = [const { MaybeUninit::uninit() }; FIELDS_MOST];
     let mut request = httparse::Request::new(&mut []);
-    let parsed = request.parse_with_uninit_headers(head, &mut fields);
+    let parsed = request.parse_with_uninit_headers(&text, &mut fields);
     check_whole(parsed, head)?;
     let mut facts = Facts::default();
     for field in &*request.headers {
@@ -72,6 +74,23 @@ pub(super) fn pass_on(head: &[u8], sender: &Sender, out: &mut Vec<u8>) -> Result
         (false, false) => None,
     };
     Ok((body, Asked { head: method == "HEAD", wish }))
+}
+
+/// The head as the parser takes it, for which bytes that are no UTF-8 cannot be a target. Servers take what old clients write in
+/// Latin-1.
+fn with_ascii_target(head: &[u8]) -> Cow<'_, [u8]> {
+    let line = &head[..memchr(b'\n', head).unwrap_or(head.len())];
+    let target = memchr(b' ', line).unwrap_or(line.len())..line.len();
+    if line[target.clone()].is_ascii() {
+        return Cow::Borrowed(head);
+    }
+    let mut text = head.to_vec();
+    for byte in &mut text[target] {
+        if !byte.is_ascii() {
+            *byte = b'x';
+        }
+    }
+    Cow::Owned(text)
 }
 
 /// Checks what follows the last chunk, with the empty line that ends it.
@@ -145,14 +164,24 @@ pub(super) fn tokens(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// Whether an option of Connection names our fields: the next proxy would take them away.
 pub(super) fn names_forwarded(option: &[u8]) -> bool {
-    option.eq_ignore_ascii_case(FORWARDED_FOR) || option.eq_ignore_ascii_case(FORWARDED_PROTO)
+    let is_ours =
+        |word: &[u8]| word.eq_ignore_ascii_case(FORWARDED_FOR) || word.eq_ignore_ascii_case(FORWARDED_PROTO);
+    words(option).any(is_ours)
 }
 
 /// Whether http would go on in the protocol, out of our sight: that are other versions of it, and TLS.
 pub(super) fn is_http_in_disguise(protocol: &[u8]) -> bool {
-    let name = protocol.split(|byte| *byte == b'/').next().unwrap_or_default().trim_ascii();
-    let is_h2c = name.get(..3).is_some_and(|beginning| beginning.eq_ignore_ascii_case(b"h2c"));
-    is_h2c || [&b"h2"[..], b"HTTP", b"TLS"].into_iter().any(|other| name.eq_ignore_ascii_case(other))
+    let is_http = |word: &[u8]| {
+        let name = word.split(|byte| *byte == b'/').next().unwrap_or_default();
+        let is_h2c = name.get(..3).is_some_and(|beginning| beginning.eq_ignore_ascii_case(b"h2c"));
+        is_h2c || [&b"h2"[..], b"HTTP", b"TLS"].into_iter().any(|other| name.eq_ignore_ascii_case(other))
+    };
+    words(protocol).any(is_http)
+}
+
+/// What some servers take for members of the list, too. Apache lets a blank and a semicolon end one.
+fn words(member: &[u8]) -> impl Iterator<Item = &[u8]> {
+    member.split(|byte| matches!(byte, b' ' | b'\t' | b';'))
 }
 
 const FORWARDED_FOR: &[u8] = b"X-Forwarded-For";

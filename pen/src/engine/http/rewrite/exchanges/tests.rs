@@ -84,11 +84,19 @@ fn what_is_no_answer_leaves_nothing_known() {
 #[test]
 fn a_switch_is_one_that_was_wished_for_and_only_at_its_turn() {
     let switch = "HTTP/1.1 101 Switching Protocols\r\n\r\nHTTP/1.1 200 OK\r\n\r\n";
-    let success = "HTTP/1.1 204 OK\r\n\r\n\0";
+    let success = "HTTP/1.1 200 OK\r\n\r\n\0";
     assert_eq!(after(&[UPGRADE], switch).1, Answer::Switched);
     assert_eq!(after(&[TUNNEL], success).1, Answer::Switched);
     assert_eq!(after(&[ORDINARY, TUNNEL], &format!("HTTP/1.1 204 OK\r\n\r\n{success}")).1, Answer::Switched);
     assert_eq!(after(&[TUNNEL], switch).1, Answer::Lost);
+    for answer in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "HTTP/1.1 204 No Content\r\n\r\n",
+        "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno",
+    ] {
+        assert_eq!(after(&[TUNNEL], answer), (0, Answer::Head), "{answer:?}");
+    }
     assert_eq!(after(&[ORDINARY, UPGRADE], switch).1, Answer::Lost);
     assert_eq!(
         after(&[UPGRADE], "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel"),

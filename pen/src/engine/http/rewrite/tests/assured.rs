@@ -78,8 +78,8 @@ fn a_client_is_appended_to_those_before_it() {
     expect_fields("x-forwarded-FOR:a, b \t", &format!("x-forwarded-FOR: a, b, 192.0.2.7\n{proto}"));
     expect_fields("X-Forwarded-For:\nB: c", &format!("X-Forwarded-For: 192.0.2.7\nB: c\n{proto}"));
     expect_fields(
-        "X-Forwarded-For: a\nX-Forwarded-For: b\nC: d",
-        &format!("X-Forwarded-For: a\nX-Forwarded-For: b, 192.0.2.7\nC: d\n{proto}"),
+        "X-Forwarded-For: a\nB: c\nx-forwarded-for:\nX-Forwarded-For: d\nE: f",
+        &format!("B: c\nX-Forwarded-For: a, d, 192.0.2.7\nE: f\n{proto}"),
     );
 }
 
@@ -109,6 +109,9 @@ fn nobody_behind_us_is_told_to_remove_our_fields() {
         ("Connection: close, X-Forwarded-For", "Connection: close\n"),
         ("Connection: x-forwarded-proto,keep-alive , x", "Connection: keep-alive, x\n"),
         ("Connection: X-Forwarded-For", ""),
+        ("Connection: close;X-Forwarded-For, x", "Connection: x\n"),
+        ("Connection: close X-Forwarded-For", ""),
+        ("Connection: x, X-Forwarded-Proto\t;a", "Connection: x\n"),
         ("connection:close,,x", "connection:close,,x\n"),
     ] {
         expect_fields(before, &format!("{after}{ours}"));
@@ -122,6 +125,7 @@ fn nobody_is_asked_for_http_by_another_name() {
         ("Upgrade: h2c", ""),
         ("Upgrade: H2C-14, TLS/1.0, HTTP/2.0,h2", ""),
         ("Upgrade: h2c, websocket", "Upgrade: websocket\n"),
+        ("Upgrade: x h2c, y; TLS/1.0,HTTP / 2.0", ""),
         ("Upgrade: websocket", "Upgrade: websocket\n"),
         ("Upgrade:a/1,b", "Upgrade:a/1,b\n"),
     ] {
@@ -212,7 +216,7 @@ fn behind_a_wish_for_another_protocol_nothing_is_taken_before_the_answer() {
 
 #[test]
 fn behind_a_switch_everything_is_passed_on() {
-    let tunnel = "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n";
+    let tunnel = "HTTP/1.1 200 Connection established\r\nVia: x\r\n\r\n";
     for (request, answer) in [(UPGRADE, SWITCHED), (CONNECT, tunnel), (CONNECT, "HTTP/1.0 200 OK\r\n\r\n")] {
         for early in ["", "\0early"] {
             let mut connection = Connection::new();
@@ -304,7 +308,8 @@ fn a_refusal_within_a_body_is_the_answer_if_there_is_no_other() {
     for (before, answers, stand) in [
         ("", "", Stand::Refusing(Refusal::Malformed)),
         ("", "HTTP/1.1 100 Continue\r\n\r\n", Stand::Refusing(Refusal::Malformed)),
-        ("", "HTTP/1.1 413", Stand::Waiting),
+        ("", "HTTP/1.1 413", Stand::Refusing(Refusal::Silent)),
+        ("", "HTTP/1.1 200 OK\r\n\r\nhello", Stand::Refusing(Refusal::Silent)),
         ("", ANSWER, Stand::Refusing(Refusal::Silent)),
         (GET, "", Stand::Waiting),
         (GET, ANSWER, Stand::Refusing(Refusal::Malformed)),

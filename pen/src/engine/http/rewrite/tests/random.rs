@@ -27,9 +27,11 @@ fn request() -> impl Strategy<Value = Vec<u8>> {
         "Connection: close, X-Forwarded-For",
         "Connection: x-forwarded-proto,keep-alive",
         "Connection: X-Forwarded-For",
+        "Connection: close;X-Forwarded-For, x",
         "Connection: Upgrade",
         "Upgrade: websocket",
         "Upgrade: h2c",
+        "Upgrade: x h2c",
         "Upgrade: h2c, websocket, TLS/1.0",
     ]);
     let fields = vec(field, 0..6).prop_map(|mut fields| {
