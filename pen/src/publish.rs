@@ -127,10 +127,14 @@ impl Publisher {
         for service in settings.services.values() {
             service.state.clients.lock().grow(service.limits.clients_max as usize);
         }
-        let grows = settings.connections_wanted() > self.shared.settings.load().connections_wanted();
-        self.shared.publish(Arc::new(settings));
+        let before = self.shared.settings.load_full();
+        let grows = settings.connections_wanted() > before.connections_wanted();
+        let settings = Arc::new(settings);
+        self.shared.publish(Arc::clone(&settings));
         self.listeners.carry_out(plan);
         self.web.carry_out(web);
+        warn_of_credulity(&settings, Some(&before));
+        warn_of_what_is_in_vain(&settings, Some(&before));
         if grows {
             warn_of_unreachable(&self.shared);
         }
@@ -165,6 +169,20 @@ pub fn warn_of_unreachable(shared: &Shared) {
     }
 }
 
+/// Says so where it is new that anybody is believed to be whom a PROXY header names. That may be meant, but a list whose entries
+/// went to another one, or were taken away, looks the same.
+pub fn warn_of_credulity(now: &Settings, before: Option<&Settings>) {
+    for (index, service) in now.services.iter() {
+        let was = before.and_then(|before| before.list_for_anybody(before.services.get(index)?));
+        if let Some(list) = now.list_for_anybody(service).filter(|list| Some(*list) != was) {
+            log::warn!(
+                "proxy_protocol accept {list}{}: access list {list} is empty: whoever connects may claim to be any client",
+                service.of()
+            );
+        }
+    }
+}
+
 /// The listeners that the settings want.
 fn wanted(settings: &Settings) -> Vec<Wanted> {
     let places: Vec<Place> =
@@ -193,7 +211,19 @@ pub fn check_certificates(settings: &Settings) -> Result<(), String> {
             Terminator::build(&service.tls, None)?;
         }
     }
+    warn_of_what_is_in_vain(settings, None);
     Ok(())
+}
+
+/// Says so where somebody has set up TLS, but clients speak none. `known`: settings of which that was said before.
+pub fn warn_of_what_is_in_vain(settings: &Settings, known: Option<&Settings>) {
+    for (index, service) in settings.services.iter() {
+        let before = known.and_then(|known| known.services.get(index));
+        let is_new = before.is_none_or(|before| before.tls != service.tls);
+        if let Some(names) = service.tls.in_vain().filter(|_| is_new) {
+            log::warn!("tls_cert{} is missing: clients speak no TLS, in spite of {names}", service.of());
+        }
+    }
 }
 
 /// Reads certificates, unless those in force were made of the same settings.

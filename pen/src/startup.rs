@@ -25,7 +25,9 @@ use crate::engine::clients::client_numbers;
 use crate::net::registry::ListenError;
 use crate::net::token::Token;
 use crate::net::worker::Worker;
-use crate::publish::{Publisher, check_certificates, warn_of_unreachable};
+use crate::publish::{
+    Publisher, check_certificates, warn_of_credulity, warn_of_unreachable, warn_of_what_is_in_vain,
+};
 use crate::settings::apply::listen;
 use crate::settings::draft::{Draft, Environment, Stage};
 use crate::settings::resolve::SystemResolver;
@@ -118,6 +120,7 @@ pub fn prepare(mut invocation: Invocation) -> Result<Prepared, Failure> {
         let error = "no listening address: '[host:]port' as argument or 'listen' in the -F file is expected";
         return Err(Failure::Usage(error.to_owned()));
     }
+    draft.settings().services.values().try_for_each(|service| service.tls.is_complete())?;
     if let Some(place) = draft.settings().shared_place() {
         return Err(Failure::RunTime(ListenError::taken(place.clone()).to_string()));
     }
@@ -374,11 +377,13 @@ fn announce(shared: &Shared, environment: &Environment) {
     if settings.services.values().any(lacks_servers) {
         log::warn!("there are no servers yet: clients are closed until 'server 0 address ADDRESS' names one");
     }
+    warn_of_what_is_in_vain(&settings, None);
     if let Some(control) = environment.control.get() {
         log::info!("control port: {control}");
     }
     if let Some(web) = &settings.process.web {
         log::info!("status pages: http://{}/", web.bound);
     }
+    warn_of_credulity(&settings, None);
     warn_of_unreachable(shared);
 }

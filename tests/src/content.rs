@@ -1,6 +1,8 @@
 //! Bytes that can be checked wherever they arrive: the byte at an offset is a function of seed and offset.
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::Path;
 
 use crate::stream::{End, Stream};
 
@@ -43,6 +45,26 @@ impl Content {
         let mut expected = vec![0; bytes.len()];
         self.fill(offset, &mut expected);
         expected == bytes
+    }
+
+    /// Asserts that a file holds the first `length` bytes and no more, however many these are.
+    #[track_caller]
+    pub fn assert_file(self, path: &Path, length: u64) {
+        let mut file = File::open(path).unwrap();
+        let mut buffer = vec![0; 1 << 20];
+        let mut offset = 0;
+        loop {
+            let count = file.read(&mut buffer).unwrap();
+            if count == 0 {
+                return assert_eq!(offset, length, "the length of {}", path.display());
+            }
+            assert!(
+                self.matches(offset, &buffer[..count]),
+                "wrong bytes in {} from {offset}",
+                path.display()
+            );
+            offset += count as u64;
+        }
     }
 
     /// Writes the first `length` bytes.

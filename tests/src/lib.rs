@@ -38,6 +38,7 @@ mod process;
 pub mod program;
 mod prometheus;
 mod records;
+pub mod soak;
 mod stream;
 mod table;
 pub mod tls;

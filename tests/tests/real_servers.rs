@@ -2,8 +2,7 @@
 //! every mode, and servers that are killed during load.
 
 use std::fs::{self, File};
-use std::io::{BufWriter, Read, Write};
-use std::path::Path;
+use std::io::{BufWriter, Write};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -47,23 +46,8 @@ fn upload_a_gibibyte(server: &WebServer) {
     content.write_to(&client, GIBIBYTE).unwrap();
     let answer = Answer::read_head(&client).and_then(Answer::or_error);
     answer.expect("the server says that it has stored the file");
-    assert_content(&server.site().join("upload/big"), content);
+    content.assert_file(&server.site().join("upload/big"), GIBIBYTE);
     pen.stop();
-}
-
-#[track_caller]
-fn assert_content(path: &Path, content: Content) {
-    let mut file = File::open(path).unwrap();
-    let mut buffer = vec![0; 1 << 20];
-    let mut offset = 0;
-    loop {
-        let count = file.read(&mut buffer).unwrap();
-        if count == 0 {
-            return assert_eq!(offset, GIBIBYTE, "the length of {}", path.display());
-        }
-        assert!(content.matches(offset, &buffer[..count]), "wrong bytes in {} from {offset}", path.display());
-        offset += count as u64;
-    }
 }
 
 #[test]

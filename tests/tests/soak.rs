@@ -7,11 +7,11 @@ use std::io::{self, Read, Write};
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
+use pen_tests::soak::{Complaints, random_length};
 use pen_tests::{Backend, Content, End, Pen, Stream, in_parallel, wait_until};
 
 const CONNECTIONS: usize = 100_000;
@@ -49,10 +49,11 @@ struct Life {
 impl Life {
     fn of(number: u64) -> Self {
         let mut random = Rng::with_seed(SEED ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let up = length(&mut random);
+        let up = random_length(&mut random);
         let server_first = random.u8(..) < 40;
         // What a server says before it listens must fit into the buffers on the way.
-        let down = if server_first { length(&mut random).min(16 * 1024) } else { length(&mut random) };
+        let down =
+            if server_first { random_length(&mut random).min(16 * 1024) } else { random_length(&mut random) };
         Self {
             number,
             up,
@@ -78,43 +79,11 @@ impl Life {
     }
 }
 
-/// Mostly small, sometimes more than any buffer on the way holds.
-fn length(random: &mut Rng) -> u64 {
-    match random.u8(..) {
-        0..=199 => random.u64(0..2_048),
-        200..=249 => random.u64(2_048..64 * 1024),
-        250..=254 => random.u64(64 * 1024..512 * 1024),
-        255 => random.u64(512 * 1024..4 * 1024 * 1024),
-    }
-}
-
 fn ending(random: &mut Rng, length: u64) -> Ending {
     match random.u16(..1_000) {
         0..=899 => Ending::Orderly,
         900..=994 => Ending::ResetAfter(random.u64(0..=length)),
         _ => Ending::VanishAfter(random.u64(0..=length)),
-    }
-}
-
-/// What went wrong, in words.
-#[derive(Clone, Default)]
-struct Complaints(Arc<Mutex<Vec<String>>>);
-
-impl Complaints {
-    fn add(&self, life: &Life, text: &str) {
-        self.0.lock().unwrap().push(format!("{text}: {life:?}"));
-    }
-
-    #[track_caller]
-    fn assert_none(&self) {
-        let complaints = self.0.lock().unwrap();
-        let first: Vec<_> = complaints.iter().take(10).cloned().collect();
-        assert!(
-            complaints.is_empty(),
-            "{} connections went wrong, as:\n{}",
-            complaints.len(),
-            first.join("\n")
-        );
     }
 }
 

@@ -11,9 +11,9 @@ mod life;
 mod server;
 
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex};
 use std::thread;
 
+use pen_tests::soak::Complaints;
 use pen_tests::{Authority, Backend, Order, Pen, Stream, in_parallel, wait_until};
 use serde_json::Value;
 
@@ -25,23 +25,6 @@ const CONNECTIONS: u64 = 5_000;
 const WARM_UP: u64 = 500;
 const PARALLEL: usize = 64;
 const NAME: &str = "www.example.com";
-
-/// What went wrong, in words.
-#[derive(Clone, Default)]
-pub struct Complaints(Arc<Mutex<Vec<String>>>);
-
-impl Complaints {
-    fn add(&self, life: &Life, text: &str) {
-        self.0.lock().unwrap().push(format!("{text}: {life:?}"));
-    }
-
-    #[track_caller]
-    fn assert_none(&self) {
-        let complaints = self.0.lock().unwrap();
-        let first: Vec<_> = complaints.iter().take(10).cloned().collect();
-        assert!(complaints.is_empty(), "{} went wrong, as:\n{}", complaints.len(), first.join("\n"));
-    }
-}
 
 #[test]
 fn thousands_of_random_connections_through_everything_leave_nothing_behind() {

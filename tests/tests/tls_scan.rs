@@ -57,8 +57,7 @@ impl Site {
         let response = issuer.ocsp_response(&site);
         let server = WebServer::nginx();
         let pen = Pen::builder().server(&server).tls(&site).option("-H").option("-x 1000");
-        let pen = pen.command(&format!("ssl_ocsp_response {}", response.display()));
-        let pen = pen.command("ssl_option cipher_server_preference").start();
+        let pen = pen.command(&format!("ssl_ocsp_response {}", response.display())).start();
         Self { root, pen, _server: server }
     }
 

@@ -45,10 +45,11 @@ pub(super) static ROWS: &[Row] = &[
         form: Form::Negatable { parse: option, no: |_| Ok(Command::TlsOption(None)), no_args: "" },
         scope: Scope::Service,
         when: When::Live,
-        about: "Takes a TLS version away, or has pen's order of ciphers prevail; 'no' forgets all",
+        about: "Takes a TLS version away, or says whose order of ciphers prevails; 'no' forgets all",
         details: "\
             * no_tlsv1.2, no_tlsv1.3: without this version\n\
-            * cipher_server_preference: pen's order of cipher suites prevails over the client's\n\
+            * cipher_server_preference: pen's order of cipher suites prevails over the client's (the default)\n\
+            * cipher_client_preference: the client's order prevails\n\
             * no_sslv2, no_sslv3, no_tlsv1, no_tlsv1.1: these versions do not exist here anyway",
     },
     file(

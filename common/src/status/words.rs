@@ -139,8 +139,7 @@ fn handshake_words(tls: &TlsStatus) -> String {
 fn certificate_words(certificates: &[CertificateStatus], time: f64) -> Vec<Fact> {
     let words = |certificate: &CertificateStatus| {
         let CertificateStatus { file, names, not_after } = certificate;
-        let names = if names.is_empty() { String::new() } else { format!(" for {}", names.join(", ")) };
-        format!("{file}{names}, {}", expiry(*not_after, time))
+        format!("{file}{}, {}", names_words(names), expiry(*not_after, time))
     };
     let Some(first) = certificates.first() else { return Vec::new() };
     let mut facts = vec![("certificate", words(first))];
@@ -150,6 +149,17 @@ fn certificate_words(certificates: &[CertificateStatus], time: f64) -> Vec<Fact>
         facts.push(("by name", format!("{} more, first to expire: {}", others.len(), words(earliest))));
     }
     facts
+}
+
+/// Whom a certificate is for, by the first of its names: there may be thousands.
+fn names_words(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let first = names[..names.len().min(SHOWN)].join(", ");
+    match names.len() {
+        0 => String::new(),
+        ..=SHOWN => format!(" for {first}"),
+        count => format!(" for {first} and {} more", count - SHOWN),
+    }
 }
 
 /// When the first of a service's certificates expires: `expires in 29 d 3 h`, `expired 2 d 0 h ago`; nothing without TLS.
@@ -333,6 +343,19 @@ mod tests {
         let off = ServiceStatus { http_refused: 3, proxy_refused: 1, ..ServiceStatus::default() };
         let expected = [("http", "off, 3 requests refused"), ("proxy", "1 connections refused")];
         assert_eq!(preface(&off, NOW), expected.map(|(name, text)| (name, text.to_owned())));
+    }
+
+    #[test]
+    fn a_certificate_is_told_by_its_first_names() {
+        let told = |count: usize| {
+            let names = (1..=count).map(|number| format!("n{number}")).collect();
+            let certificate = CertificateStatus { file: "a.crt".to_owned(), names, not_after: 30 };
+            certificate_words(&[certificate], 0.0)[0].1.clone()
+        };
+        assert_eq!(told(0), "a.crt, expires in 30 s");
+        assert_eq!(told(5), "a.crt for n1, n2, n3, n4, n5, expires in 30 s");
+        assert_eq!(told(6), "a.crt for n1, n2, n3, n4, n5 and 1 more, expires in 30 s");
+        assert_eq!(told(3000), "a.crt for n1, n2, n3, n4, n5 and 2995 more, expires in 30 s");
     }
 
     #[test]

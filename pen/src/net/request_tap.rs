@@ -1,4 +1,4 @@
-//! Finds the requests among the bytes that pass, for the request log (SPEC 12): in HTTP/1.x each one, in other protocols each
+//! Finds the requests among the bytes that pass, for the request log: in HTTP/1.x each one, in other protocols each
 //! time the client speaks after the server did the first line of what it says.
 
 use std::time::{SystemTime, UNIX_EPOCH};

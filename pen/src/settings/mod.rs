@@ -197,6 +197,13 @@ impl Settings {
         self.services.values().map(|service| service.limits.conn_max as usize).sum()
     }
 
+    /// The list of those whose PROXY headers the service believes, if that is empty and so names everybody. No list speaks of
+    /// who may connect to a Unix socket.
+    pub fn list_for_anybody(&self, service: &Service) -> Option<AclNumber> {
+        let is_asked = service.listen.iter().any(|on| matches!(on.asked, Place::Inet(_)));
+        service.proxy.accept.filter(|list| is_asked && self.acls[list.index()].is_empty())
+    }
+
     /// The services' idle timeouts, in seconds.
     pub fn idle_timeouts(&self) -> impl Iterator<Item = u32> {
         self.services.values().map(|service| service.limits.idle_timeout)

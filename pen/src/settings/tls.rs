@@ -42,27 +42,39 @@ impl Tls {
     /// # Errors
     /// When they are meant to, and would not.
     pub fn is_on(&self) -> Result<bool, String> {
-        let needs = |what: &str| Err(format!("{what} needs tls_cert: without it clients speak no TLS"));
         match self {
             Tls { cert: Some(_), .. } => Ok(true),
-            Tls { require_client_cert: true, .. } => needs("require_client_cert"),
-            Tls { sni_path: Some(_), .. } => needs("ssl_sni_path"),
+            Tls { require_client_cert: true, .. } => Err(needs_cert("require_client_cert")),
+            Tls { sni_path: Some(_), .. } => Err(needs_cert("ssl_sni_path")),
             _ => Ok(false),
         }
     }
 
-    /// The settings that somebody who wants TLS gives, and that do nothing because `tls_cert` is missing.
-    pub fn idle(&self) -> Vec<&'static str> {
-        let given = [
-            ("tls_key", self.key.is_some()),
-            ("tls_ca_file", self.ca_file.is_some()),
-            ("tls_ca_dir", self.ca_dir.is_some()),
-            ("ssl_ocsp_response", self.ocsp_response.is_some()),
-            ("ssl_ciphers", self.ciphers.is_some()),
-            ("tls_alpn", self.alpn.is_some()),
+    /// Whether a pen can begin with it.
+    ///
+    /// # Errors
+    /// When there is a key without a certificate. While pen runs that is well: the next command may name it.
+    pub fn is_complete(&self) -> Result<(), String> {
+        match self {
+            Tls { cert: None, key: Some(_), .. } => Err(needs_cert("tls_key")),
+            _ => Ok(()),
+        }
+    }
+
+    /// The settings that do nothing because clients speak no TLS; `None` if there are none.
+    pub fn in_vain(&self) -> Option<String> {
+        let Tls { key, ca_file, ca_dir, ocsp_response, ciphers, alpn, options, .. } = self;
+        let settings = [
+            ("tls_key", key.is_some()),
+            ("tls_ca_file", ca_file.is_some()),
+            ("tls_ca_dir", ca_dir.is_some()),
+            ("ssl_ocsp_response", ocsp_response.is_some()),
+            ("ssl_ciphers", ciphers.is_some()),
+            ("tls_alpn", alpn.is_some()),
+            ("ssl_option", !options.is_empty()),
         ];
-        let idle = given.into_iter().filter(|(_, given)| *given && self.cert.is_none());
-        idle.map(|(command, _)| command).collect()
+        let names: Vec<_> = settings.iter().filter(|(_, is_set)| *is_set).map(|(name, _)| *name).collect();
+        (self.cert.is_none() && !names.is_empty()).then(|| names.join(", "))
     }
 
     /// The place of a file's or directory's name.
@@ -76,6 +88,10 @@ impl Tls {
             TlsFile::SniPath => &mut self.sni_path,
         }
     }
+}
+
+fn needs_cert(what: &str) -> String {
+    format!("{what} needs tls_cert: without it clients speak no TLS")
 }
 
 /// `tls_cert` and its like.
@@ -118,6 +134,7 @@ pub fn option(draft: &mut Draft, option: Option<TlsOption>) -> Result<Outcome, S
     match option {
         None => options.clear(),
         Some(option) => {
+            options.retain(|other| !option.contradicts(*other));
             options.insert(option);
         }
     }

@@ -11,6 +11,7 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ProducesTickets, WebPkiClientVerifier};
 
 use super::authorities::Authorities;
+use super::verifier::Verifier;
 
 /// So many bytes of names of CAs are told to clients. Longer lists are left out: they help nobody to choose, and would not
 /// fit into the message.
@@ -89,6 +90,6 @@ impl Clients {
         let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
         let builder = if names > NAMES_TOLD { builder.clear_root_hint_subjects() } else { builder };
         let verifier = builder.build().map_err(|error| format!("require_client_cert: {error}"))?;
-        Ok(verifier)
+        Ok(Arc::new(Verifier(verifier)))
     }
 }

@@ -2,8 +2,8 @@
 //! whole or not at all, when these are put in force; workers only read it. Handshakes and records are in [`crate::net::tls`].
 //!
 //! `files` reads, `certificate` takes apart; an `identity` is a `chain` with one of the `keys` and what `ocsp` says of it;
-//! `authorities` are the CAs, `clients` whom they let in; `names` the directory of further identities; `ciphers` a language of
-//! its own.
+//! `authorities` are the CAs, `clients` whom they let in, after the `verifier` has
+//! looked; `names` the directory of further identities; `ciphers` a language of its own.
 
 mod authorities;
 mod certificate;
@@ -15,6 +15,7 @@ mod identity;
 mod keys;
 mod names;
 mod ocsp;
+mod verifier;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -167,7 +168,7 @@ impl<'a> Builder<'a> {
         config.ticketer = tickets;
         // Tickets do the same, by themselves for all workers.
         config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.ignore_client_order = self.settings.options.contains(&TlsOption::CipherServerPreference);
+        config.ignore_client_order = !self.settings.options.contains(&TlsOption::CipherClientPreference);
         if let Some(alpn) = &self.settings.alpn {
             config.alpn_protocols = alpn.0.iter().map(|name| name.clone().into_bytes()).collect();
         }

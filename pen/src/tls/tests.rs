@@ -6,6 +6,8 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PKCS_ECDSA_P384_SHA384, PKCS_ED25519,
     PKCS_RSA_SHA256,
 };
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, UnixTime};
 use tempfile::TempDir;
 
 use super::*;
@@ -277,6 +279,26 @@ fn clients_are_not_let_in_unasked_for_want_of_authorities() {
 }
 
 #[test]
+fn a_client_that_sends_a_crowd_of_issuers_is_refused_without_a_search_for_a_path() {
+    let files = Files::new();
+    let (pem, issuer) = authority("one");
+    let mut trusted = Authorities::default();
+    let path = files.write("ca.pem", &pem);
+    trusted.read_file(Named { command: "tls_ca_file", path: &path }).unwrap();
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let door = Clients::new(true, trusted).door(Authorities::default(), None, &provider).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let client = CertificateParams::new(["client".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+    let others: Vec<_> =
+        (0..5).map(|_| CertificateDer::from_pem_slice(authority("other").0.as_bytes()).unwrap()).collect();
+    let verify =
+        |others| door.verifier.as_ref().unwrap().verify_client_cert(client.der(), others, UnixTime::now());
+    assert!(verify(&others[..4]).is_ok());
+    let error = verify(&others).expect_err("these are too many");
+    assert!(error.to_string().contains("TooMany"), "{error}");
+}
+
+#[test]
 fn tickets_stay_good_as_long_as_the_authorities_are_the_same() {
     let files = Files::new();
     let (certificate, key) = site("default.example");
@@ -362,12 +384,19 @@ fn alpn_and_the_order_of_ciphers_are_passed_on() {
     let (certificate, key) = site("default.example");
     let settings = Tls {
         alpn: Some(AlpnProtocols(vec!["h2".to_owned(), "http/1.1".to_owned()])),
-        options: [TlsOption::CipherServerPreference].into(),
         ..with_cert(files.write("cert.pem", certificate + &key))
     };
     let terminator = Terminator::build(&settings, None).unwrap();
     let config = terminator.config(None);
     assert_eq!(config.alpn_protocols, [b"h2".to_vec(), b"http/1.1".to_vec()]);
-    assert!(config.ignore_client_order);
     assert_eq!(config.max_early_data_size, 0);
+    for (option, clients) in [
+        (None, false),
+        (Some(TlsOption::CipherServerPreference), false),
+        (Some(TlsOption::CipherClientPreference), true),
+    ] {
+        let settings = Tls { options: option.into_iter().collect(), ..settings.clone() };
+        let terminator = Terminator::build(&settings, None).unwrap();
+        assert_eq!(!terminator.config(None).ignore_client_order, clients, "{option:?}");
+    }
 }

@@ -1,8 +1,7 @@
 //! nginx and Apache behind `-H`, which say what they were told of the client.
 
 use std::fs::{self, File};
-use std::io::{BufWriter, Read, Write};
-use std::path::Path;
+use std::io::{BufWriter, Write};
 use std::thread;
 
 use pen_tests::http::Answer;
@@ -185,7 +184,7 @@ fn an_upload_of_300_mebibytes_arrives_unchanged_and_the_next_request_tells() {
         client.send(head("GET /name", ""));
         assert_answer(&client, 201, true);
         assert_answer(&client, 200, true);
-        assert_content(&site.server.site().join("upload/big"), content, LENGTH);
+        content.assert_file(&site.server.site().join("upload/big"), LENGTH);
     });
 }
 
@@ -211,23 +210,8 @@ fn a_chunked_upload_arrives_unchanged_and_the_next_request_tells() {
             assert_answer(&client, 201, true);
             assert_answer(&client, 200, true);
         });
-        assert_content(&site.server.site().join("upload/chunked"), content, LENGTH as u64);
+        content.assert_file(&site.server.site().join("upload/chunked"), LENGTH as u64);
     });
-}
-
-#[track_caller]
-fn assert_content(path: &Path, content: Content, length: u64) {
-    let mut file = File::open(path).unwrap();
-    let mut buffer = vec![0; 1 << 20];
-    let mut offset = 0;
-    loop {
-        let count = file.read(&mut buffer).unwrap();
-        if count == 0 {
-            return assert_eq!(offset, length, "the length of {}", path.display());
-        }
-        assert!(content.matches(offset, &buffer[..count]), "wrong bytes in {} from {offset}", path.display());
-        offset += count as u64;
-    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::thread;
 
+use nix::sys::signal::Signal;
 use pen_tests::{Backend, End, Pen, Stream, wait_until};
 
 use super::header::{Version, accepting, block, connect_for, connect_with, extension, v2_with};
@@ -39,7 +40,8 @@ fn what_is_no_header_is_closed_and_no_server_hears_of_it() {
             v1(&format!("PROXY UNKNOWN {}\r\n", "x".repeat(92))),
             "its PROXY line does not end within 107 bytes",
         ),
-        (v1(&"PROXY ".repeat(10_000)), "its PROXY line does not end within 107 bytes"),
+        (v1(&"PROXY ".repeat(10_000)), "its PROXY line is neither of TCP4 nor TCP6"),
+        (v1("PROXY TCP4 1.2.3.4 5.6.7.8 1 2\n"), "its PROXY line does not hold two addresses"),
         (block(0x11, 0x11, &v4), "its PROXY header is of another version"),
         (block(0x2f, 0x11, &v4), "its PROXY header has a command other than"),
         (block(0x21, 0x44, &v4), "its PROXY header has an unknown address family"),
@@ -120,6 +122,28 @@ fn only_those_whom_the_list_permits_may_send_headers() {
     let reason = "acl 3 does not permit it to send PROXY headers";
     wait_until("it is told", || refusals(&pen, "127.0.0.3", reason) == 1);
     assert_eq!((server.total(), refused(&pen)), (1, 1));
+}
+
+#[test]
+fn a_list_that_lets_anybody_claim_to_be_anybody_is_told() {
+    let pen = Pen::builder().config("proxy_protocol accept 3\nservice web\nlisten 127.0.0.1:0\n").start();
+    let warnings = |of: &str| {
+        let line = format!("proxy_protocol accept 3{of}: access list 3 is empty: whoever connects may claim");
+        pen.stderr().lines().filter(|said| said.contains(&line)).count()
+    };
+    wait_until("it is told", || warnings("") == 1);
+    pen.tell("acl 3 permit 127.0.0.2");
+    pen.tell("service web proxy_protocol accept 3");
+    pen.tell("no acl 3");
+    wait_until("it is told of both", || (warnings(""), warnings(" of web")) == (2, 1));
+    // Once is enough.
+    pen.tell("stubborn");
+    pen.signal(Signal::SIGHUP);
+    wait_until("the file is read", || pen.stderr().contains("was read again"));
+    pen.tell("service web no proxy_protocol");
+    pen.tell("service web proxy_protocol accept 3");
+    wait_until("it is told again", || warnings(" of web") == 2);
+    assert_eq!(warnings(""), 2);
 }
 
 #[test]

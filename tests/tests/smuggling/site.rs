@@ -94,6 +94,10 @@ fn requests_by_port(server: &WebServer) -> HashMap<u16, Vec<String>> {
     let mut seen: HashMap<u16, Vec<String>> = HashMap::new();
     for line in String::from_utf8_lossy(&log).lines() {
         let (port, request) = line.split_once(' ').expect("a port and a request");
+        if request == "400 " {
+            // Empty lines, and then nothing.
+            continue;
+        }
         seen.entry(port.parse().expect("a port")).or_default().push(request.to_owned());
     }
     seen

@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 
 use fastrand::Rng;
 use pen_tests::Content;
+use pen_tests::soak::random_length;
 
 const SEED: u64 = 20_170_806;
 
@@ -80,7 +81,7 @@ impl Life {
         let ahead = random.u8(..) < 64;
         // What is sent ahead must fit into the buffers on the way.
         let most = if ahead { 2_048 } else { u64::MAX };
-        let (up, down) = (length(&mut random).min(most), length(&mut random).min(most));
+        let (up, down) = (random_length(&mut random).min(most), random_length(&mut random).min(most));
         Self {
             number,
             behaviour,
@@ -132,15 +133,5 @@ fn behaviour(random: &mut Rng) -> Behaviour {
         910..=939 => Behaviour::WithoutProxyHeader,
         940..=969 => Behaviour::LyingProxyHeader,
         _ => Behaviour::TwoMeanings,
-    }
-}
-
-/// Mostly small, sometimes more than any buffer on the way holds.
-fn length(random: &mut Rng) -> u64 {
-    match random.u8(..) {
-        0..=199 => random.u64(0..2_048),
-        200..=249 => random.u64(2_048..64 * 1024),
-        250..=254 => random.u64(64 * 1024..512 * 1024),
-        255 => random.u64(512 * 1024..4 * 1024 * 1024),
     }
 }

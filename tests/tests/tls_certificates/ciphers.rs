@@ -26,9 +26,11 @@ fn a_list_of_ciphers_rules_tls_1_2_and_its_own_names_tls_1_3() {
     assert_eq!(agreed(&["-tls1_2"]), None);
     pen.tell("no ssl_ciphers");
     let clients = ["-tls1_2", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384"];
+    assert_eq!(agreed(&clients).as_deref(), Some("ECDHE-RSA-AES256-GCM-SHA384"));
+    pen.tell("ssl_option cipher_client_preference");
     assert_eq!(agreed(&clients).as_deref(), Some("ECDHE-RSA-AES128-GCM-SHA256"));
     pen.tell("ssl_option cipher_server_preference");
-    assert_eq!(agreed(&clients).as_deref(), Some("ECDHE-RSA-AES256-GCM-SHA384"));
+    assert_eq!(agreed(&clients).as_deref(), Some("ECDHE-RSA-AES256-GCM-SHA384"), "the later one counts");
     pen.tell("ssl_ciphers AES128-SHA:AES128");
     pen_tests::wait_until("what is left out is told", || {
         pen.stderr().contains("ssl_ciphers: pen does not have AES128-SHA, the rest is in force")

@@ -137,18 +137,28 @@ fn a_check_reads_certificates_too() {
 }
 
 #[test]
-fn who_sets_tls_up_and_forgets_the_certificate_is_told_that_clients_speak_plain_text() {
-    let root = Authority::new("root");
-    let (key, authorities) = (root.issue(&Order::server(NAME)).key(), root.certificate());
-    let web = Backend::named("web");
-    let pen =
-        Pen::builder().server(&web).option("-K").option(text(&key)).option("-G").option(text(&authorities));
-    let pen = pen.config("service other\nlisten 127.0.0.1:0\ntls_alpn http/1.1\n").start();
-    assert!(pen.get().contains("web"));
-    let told = pen.stop().stderr;
-    let warning = |of: &str| format!("{of}: of no use without tls_cert, clients speak plain text\n");
-    assert!(told.contains(&warning(" tls_key, tls_ca_file")), "{told}");
-    assert!(told.contains(&warning(" tls_alpn of other")), "{told}");
+fn settings_without_a_certificate_are_warned_about_and_a_key_may_come_before_it() {
+    let echo = Backend::named("hello");
+    let site = Authority::new("root").issue(&Order::server(NAME));
+    let pen = Pen::builder().server(&echo).option("-G /nonexistent").command("tls_alpn h2").start();
+    let missing = "tls_cert is missing: clients speak no TLS, in spite of";
+    let is_told = |what| pen.stderr().contains(&format!("{missing} {what}\n"));
+    pen_tests::wait_until("all settings are told", || is_told("tls_ca_file, tls_alpn"));
+    pen.tell("no tls_alpn");
+    pen.tell("no tls_ca_file");
+    pen.tell(&format!("tls_key {}", site.key().display()));
+    pen_tests::wait_until("the key is told", || is_told("tls_key"));
+    // What has nothing to do with TLS does not bring it up again.
+    pen.tell("pending_max 7");
+    pen.tell(&format!("tls_cert {}", site.leaf().display()));
+    assert!(is_served(&visit(&pen, NAME, &[])));
+    let told: Vec<_> =
+        pen.stderr().lines().filter_map(|line| Some(line.split_once(missing)?.1.to_owned())).collect();
+    assert_eq!(told, [" tls_ca_file, tls_alpn", " tls_ca_file", " tls_key"]);
+    let ended = Pen::run(["--check", "127.0.0.1:1", "127.0.0.1:1", "-G", "/nonexistent"]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), "ok\n"), "{ended:?}");
+    assert!(ended.stderr.contains(missing), "{ended:?}");
+    pen.stop();
 }
 
 #[test]

@@ -53,6 +53,7 @@ impl TlsProtocol {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "the command table says what each one does")]
 pub enum TlsOption {
+    CipherClientPreference,
     CipherServerPreference,
     NoSslv2,
     NoSslv3,
@@ -64,7 +65,8 @@ pub enum TlsOption {
 
 impl TlsOption {
     /// All of them.
-    pub const ALL: [TlsOption; 7] = [
+    pub const ALL: [TlsOption; 8] = [
+        TlsOption::CipherClientPreference,
         TlsOption::CipherServerPreference,
         TlsOption::NoSslv2,
         TlsOption::NoSslv3,
@@ -77,6 +79,7 @@ impl TlsOption {
     /// As the user knows it.
     pub fn name(self) -> &'static str {
         match self {
+            TlsOption::CipherClientPreference => "cipher_client_preference",
             TlsOption::CipherServerPreference => "cipher_server_preference",
             TlsOption::NoSslv2 => "no_sslv2",
             TlsOption::NoSslv3 => "no_sslv3",
@@ -85,6 +88,16 @@ impl TlsOption {
             TlsOption::NoTlsv12 => "no_tlsv1.2",
             TlsOption::NoTlsv13 => "no_tlsv1.3",
         }
+    }
+
+    /// Whether only one of both can be meant.
+    pub fn contradicts(self, other: TlsOption) -> bool {
+        use TlsOption::{CipherClientPreference, CipherServerPreference};
+        matches!(
+            (self, other),
+            (CipherClientPreference, CipherServerPreference)
+                | (CipherServerPreference, CipherClientPreference)
+        )
     }
 
     /// Whether it takes away what does not exist here anyway.

@@ -1,5 +1,5 @@
-//! Tells servers of their clients: X-Forwarded-Proto and X-Forwarded-For in the head of each request (SPEC 10). What a server
-//! could read in another way than this does is refused rather than passed on.
+//! Tells servers of their clients: X-Forwarded-Proto and X-Forwarded-For in the head of each request, by the rules of
+//! `docs/http.md`. What a server could read in another way than this does is refused rather than passed on.
 //!
 //! `first_line` says whether it is http at all, `assembly` puts heads together, `head` judges them and `edit` writes them anew;
 //! `exchanges` follows the answers. Sockets, and how long a head may take, are the relay's.
@@ -14,7 +14,7 @@ use super::fields::Body;
 use assembly::Assembly;
 use edit::Sender;
 use exchanges::Exchanges;
-use first_line::Line;
+use first_line::{Line, Sight, Watch};
 
 pub use stand::{Refusal, Stand};
 
@@ -55,6 +55,8 @@ pub struct Rewriter {
     heads: u64,
     /// The first line of the connection was a request's.
     is_http: bool,
+    /// Bytes of the empty lines before it.
+    first_gap: usize,
 }
 
 /// Where the client is.
@@ -68,6 +70,8 @@ enum Place {
     Chunks(Chunks),
     /// Behind the last chunk.
     Trailers,
+    /// In the first line of another protocol, as it seems.
+    Binary(Watch),
     /// In another protocol, or in a tunnel.
     Through,
     /// In what is not passed on.
@@ -98,6 +102,7 @@ impl Rewriter {
             exchanges: Exchanges::new(),
             heads: 0,
             is_http: false,
+            first_gap: 0,
         }
     }
 
@@ -178,12 +183,10 @@ impl Rewriter {
             return Stand::Refusing(Refusal::Silent);
         }
         match (self.exchanges.outstanding(), within_request) {
-            // The server has answered what it saw of the request.
-            (0, true) => Stand::Refusing(Refusal::Silent),
             (0, false) => Stand::Refusing(refusal),
             (1, true) if self.exchanges.is_between() => Stand::Refusing(refusal),
-            // What the server has begun to say may go on for ever: it waits for the rest of the request.
-            (1, true) => Stand::Refusing(Refusal::Silent),
+            // The server has answered what it saw of the request, or has begun to, and may wait for the rest before it goes on.
+            (0 | 1, true) => Stand::Refusing(Refusal::Silent),
             _ => Stand::Waiting,
         }
     }
@@ -202,6 +205,7 @@ impl Rewriter {
                 Place::Length { left } => self.length(rest, left, pieces),
                 Place::Chunks(chunks) => self.chunks(rest, chunks, pieces),
                 Place::Trailers => self.trailers(rest, pieces),
+                Place::Binary(watch) => self.binary(Cow::Borrowed(rest), watch, pieces),
                 Place::Through => {
                     pieces.push(Cow::Borrowed(rest));
                     rest.len()
@@ -228,6 +232,10 @@ impl Rewriter {
                 self.place = Place::Through;
                 pieces.push(head.unwrap_or_else(|| Cow::Owned(self.assembly.release())));
             }
+            (Line::Binary, head) => {
+                let beginning = head.unwrap_or_else(|| Cow::Owned(self.assembly.release()));
+                self.binary(beginning, Watch::default(), pieces);
+            }
             (Line::Unfinished | Line::Request, None) if self.assembly.is_full() => {
                 self.refuse(Refusal::TooLarge);
             }
@@ -244,6 +252,7 @@ impl Rewriter {
     fn gap<'a>(&mut self, data: &'a [u8], pieces: &mut Pieces<'a>) -> Option<usize> {
         match (self.assembly.kept(), data) {
             (b"\r", [b'\n', ..]) => {
+                self.note_gap(2);
                 pieces.push(Cow::Owned([&self.assembly.release(), &data[..1]].concat()));
                 Some(1)
             }
@@ -257,6 +266,7 @@ impl Rewriter {
                     rest = after;
                 }
                 let gap = data.len() - rest.len();
+                self.note_gap(gap);
                 pieces.push(Cow::Borrowed(&data[..gap]));
                 Some(gap)
             }
@@ -264,13 +274,37 @@ impl Rewriter {
         }
     }
 
+    fn note_gap(&mut self, length: usize) {
+        if !self.is_http {
+            self.first_gap += length;
+        }
+    }
+
+    /// Passes on the first line of another protocol, and whatever stands behind it, if it is one.
+    fn binary<'a>(&mut self, data: Cow<'a, [u8]>, mut watch: Watch, pieces: &mut Pieces<'a>) -> usize {
+        let length = data.len();
+        match watch.take(&data) {
+            Sight::Open => self.place = Place::Binary(watch),
+            Sight::Foreign => self.place = Place::Through,
+            Sight::Http => {
+                self.refuse(Refusal::Malformed);
+                return length;
+            }
+        }
+        pieces.push(data);
+        length
+    }
+
     /// Judges the first line of what a head begins with; only the `latest` bytes of it are new.
     fn line(&self, beginning: &[u8], latest: &[u8]) -> Line {
         if self.line_is_good {
             return Line::Request;
         }
-        if !self.is_http && first_line::is_foreign(beginning) {
-            return Line::Foreign;
+        if !self.is_http && first_line::is_proxy_header(self.first_gap, beginning) {
+            return Line::Refused(Refusal::Malformed);
+        }
+        if !self.is_http && first_line::is_binary(beginning) {
+            return Line::Binary;
         }
         if memchr(b'\n', latest).is_none() {
             return Line::Unfinished;
@@ -399,7 +433,9 @@ impl Rewriter {
     }
 
     fn refuse(&mut self, refusal: Refusal) {
-        let within_request = !matches!(self.place, Place::Head | Place::Through | Place::Refused { .. });
+        let before_request =
+            matches!(self.place, Place::Head | Place::Binary(_) | Place::Through | Place::Refused { .. });
+        let within_request = !before_request;
         self.place = Place::Refused { refusal, within_request };
         self.assembly = Assembly::default();
         self.held = Held::default();

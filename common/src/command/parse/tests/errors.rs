@@ -238,8 +238,8 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("ssl_option", "missing option", "ssl_option OPTION"),
     (
         "ssl_option no_ticket",
-        "unknown option 'no_ticket': there are cipher_server_preference, no_sslv2, no_sslv3, no_tlsv1, no_tlsv1.1, \
-         no_tlsv1.2, no_tlsv1.3",
+        "unknown option 'no_ticket': there are cipher_client_preference, cipher_server_preference, no_sslv2, no_sslv3, \
+         no_tlsv1, no_tlsv1.1, no_tlsv1.2, no_tlsv1.3",
         "ssl_option OPTION",
     ),
     ("ssl_option no_tlsv1.2 no_tlsv1", "superfluous word 'no_tlsv1'", "ssl_option OPTION"),

@@ -70,13 +70,12 @@ fn write_edited(
                 }
                 write_parts(out, &[&sender.client, line_end]);
             }
-            // Some servers look at the first line of a name only: one line says it all.
-            Name::ForwardedFor => {}
             Name::ForwardedProto if missing.protocol => {
                 missing.protocol = false;
                 write_parts(out, &[name(field), b": ", sender.protocol, line_end]);
             }
-            Name::ForwardedProto | Name::ForwardedAlias => {}
+            // Some servers look at the first line of a name only: one line says it all.
+            Name::ForwardedFor | Name::ForwardedProto | Name::ForwardedAlias => {}
             Name::Connection => write_without(names_forwarded, field, line, line_end, out),
             Name::Upgrade => write_without(is_http_in_disguise, field, line, line_end, out),
             _ => out.extend_from_slice(line),

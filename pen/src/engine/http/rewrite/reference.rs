@@ -1,5 +1,5 @@
 //! What the rewriter should do, said slowly: all that a client sends is there at once, is cut into lines, and every rule of
-//! SPEC 10 is asked of them by itself. Only tests and fuzz targets have this.
+//! `docs/http.md` is asked of them by itself. Only tests and fuzz targets have this.
 
 use super::Refusal;
 
@@ -12,7 +12,7 @@ pub struct Outcome {
     pub requests: Vec<Asking>,
     /// Why the rest is not passed on.
     pub refusal: Option<Refusal>,
-    /// The refusal is in the middle of a body, of which `output` is the beginning that is certainly right.
+    /// The refusal is in the middle of a body or of a binary line, of which `output` is the beginning that is certainly right.
     pub is_cut: bool,
 }
 
@@ -87,6 +87,10 @@ impl Reader<'_> {
         if self.rest.is_empty() {
             return Err(Stop::Incomplete);
         }
+        let is_proxy_header = self.outcome.output.len() == 4 && self.rest[0] == b'\0';
+        if is_proxy_header || self.rest.starts_with(b"PROXY ") {
+            return Err(MALFORMED);
+        }
         if self.rest[0] == b'\r' && self.rest.len() > 1 {
             return Err(MALFORMED);
         }
@@ -132,7 +136,7 @@ impl Reader<'_> {
         let first = char::from(self.rest[0]);
         let no_text = !is_space(first) && !first.is_ascii_graphic() && first != '\n';
         if is_first && (no_text || self.rest.starts_with(b"AMQP\0")) {
-            return Err(self.pass_all());
+            return Err(self.binary());
         }
         let line = self.rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -152,6 +156,19 @@ impl Reader<'_> {
         }
     }
 
+    /// Another protocol, unless a server can find a version of http in the first line.
+    fn binary(&mut self) -> Stop {
+        let line = self.rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let line = &line[..line.len().min(64 * 1024)];
+        let has_version = (line.windows(7)).any(|part| {
+            is_space(char::from(part[0]))
+                && part[1..6].eq_ignore_ascii_case(b"HTTP/")
+                && part[6].is_ascii_digit()
+        });
+        // What came in earlier reads is passed on.
+        if has_version { Stop::Cut } else { self.pass_all() }
+    }
+
     fn write_head(&mut self, lines: &[&[u8]], fields: &[Field<'_>], length: usize) {
         let end: &[u8] = if self.rest[..length].ends_with(b"\r\n") { b"\r\n" } else { b"\n" };
         let mut out: Vec<Vec<u8>> = vec![lines[0].to_vec()];
@@ -168,7 +185,6 @@ impl Reader<'_> {
                     told.push(self.client.as_bytes());
                     out.push([name, b": ", &told.join(&b", "[..])].concat());
                 }
-                ("x-forwarded-for", _) => {}
                 ("x-forwarded-proto", _) if !has_protocol => {
                     has_protocol = true;
                     out.push(told(self.protocol));

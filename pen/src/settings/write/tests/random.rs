@@ -150,6 +150,7 @@ fn headers_and_tls() -> impl Strategy<Value = String> {
         "no ssl_ocsp_response",
         "ssl_option no_tlsv1.2",
         "ssl_option no_sslv3",
+        "ssl_option cipher_client_preference",
         "ssl_option cipher_server_preference",
         "no ssl_option",
         "ssl_sni_path names",

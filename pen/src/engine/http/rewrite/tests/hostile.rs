@@ -45,7 +45,7 @@ fn hostile_requests_come_to_what_the_table_says() {
             (None, _, 0) if found.output == bytes => "passed".to_owned(),
             (None, _, requests) => format!("framed {requests}"),
             (Some(Refusal::Malformed), true, 1) => "cut".to_owned(),
-            (Some(Refusal::Malformed), false, 0) => "refused".to_owned(),
+            (Some(Refusal::Malformed), _, 0) => "refused".to_owned(),
             (Some(Refusal::Malformed), false, requests) => format!("refused after {requests}"),
             (Some(Refusal::Silent), false, 0) => "closed".to_owned(),
             _ => format!("{found:?}"),
