@@ -83,7 +83,8 @@ fn line(bytes: &[u8]) -> Result<Reading, Flaw> {
     let longest = &bytes[..bytes.len().min(LONGEST_LINE)];
     let end = longest.windows(2).position(|pair| pair == b"\r\n");
     let text = longest.get(LINE_MARK.len()..end.unwrap_or(longest.len())).unwrap_or_default();
-    look_ahead(text)?;
+    // A CR may be half of the line's end.
+    look_ahead(text.strip_suffix(b"\r").filter(|_| end.is_none()).unwrap_or(text))?;
     let Some(end) = end else {
         return if longest.len() < LONGEST_LINE { Ok(Reading::Incomplete) } else { Err(Flaw::EndlessLine) };
     };
@@ -101,7 +102,6 @@ fn line(bytes: &[u8]) -> Result<Reading, Flaw> {
 /// Whether the text of a line, which may not be complete, has nothing in it that makes it wrong whatever follows. A sender
 /// that ends its line with a bare LF would else not hear of it before its time is over.
 fn look_ahead(text: &[u8]) -> Result<(), Flaw> {
-    let text = text.strip_suffix(b"\r").unwrap_or(text);
     if agree(text, b"UNKNOWN") {
         return Ok(());
     }

@@ -64,6 +64,7 @@ fn lines_that_are_not_to_the_letter_are_refused() {
         ("PROXY UDP4 1.2.3.4 5.6.7.8 1 2\r\n", Flaw::LineFamily),
         ("PROXY UNKNOWNS\r\n", Flaw::LineFamily),
         ("PROXY TCP4\r\n", Flaw::LineAddresses),
+        ("PROXY TCP4\r\r\n", Flaw::LineAddresses),
         ("PROXY TCP4 1.2.3.4 5.6.7.8 1\r\n", Flaw::LineAddresses),
         ("PROXY TCP4 1.2.3.4 5.6.7.8 1 2 \r\n", Flaw::LineAddresses),
         ("PROXY TCP4 1.2.3.4 5.6.7.8 1 2 3\r\n", Flaw::LineAddresses),
@@ -99,6 +100,7 @@ fn lines_that_are_wrong_are_refused_as_soon_as_that_shows() {
         ("PROXY TCP4 1.2.3.4 5.6.7.8 1 2\n", Flaw::LineAddresses),
         ("PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r1", Flaw::LineAddresses),
         ("PROXY TCP6 g", Flaw::LineAddresses),
+        ("PROXY TCP6\r\r", Flaw::LineAddresses),
         ("PROXY TCP4 1.2.3.4\t", Flaw::LineAddresses),
     ] {
         assert_eq!(read(text.as_bytes()), Err(flaw), "{text:?}");
