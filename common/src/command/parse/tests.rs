@@ -1,6 +1,7 @@
 //! Tests of [`super`]: every right form. `errors` has the wrong ones.
 
 mod errors;
+mod examples;
 
 use proptest::prelude::*;
 
