@@ -157,7 +157,7 @@ fn names_words(names: &[String]) -> String {
     let first = names[..names.len().min(SHOWN)].join(", ");
     match names.len() {
         0 => String::new(),
-        ..=SHOWN => format!(" for {first}"),
+        1..=SHOWN => format!(" for {first}"),
         count => format!(" for {first} and {} more", count - SHOWN),
     }
 }

@@ -2,8 +2,8 @@
 //! whole or not at all, when these are put in force; workers only read it. Handshakes and records are in [`crate::net::tls`].
 //!
 //! `files` reads, `certificate` takes apart; an `identity` is a `chain` with one of the `keys` and what `ocsp` says of it;
-//! `authorities` are the CAs, `clients` whom they let in, after the `verifier` has
-//! looked; `names` the directory of further identities; `ciphers` a language of its own.
+//! `authorities` are the CAs, `clients` whom they let in, after the `verifier` has looked; `names` the directory of further
+//! identities; `ciphers` a language of its own.
 
 mod authorities;
 mod certificate;
