@@ -87,7 +87,7 @@ fn details(own: Own) -> &'static str {
         }
         Own::Chroot => {
             "Logs, pid file and status file are found inside it, and so is the file of `-F` when it is read \
-             again. Listeners, control port, users and the first reading come before."
+             again, and certificates. Listeners, control port, users and the first reading come before."
         }
         Own::PidFile => "The number stands alone in it. It is removed when pen ends.",
         Own::Check => "It tells which mistakes stand on the command line and in the file of `-F`.",
