@@ -120,23 +120,10 @@ pub fn prepare(mut invocation: Invocation) -> Result<Prepared, Failure> {
         let error = "no listening address: '[host:]port' as argument or 'listen' in the -F file is expected";
         return Err(Failure::Usage(error.to_owned()));
     }
-    draft.settings().services.values().try_for_each(|service| service.tls.is_complete())?;
     if let Some(place) = draft.settings().shared_place() {
         return Err(Failure::RunTime(ListenError::taken(place.clone()).to_string()));
     }
     Ok(Prepared { invocation, draft, services, environment, control, user, give_up: resolver.give_up })
-}
-
-/// Says so where TLS is set up and not on. An error it cannot be: on the control port, `tls_key` comes before `tls_cert`,
-/// and what `write` says in between has to start a pen.
-fn warn_of_plain_text(settings: &Settings) {
-    for service in settings.services.values() {
-        let idle = service.tls.idle();
-        if !idle.is_empty() {
-            let (idle, of) = (idle.join(", "), service.of());
-            log::warn!("{idle}{of}: of no use without tls_cert, clients speak plain text");
-        }
-    }
 }
 
 /// The services that were added so far.
@@ -170,7 +157,6 @@ fn take_in_arguments(invocation: &Invocation, draft: &mut Draft) -> Result<(), F
 impl Prepared {
     /// Reads the certificates, which a pen that runs would do once its sockets are open.
     pub fn check(&self) -> Result<(), Failure> {
-        warn_of_plain_text(self.draft.settings());
         Ok(check_certificates(self.draft.settings())?)
     }
 
@@ -183,7 +169,6 @@ impl Prepared {
     fn open(self, clock: Clock) -> Result<Opened, Failure> {
         let Prepared { invocation, draft, services, environment, control, user, give_up } = self;
         fatal::set_abort_on_error(draft.settings().process.abort_on_error);
-        warn_of_plain_text(draft.settings());
         let descriptors =
             limits::raise_descriptor_limit().map_err(failed("cannot raise the descriptor limit"))?;
         let (polls, wakers) = polls(threads(draft.settings().process.threads, descriptors))
