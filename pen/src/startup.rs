@@ -120,7 +120,6 @@ pub fn prepare(mut invocation: Invocation) -> Result<Prepared, Failure> {
         let error = "no listening address: '[host:]port' as argument or 'listen' in the -F file is expected";
         return Err(Failure::Usage(error.to_owned()));
     }
-    draft.settings().services.values().try_for_each(|service| service.tls.is_complete())?;
     if let Some(place) = draft.settings().shared_place() {
         return Err(Failure::RunTime(ListenError::taken(place.clone()).to_string()));
     }

@@ -50,18 +50,8 @@ impl Tls {
         }
     }
 
-    /// Whether a pen can begin with it.
-    ///
-    /// # Errors
-    /// When there is a key without a certificate. While pen runs that is well: the next command may name it.
-    pub fn is_complete(&self) -> Result<(), String> {
-        match self {
-            Tls { cert: None, key: Some(_), .. } => Err(needs_cert("tls_key")),
-            _ => Ok(()),
-        }
-    }
-
-    /// The settings that do nothing because clients speak no TLS; `None` if there are none.
+    /// The settings that do nothing because clients speak no TLS; `None` if there are none. An error they cannot be: the key may
+    /// come before the certificate, and what `write` says in between has to start a pen.
     pub fn in_vain(&self) -> Option<String> {
         let Tls { key, ca_file, ca_dir, ocsp_response, ciphers, alpn, options, .. } = self;
         let settings = [
