@@ -142,8 +142,9 @@ fn pen_is_told_only_of_another_response() {
         let _ = client.into_inner().write_all(&answer);
     });
     let url = format!("http://{}/", responder.address());
-    // This one would end of a HUP.
-    let mut listener = Command::new("sleep").arg("60").spawn().expect("sleep can be run");
+    // This one would end of a HUP, also where the tests were started to survive one.
+    let mut listener =
+        Command::new("env").args(["--default-signal=HUP", "sleep", "60"]).spawn().expect("sleep can be run");
     let pid_file = site.directory.path().join("response.pid");
     succeeds(&site.fetch(&url, &[]));
     fs::write(&pid_file, format!("{}\n", listener.id())).expect("the directory is ours");
