@@ -70,7 +70,7 @@ fn a_new_certificate_is_served_after_hup_and_a_bad_one_leaves_the_old() {
     assert_eq!(subject(&pen, NAME), "first");
     fs::write(&cert, "nonsense").unwrap();
     let file = pen.directory().join("pen.cfg");
-    fs::write(&file, config.replace('7', "8")).unwrap();
+    fs::write(&file, config.replace("blacklist 7", "blacklist 8")).unwrap();
     pen.signal(Signal::SIGHUP);
     let error = format!("tls_cert {}: no certificate is in it: PEM is expected", cert.display());
     wait_until("the bad file is told", || {
