@@ -149,6 +149,7 @@ fn set_switch(draft: &mut Draft, switch: Switch, on: bool) {
         Switch::Roundrobin => draft.service_mut().modes.roundrobin = on,
         Switch::Stubborn => draft.service_mut().modes.stubborn = on,
         Switch::TcpNodelay => draft.service_mut().tcp_nodelay = on,
+        Switch::Udp => draft.service_mut().udp = on,
         Switch::Weight => draft.service_mut().modes.weight = on,
     }
 }
@@ -177,6 +178,9 @@ fn set_number(draft: &mut Draft, number: Number, value: u32) {
         Number::PendingMax => draft.service_mut().limits.pending_max = value,
         Number::Timeout => draft.service_mut().limits.timeout = value,
         Number::Tracking => draft.service_mut().limits.tracking = value,
+        Number::UdpRequests => draft.service_mut().limits.udp_requests = value,
+        Number::UdpResponses => draft.service_mut().limits.udp_responses = value,
+        Number::UdpTimeout => draft.service_mut().limits.udp_timeout = value,
     }
 }
 
@@ -196,6 +200,9 @@ fn number_text(draft: &Draft, number: Number) -> String {
         Number::PendingMax => limits.pending_max.to_string(),
         Number::Timeout => limits.timeout.to_string(),
         Number::Tracking => limits.tracking.to_string(),
+        Number::UdpRequests => limits.udp_requests.to_string(),
+        Number::UdpResponses => limits.udp_responses.to_string(),
+        Number::UdpTimeout => limits.udp_timeout.to_string(),
     }
 }
 
@@ -206,7 +213,10 @@ fn answers_when_set(number: Number) -> bool {
         | Number::MultiAccept
         | Number::PendingMax
         | Number::Resolve
-        | Number::ShutdownTimeout => false,
+        | Number::ShutdownTimeout
+        | Number::UdpRequests
+        | Number::UdpResponses
+        | Number::UdpTimeout => false,
         Number::Blacklist
         | Number::ClientsMax
         | Number::ConnMax

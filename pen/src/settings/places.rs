@@ -55,10 +55,19 @@ fn with_port(text: &str, port: u16) -> String {
     }
 }
 
+/// How clients come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// By connections: TCP, or Unix stream sockets.
+    Stream,
+    /// By datagrams: UDP, or Unix datagram sockets.
+    Datagram,
+}
+
 /// Where to listen.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Place {
-    /// TCP.
+    /// TCP or UDP.
     Inet(SocketAddr),
     /// A Unix socket.
     Unix(PathBuf),

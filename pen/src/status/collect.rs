@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use common::command::{AclNumber, ProxyVersion};
 use common::status::{
     CertificateStatus, ClientStatus, ConnectionStatus, FallbackStatus, HandshakesStatus, IdlersStatus,
-    LimitsStatus, Name, ProxyStatus, SCHEMA, ServerState, ServerStatus, ServiceStatus, Snapshot, TlsStatus,
+    LimitsStatus, Name, ProxyStatus, SCHEMA, ServerState, ServerStatus, ServiceStatus, Snapshot, TlsStatus, UdpStatus,
 };
 
 use crate::engine::clients::ClientRow;
@@ -17,7 +17,7 @@ use crate::engine::servers::{Server, ServerAddr};
 use crate::engine::time::Tick;
 use crate::net::report::{ConnectionRow, ReportOrder};
 use crate::net::worker::Message;
-use crate::settings::{Limits, Proxy, Service, ServiceIndex, TlsCounters};
+use crate::settings::{DatagramCounters, Limits, Proxy, Service, ServiceIndex, TlsCounters};
 use crate::shared::Shared;
 use crate::tls::{Served, Terminator};
 
@@ -147,6 +147,7 @@ pub fn service_status(service: &Service, now: Tick) -> ServiceStatus {
         modes: modes(service.modes),
         current: state.turn.last(),
         dummy: service.dummy,
+        udp: service.udp.then(|| udp(&state.counters.datagrams)),
         http: service.http,
         proxy_protocol: proxy(service.proxy),
         tls: service.terminator.as_deref().map(|terminator| tls(service, terminator)),
@@ -209,6 +210,11 @@ fn tls(service: &Service, terminator: &Terminator) -> TlsStatus {
     }
 }
 
+fn udp(counters: &DatagramCounters) -> UdpStatus {
+    let DatagramCounters { received, answered, dropped } = counters;
+    UdpStatus { received: received.total(), answered: answered.total(), dropped: dropped.total() }
+}
+
 fn limits(limits: &Limits) -> LimitsStatus {
     let Limits {
         backlog,
@@ -221,6 +227,9 @@ fn limits(limits: &Limits) -> LimitsStatus {
         pending_max,
         timeout,
         tracking,
+        udp_requests,
+        udp_responses,
+        udp_timeout,
     } = *limits;
     LimitsStatus {
         backlog,
@@ -232,6 +241,9 @@ fn limits(limits: &Limits) -> LimitsStatus {
         pending_max,
         timeout,
         tracking,
+        udp_requests,
+        udp_responses,
+        udp_timeout,
     }
 }
 

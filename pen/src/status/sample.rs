@@ -57,6 +57,7 @@ pub fn service(name: &str) -> ServiceStatus {
         current: Some(1),
         draining: false,
         dummy: false,
+        udp: None,
         http: false,
         proxy_protocol: ProxyStatus::default(),
         tls: None,
@@ -70,6 +71,9 @@ pub fn service(name: &str) -> ServiceStatus {
             pending_max: 100,
             timeout: 5,
             tracking: 0,
+            udp_requests: 0,
+            udp_responses: 0,
+            udp_timeout: 30,
         },
         idlers: IdlersStatus::default(),
         servers: vec![
