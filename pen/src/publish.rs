@@ -37,8 +37,12 @@ impl Publisher {
     pub fn publish(&mut self, draft: Draft) -> Result<(), String> {
         let Some((settings, effects)) = draft.finish() else { return Ok(()) };
         self.put_in_force(settings)?;
+        let any = !effects.is_empty();
         for effect in effects {
             effect.happen(self.shared.now());
+        }
+        if any {
+            self.shared.forsake();
         }
         Ok(())
     }
@@ -194,6 +198,7 @@ fn wanted(settings: &Settings) -> Vec<Wanted> {
         .map(|(service, settings, place)| Wanted {
             service,
             place: place.clone(),
+            transport: settings.transport(),
             options: tcp_options(settings, needs_only_v6(place, &places)),
         })
         .collect()

@@ -102,6 +102,13 @@ impl Shared {
         }
     }
 
+    /// Has the workers look which servers may have no flows any more.
+    pub fn forsake(&self) {
+        for mailbox in &self.mailboxes {
+            mailbox.send(Message::Forsake);
+        }
+    }
+
     /// The time.
     pub fn now(&self) -> Tick {
         self.clock.now()

@@ -1,0 +1,475 @@
+//! One service's flows at one worker: datagrams of clients go to servers, and those of servers back.
+
+use std::io::{self, ErrorKind};
+use std::sync::atomic::Ordering::Relaxed;
+
+use system::datagrams::{self, Datagram, Failure, Outbox, Outgoing};
+
+use super::super::connection::{Chosen, Tracked};
+use super::super::listener::ListenerId;
+use super::super::token::Token;
+use super::super::upstream::server_failed;
+use super::choice::Choice;
+use super::flow::{self, Flow};
+use super::port::{Port, is_shortage};
+use super::{AT_ONCE, BATCHES_A_TURN, Buffers, Receiving, Surroundings, shortage};
+use crate::engine::clients::Opened;
+use crate::engine::flows::recent::Recent;
+use crate::engine::flows::{Answer, FlowId, FlowKey, FlowTable, Heading, PortId, PortKind, Rules};
+use crate::engine::servers::{Server, ServerAddr};
+use crate::engine::time::Tick;
+use crate::settings::{Service, ServiceIndex, Settings};
+
+/// How many flows end at most to make room for one: other workers may take the room that was made.
+const EVICTIONS: usize = 4;
+
+/// One service's flows at one worker.
+#[derive(Debug)]
+pub struct Balancer {
+    service: ServiceIndex,
+    table: FlowTable<Flow>,
+    /// By the indices of their ids.
+    ports: Vec<Option<Port>>,
+}
+
+/// Bytes of one datagram, or of several that the kernel has joined.
+#[derive(Clone, Copy)]
+struct Payload<'a> {
+    bytes: &'a [u8],
+    segment: Option<usize>,
+}
+
+impl Payload<'_> {
+    /// How many datagrams it is.
+    fn count(&self) -> u32 {
+        let count = self.segment.map_or(1, |segment| self.bytes.len().div_ceil(segment.max(1)).max(1));
+        count.try_into().unwrap_or(u32::MAX)
+    }
+}
+
+impl Balancer {
+    /// Without flows.
+    pub fn new(service: ServiceIndex) -> Balancer {
+        Balancer { service, table: FlowTable::new(), ports: Vec::new() }
+    }
+
+    /// Whether there are no flows.
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    /// Whether any flow came by this listener.
+    pub fn uses(&self, listener: ListenerId) -> bool {
+        self.table.iter().any(|(_, key, _)| key.listener == listener.0)
+    }
+
+    /// When a flow ends next.
+    pub fn next_deadline(&self, settings: &Settings) -> Option<Tick> {
+        self.table.poll_timeout(rules(settings.service(self.service)))
+    }
+
+    /// Notes that the poll has news of a port. Tells whether it is to be put into the queue.
+    pub fn note(&mut self, id: PortId, failed: bool) -> bool {
+        let Some(port) = self.ports.get_mut(id.index as usize).and_then(Option::as_mut) else { return false };
+        port.failed |= failed;
+        !std::mem::replace(&mut port.queued, true)
+    }
+
+    /// Takes what has come to a listener, and sends it on.
+    pub(super) fn receive(
+        &mut self,
+        listener: &mut Receiving,
+        buffers: &mut Buffers,
+        around: &Surroundings<'_>,
+    ) {
+        let Buffers { inbound, outbox, recent, .. } = buffers;
+        for _ in 0..BATCHES_A_TURN {
+            inbound.clear();
+            match inbound.receive(&*listener.socket, AT_ONCE) {
+                Ok(range) => {
+                    for datagram in inbound.datagrams() {
+                        self.forward(&datagram, listener.id, outbox, recent, around);
+                    }
+                    if range.len() < AT_ONCE {
+                        listener.ready = false;
+                        return;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    listener.ready = false;
+                    return;
+                }
+                Err(error) => {
+                    log::debug!("cannot receive on {}: {}", listener.socket, common::reason(&error));
+                }
+            }
+        }
+    }
+
+    /// Takes the answers that have come to a port. Tells whether there may be more.
+    pub(super) fn answer(&mut self, id: PortId, buffers: &mut Buffers, around: &Surroundings<'_>) -> bool {
+        let Some(port) = self.ports.get_mut(id.index as usize).and_then(Option::as_mut) else { return false };
+        if std::mem::take(&mut port.failed) {
+            self.take_failures(id, &mut buffers.outbox, &mut buffers.recent, around);
+        }
+        let Some(port) = self.ports.get_mut(id.index as usize).and_then(Option::as_mut) else { return false };
+        let answers = &mut buffers.answers;
+        let room = answers.batch.room();
+        match answers.batch.receive(port, room) {
+            Ok(range) => {
+                let more = range.len() == room;
+                port.queued = more;
+                for index in range {
+                    let datagram = answers.batch.get(index);
+                    let payload = Payload { bytes: datagram.bytes, segment: datagram.segment };
+                    let from = flow::server_address(datagram.source);
+                    if let Some(key) = self.hand_back(id, &from, payload, around) {
+                        answers.address(index, key);
+                    }
+                }
+                more
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                port.queued = false;
+                false
+            }
+            Err(_) => {
+                // The error of an earlier datagram.
+                port.failed = true;
+                true
+            }
+        }
+    }
+
+    /// Ends the flows that were silent too long.
+    pub fn expire(&mut self, around: &Surroundings<'_>) {
+        let rules = rules(around.service(self.service));
+        while let Some(flow) = self.table.expired(around.now, rules) {
+            self.end(flow, around);
+        }
+    }
+
+    /// Closes the ports that nobody uses any more.
+    pub fn close_ports(&mut self) {
+        for id in self.table.closed_ports() {
+            if let Some(port) = self.ports.get_mut(id.index as usize) {
+                *port = None;
+            }
+        }
+    }
+
+    /// Takes the flows away from servers that may have none any more.
+    pub fn forsake(&mut self, around: &Surroundings<'_>) {
+        let service = around.service(self.service);
+        let flows = self.table.iter().filter(|(_, _, flow)| {
+            flow.chosen.as_ref().is_some_and(|chosen| !may_go_on(chosen, service, around.now))
+        });
+        for flow in flows.map(|(id, _, _)| id).collect::<Vec<_>>() {
+            self.unassign(flow);
+        }
+    }
+
+    /// Ends the flow of this number, if it is one of ours.
+    pub fn end_flow(&mut self, number: u32, around: &Surroundings<'_>) {
+        let found = self.table.iter().find(|(_, _, flow)| flow.room.number() == number);
+        if let Some(flow) = found.map(|(id, _, _)| id) {
+            self.end(flow, around);
+        }
+    }
+
+    /// Ends all flows.
+    pub fn end_all(&mut self, around: &Surroundings<'_>) {
+        while let Some(flow) = self.table.oldest() {
+            self.end(flow, around);
+        }
+        self.close_ports();
+    }
+
+    fn forward(
+        &mut self,
+        datagram: &Datagram<'_>,
+        listener: ListenerId,
+        outbox: &mut Outbox,
+        recent: &mut Recent,
+        around: &Surroundings<'_>,
+    ) {
+        let service = around.service(self.service);
+        let payload = Payload { bytes: datagram.bytes, segment: datagram.segment };
+        let key = flow::key(datagram, listener);
+        service.state.counters.datagrams.received.add(payload.count().into());
+        let flow = match self.table.handle_client(&key, payload.count(), around.now, rules(service)) {
+            Heading::Onward(flow) => match self.send(flow, payload, outbox) {
+                Ok(()) => return self.note_sent(flow, payload, recent, around),
+                Err(error) if is_shortage(&error) => return shortage(service, &error),
+                Err(_) => {
+                    self.send_again(flow, payload, outbox, recent, around);
+                    return;
+                }
+            },
+            Heading::Choose(flow) => flow,
+            Heading::Begin => match self.begin(key, payload.count(), around) {
+                Some(flow) => flow,
+                None => return service.state.counters.datagrams.dropped.count(),
+            },
+        };
+        self.settle(flow, payload, outbox, recent, around);
+    }
+
+    /// A new flow, without a server yet.
+    fn begin(&mut self, key: FlowKey, count: u32, around: &Surroundings<'_>) -> Option<FlowId> {
+        let service = around.service(self.service);
+        let mut evictions = 0;
+        let room = loop {
+            if let Some(room) = around.shared.take_flow(service) {
+                break room;
+            }
+            let oldest = self.table.oldest().filter(|_| evictions < EVICTIONS)?;
+            self.end(oldest, around);
+            evictions += 1;
+        };
+        let peer = flow::peer(&key);
+        let (now, tracking) = (around.now, service.limits.tracking());
+        let Opened { client: entry, counters, last_server } =
+            service.state.clients.lock().open(peer.address, now, tracking);
+        let client = Tracked { entry, counters };
+        service.state.counters.accepted.count();
+        let content = Flow { room, peer, client, known: last_server, chosen: None, opened: now, memo: None };
+        Some(self.table.begin(key, content, count, now))
+    }
+
+    /// Finds a server for a flow that has none, and sends it the datagram.
+    fn settle(
+        &mut self,
+        id: FlowId,
+        payload: Payload<'_>,
+        outbox: &mut Outbox,
+        recent: &mut Recent,
+        around: &Surroundings<'_>,
+    ) {
+        let service = around.service(self.service);
+        let Some(flow) = self.table.content(id) else { return };
+        let peer = flow.peer;
+        let refused = !around.settings.acls[usize::from(service.client_acl)].permits(peer.address);
+        let mut choice = Choice::new(flow.known, refused);
+        while let Some(chosen) = choice.next(peer, service, around) {
+            let port = match self.port(id, chosen.server.address(), service, around) {
+                Ok(port) => port,
+                Err(error) => {
+                    self.unassign(id);
+                    return shortage(service, &error);
+                }
+            };
+            self.table.assign(id, chosen.server.address(), port);
+            let Some(flow) = self.table.content_mut(id) else { return };
+            flow.chosen = Some(chosen);
+            let sent = self.send(id, payload, outbox).or_else(|error| {
+                if is_shortage(&error) {
+                    return Err(error);
+                }
+                // It may be the error of an earlier datagram.
+                self.take_failures(port, outbox, recent, around);
+                self.send(id, payload, outbox)
+            });
+            match sent {
+                Ok(()) => {
+                    self.note_chosen(id, service);
+                    return self.note_sent(id, payload, recent, around);
+                }
+                Err(error) if is_shortage(&error) => return shortage(service, &error),
+                Err(error) => {
+                    if let Some(chosen) = self.unassign(id) {
+                        server_failed(&chosen, &error, service, around.now);
+                    }
+                }
+            }
+        }
+        let counters = &service.state.counters;
+        if refused { counters.refused.count() } else { counters.unserved.count() }
+        counters.datagrams.dropped.count();
+        self.end(id, around);
+    }
+
+    /// The server, or the network, did not take a datagram; the flow may have moved to another one since.
+    fn send_again(
+        &mut self,
+        id: FlowId,
+        payload: Payload<'_>,
+        outbox: &mut Outbox,
+        recent: &mut Recent,
+        around: &Surroundings<'_>,
+    ) {
+        let service = around.service(self.service);
+        if let Some(port) = self.table.way(id) {
+            self.take_failures(port, outbox, recent, around);
+        }
+        if self.table.way(id).is_some() {
+            match self.send(id, payload, outbox) {
+                Ok(()) => return self.note_sent(id, payload, recent, around),
+                Err(error) if is_shortage(&error) => return shortage(service, &error),
+                Err(error) => {
+                    if let Some(chosen) = self.unassign(id) {
+                        server_failed(&chosen, &error, service, around.now);
+                        self.forsake(around);
+                    }
+                }
+            }
+        }
+        self.settle(id, payload, outbox, recent, around);
+    }
+
+    /// Sends a flow's datagram on its way.
+    fn send(&mut self, id: FlowId, payload: Payload<'_>, outbox: &mut Outbox) -> io::Result<()> {
+        let gone = || io::Error::from(ErrorKind::NotConnected);
+        let way = self.table.way(id).ok_or_else(gone)?;
+        let port = self.ports.get(way.index as usize).and_then(Option::as_ref).ok_or_else(gone)?;
+        let chosen = self.table.content(id).and_then(|flow| flow.chosen.as_ref()).ok_or_else(gone)?;
+        let to = Some(flow::name(chosen.server.address()));
+        let Payload { bytes, segment } = payload;
+        outbox.send(port, &[Outgoing { bytes, to, from: None, segment }])?;
+        Ok(())
+    }
+
+    /// A port that can carry the flow to this server.
+    fn port(
+        &mut self,
+        id: FlowId,
+        server: &ServerAddr,
+        service: &Service,
+        around: &Surroundings<'_>,
+    ) -> io::Result<PortId> {
+        if let Some(port) = self.table.way_to(id, server).or_else(|| self.table.port_for(server)) {
+            return Ok(port);
+        }
+        let kind = PortKind::of(server);
+        let descriptor = around.shared.take_spare_descriptor().ok_or(nix::errno::Errno::EMFILE)?;
+        let port = Port::open(kind, service.source, descriptor)?;
+        let id = self.table.open_port(kind);
+        port.register(around.registry, Token::Port { service: self.service, port: id }.into())?;
+        let index = id.index as usize;
+        if self.ports.len() <= index {
+            self.ports.resize_with(index + 1, || None);
+        }
+        self.ports[index] = Some(port);
+        Ok(id)
+    }
+
+    /// Deals with what the network says of datagrams that were sent by a port.
+    fn take_failures(
+        &mut self,
+        id: PortId,
+        outbox: &mut Outbox,
+        recent: &mut Recent,
+        around: &Surroundings<'_>,
+    ) {
+        let service = around.service(self.service);
+        let mut moved = Vec::new();
+        while let Some(port) = self.ports.get(id.index as usize).and_then(Option::as_ref) {
+            let Ok(Some(Failure { destination, error })) = datagrams::take_failure(port) else { break };
+            let Some(server) = destination.map(ServerAddr::Inet) else { continue };
+            if is_shortage(&error) {
+                continue;
+            }
+            let Some(flow) = self.table.owner(id, &server) else { continue };
+            let Some(chosen) = self.table.content(flow).and_then(|flow| flow.chosen.as_ref()) else { continue };
+            if *chosen.server.address() == server {
+                server_failed(chosen, &error, service, around.now);
+                moved.push(flow);
+            }
+        }
+        if moved.is_empty() {
+            return;
+        }
+        self.forsake(around);
+        for flow in moved {
+            self.unassign(flow);
+            let memo = self.table.content_mut(flow).and_then(|flow| flow.memo.take());
+            let Some(remembered) = memo.and_then(|memo| recent.recall(&memo)) else { continue };
+            let (bytes, segment) = (remembered.bytes.to_vec(), remembered.segment);
+            self.settle(flow, Payload { bytes: &bytes, segment }, outbox, recent, around);
+        }
+    }
+
+    /// Whom an answer that came to a port is for.
+    fn hand_back(
+        &mut self,
+        port: PortId,
+        from: &ServerAddr,
+        payload: Payload<'_>,
+        around: &Surroundings<'_>,
+    ) -> Option<FlowKey> {
+        let rules = rules(around.service(self.service));
+        let (id, last) = match self.table.handle_server(port, from, payload.count(), around.now, rules) {
+            Answer::Deliver(flow) => (flow, false),
+            Answer::Last(flow) => (flow, true),
+            Answer::Stranger => return None,
+        };
+        let flow = self.table.content_mut(id)?;
+        flow.memo = None;
+        let bytes = payload.bytes.len() as u64;
+        flow.client.counters.sent.fetch_add(bytes, Relaxed);
+        if let Some(chosen) = &flow.chosen {
+            chosen.reservation.received.fetch_add(bytes, Relaxed);
+            chosen.reservation.answered();
+        }
+        let key = self.table.key(id).cloned();
+        if last {
+            self.end(id, around);
+        }
+        key
+    }
+
+    fn note_sent(
+        &mut self,
+        id: FlowId,
+        payload: Payload<'_>,
+        recent: &mut Recent,
+        around: &Surroundings<'_>,
+    ) {
+        let Some(flow) = self.table.content_mut(id) else { return };
+        let bytes = payload.bytes.len() as u64;
+        flow.client.counters.received.fetch_add(bytes, Relaxed);
+        if let Some(chosen) = &flow.chosen {
+            chosen.reservation.sent.fetch_add(bytes, Relaxed);
+        }
+        flow.memo = Some(recent.remember(payload.bytes, payload.segment, around.now));
+    }
+
+    /// The flow has a server that has taken its datagram.
+    fn note_chosen(&mut self, id: FlowId, service: &Service) {
+        let Some(flow) = self.table.content_mut(id) else { return };
+        let Some(chosen) = &flow.chosen else { return };
+        chosen.reservation.connects.fetch_add(1, Relaxed);
+        let server = chosen.server.id();
+        if chosen.regular && flow.known != Some(server) {
+            flow.known = Some(server);
+            service.state.clients.lock().remember(flow.client.entry, Some(server));
+        }
+    }
+
+    /// Takes the flow's server away.
+    fn unassign(&mut self, id: FlowId) -> Option<Chosen> {
+        self.table.unassign(id);
+        self.table.content_mut(id)?.chosen.take()
+    }
+
+    fn end(&mut self, id: FlowId, around: &Surroundings<'_>) {
+        let Some(flow) = self.table.remove(id) else { return };
+        around.service(self.service).state.clients.lock().close(flow.client.entry, around.now);
+    }
+}
+
+/// Whether a flow may stay with its server: it is still there, and not left alone.
+fn may_go_on(chosen: &Chosen, service: &Service, now: Tick) -> bool {
+    let same = |server: &Server| {
+        server.id() == chosen.server.id() && server.address() == chosen.server.address()
+    };
+    if !chosen.regular {
+        return service.emergency.iter().chain(&service.abuse).any(|server| same(server));
+    }
+    chosen.reservation.blacklisted(now).is_none() && service.servers.iter().flatten().any(|server| same(server))
+}
+
+fn rules(service: &Service) -> Rules {
+    let limits = &service.limits;
+    Rules { timeout: limits.udp_timeout, responses: limits.udp_responses, requests: limits.udp_requests }
+}
