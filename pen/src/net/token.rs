@@ -7,6 +7,9 @@
     reason = "packing cuts at known bits, and pen runs on 64-bit Linux only"
 )]
 
+use crate::engine::flows::PortId;
+use crate::settings::ServiceIndex;
+
 /// The two sides of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {

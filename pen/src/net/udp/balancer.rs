@@ -337,7 +337,7 @@ impl Balancer {
         service: &Service,
         around: &Surroundings<'_>,
     ) -> io::Result<PortId> {
-        if let Some(port) = self.table.way_to(id, server).or_else(|| self.table.port_for(server)) {
+        if let Some(port) = self.table.ways_to(id, server).or_else(|| self.table.port_for(server)) {
             return Ok(port);
         }
         let kind = PortKind::of(server);
@@ -383,7 +383,7 @@ impl Balancer {
         for flow in moved {
             self.unassign(flow);
             let memo = self.table.content_mut(flow).and_then(|flow| flow.memo.take());
-            let Some(remembered) = memo.and_then(|memo| recent.recall(&memo)) else { continue };
+            let Some(remembered) = memo.and_then(|memo| recent.recall(memo)) else { continue };
             let (bytes, segment) = (remembered.bytes.to_vec(), remembered.segment);
             self.settle(flow, Payload { bytes: &bytes, segment }, outbox, recent, around);
         }
