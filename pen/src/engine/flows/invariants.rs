@@ -1,10 +1,11 @@
 //! What must hold of a table after every call.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::line::NIL;
 use super::ports::{PortId, PortKind, Stage};
-use super::{Flow, FlowTable, Way};
+use super::ways::Link;
+use super::{Chain, Flow, FlowTable, Way};
 
 impl<T> FlowTable<T> {
     /// Checks that the parts of the table agree with each other.
@@ -45,11 +46,12 @@ impl<T> FlowTable<T> {
 
     /// Each flow's ways lead through open ports, which know whom they carry, and carry nobody else.
     fn check_ways(&self) {
-        let mut ways = 0;
-        let mut links = 0;
+        let links: HashMap<(u32, u32), &Link> =
+            self.ways.0.iter().map(|link| ((link.flow, link.way.server), link)).collect();
+        let (mut ways, mut linked) = (0, 0);
         for (index, flow) in self.held() {
-            let chain = self.chain(index, flow);
-            links += chain.len();
+            let chain = chain(&links, index, flow.chain);
+            linked += chain.len();
             let all = if chain.is_empty() { flow.way.into_iter().collect() } else { chain };
             assert!(!flow.is_assigned || flow.way.is_some());
             assert!(flow.way.is_none_or(|way| all.contains(&way)));
@@ -59,27 +61,13 @@ impl<T> FlowTable<T> {
             }
             ways += all.len();
         }
-        assert_eq!(links, self.ways.0.len());
+        assert_eq!((linked, links.len()), (self.ways.0.len(), self.ways.0.len()));
         let ports = self.ports.places.iter();
         assert_eq!(ports.map(|port| port.flows as usize).sum::<usize>(), ways);
         let firsts = self.ports.places.iter().filter(|port| port.first.is_some()).count();
         assert_eq!(firsts + self.ports.others.len(), ways);
         let servers = self.ports.servers.places.iter().flatten();
         assert_eq!(servers.map(|known| known.ways as usize).sum::<usize>(), ways);
-    }
-
-    fn chain(&self, index: u32, flow: &Flow<T>) -> Vec<Way> {
-        let mut chain = Vec::new();
-        let mut server = flow.chain.0;
-        while server != NIL {
-            let link = self.ways.0.iter().find(|link| link.flow == index && link.way.server == server);
-            let link = link.expect("the chain holds");
-            chain.push(link.way);
-            assert!(chain.len() <= self.ways.0.len(), "the chain runs in a circle");
-            server = link.next;
-        }
-        assert_ne!(chain.len(), 1);
-        chain
     }
 
     fn check_ports(&self) {
@@ -99,7 +87,7 @@ impl<T> FlowTable<T> {
             }
             assert!(port.stage == Stage::Closed || !closed.contains(&id));
         }
-        assert_eq!(ports.takers.iter().map(std::collections::BTreeMap::len).sum::<usize>(), takers);
+        assert_eq!(ports.takers.iter().map(BTreeMap::len).sum::<usize>(), takers);
         let open = ports.places.iter().filter(|port| port.stage != Stage::Closed).count();
         assert_eq!(open, ports.len());
     }
@@ -126,4 +114,16 @@ impl<T> FlowTable<T> {
             assert!(port.sequence < known.turn);
         }
     }
+}
+
+fn chain(links: &HashMap<(u32, u32), &Link>, flow: u32, Chain(mut server): Chain) -> Vec<Way> {
+    let mut chain = Vec::new();
+    while server != NIL {
+        let link = links[&(flow, server)];
+        chain.push(link.way);
+        assert!(chain.len() <= links.len(), "the chain runs in a circle");
+        server = link.next;
+    }
+    assert_ne!(chain.len(), 1);
+    chain
 }
