@@ -5,7 +5,7 @@
 //! ports.
 
 mod address;
-#[cfg(any(test, feature = "fuzzing"))]
+#[cfg(test)]
 mod invariants;
 mod line;
 mod ports;

@@ -13,22 +13,22 @@ const MOST_IDLE: usize = 1024;
 /// Servers by number and by address.
 #[derive(Debug, Default)]
 pub(super) struct Servers {
-    places: Vec<Option<Known>>,
+    pub(super) places: Vec<Option<Known>>,
     free: Vec<u32>,
-    by_address: HashTable<u32>,
+    pub(super) by_address: HashTable<u32>,
     /// Those without a flow.
-    idle: usize,
+    pub(super) idle: usize,
     /// No forgotten server of the kind has used a port from this one on.
     forgotten: [u64; PortKind::COUNT],
 }
 
 #[derive(Debug)]
-struct Known {
-    address: ServerAddr,
+pub(super) struct Known {
+    pub(super) address: ServerAddr,
     /// Ways that lead to it.
-    ways: u32,
+    pub(super) ways: u32,
     /// It has never used a port from this one on; of those before, it may have used any.
-    turn: u64,
+    pub(super) turn: u64,
 }
 
 impl Servers {
