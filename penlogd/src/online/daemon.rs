@@ -109,9 +109,9 @@ impl Daemon {
         let start = Instant::now();
         let mut now = start;
         while now.duration_since(start) < TURN {
-            let more = receiver.receive(clock, |datagram, moment| {
+            let more = receiver.receive(clock, |source, bytes, moment| {
                 *last = moment;
-                merger.take(datagram.source, datagram.bytes, moment, lines);
+                merger.take(source, bytes, moment, lines);
             });
             now = Instant::now();
             output.append(lines, now);

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use common::reason;
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Socket, Type};
-use system::datagrams::{self, Batch, Datagram};
+use system::datagrams::{self, Batch, Name};
 
 use super::clock::Clock;
 use super::options::Listen;
@@ -46,14 +46,15 @@ impl Receiver {
         registry.register(&mut self.socket, token, Interest::READABLE)
     }
 
-    /// Hands what has come to `take`, each with its moment. False: there is nothing more now.
+    /// Hands what has come to `take`, with its sender and its moment. False: there is nothing more now.
     pub(super) fn receive(
         &mut self,
         clock: &mut Clock,
-        mut take: impl FnMut(Datagram<'_>, Moment),
+        mut take: impl FnMut(SocketAddr, &[u8], Moment),
     ) -> io::Result<bool> {
-        let received = match self.batch.receive(&self.socket) {
-            Ok(received) => received,
+        self.batch.clear();
+        match self.batch.receive(&self.socket, BATCH) {
+            Ok(_) => (),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
             Err(error) => return Err(error),
         };
@@ -61,9 +62,11 @@ impl Receiver {
         let now = clock.now();
         for datagram in self.batch.datagrams() {
             let moment = clock.moment(datagram.arrived, now);
-            take(datagram, moment);
+            if let Name::Inet(source) = datagram.source {
+                take(source, datagram.bytes, moment);
+            }
         }
-        Ok(received == self.batch.room())
+        Ok(self.batch.is_full())
     }
 
     /// How many datagrams the kernel has thrown away since the last call.

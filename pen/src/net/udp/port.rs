@@ -29,15 +29,15 @@ impl Port {
     /// Opens a port. `source`: our address towards servers of its family.
     pub fn open(kind: PortKind, source: Option<IpAddr>, descriptor: SpareDescriptor) -> io::Result<Port> {
         let domain = match kind {
-            PortKind::V4 => Domain::IPV4,
-            PortKind::V6 => Domain::IPV6,
+            PortKind::Inet4 => Domain::IPV4,
+            PortKind::Inet6 => Domain::IPV6,
             PortKind::Unix => Domain::UNIX,
         };
         let socket = Socket::new(domain, Type::DGRAM.nonblocking().cloexec(), None)?;
         match (kind, source) {
             // The system gives it a name, so that it can be answered.
             (PortKind::Unix, _) => socket.bind(&SockAddr::unix("")?)?,
-            (PortKind::V4, Some(source @ IpAddr::V4(_))) | (PortKind::V6, Some(source @ IpAddr::V6(_))) => {
+            (PortKind::Inet4, Some(source @ IpAddr::V4(_))) | (PortKind::Inet6, Some(source @ IpAddr::V6(_))) => {
                 socket.bind(&SocketAddr::new(source, 0).into())?;
             }
             _ => {}

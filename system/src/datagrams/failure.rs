@@ -1,0 +1,107 @@
+//! What the network reports of datagrams that were sent earlier.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, AsRawFd};
+
+use nix::errno::Errno;
+
+use super::Name;
+use super::address::{self, Address};
+use super::control::{self, Control, Message};
+use super::outbox::zeroed;
+
+/// A call is repeated so often at most because of failures of earlier datagrams.
+const TRIES: usize = 3;
+
+/// The network could not deliver a datagram that was sent earlier.
+#[derive(Debug)]
+pub struct Failure {
+    /// Where the datagram was going.
+    pub destination: Option<SocketAddr>,
+    /// What the ICMP message means. `ECONNREFUSED`: nobody has that port; `EHOSTUNREACH`, `ENETUNREACH`: there is no way;
+    /// `EMSGSIZE`: it is only too large for the way.
+    pub error: io::Error,
+}
+
+/// The oldest failure that the network has reported and nobody has taken, if the socket was told to
+/// [report them](super::report_failures). `None`: there is no more.
+pub fn take_failure(socket: &impl AsFd) -> io::Result<Option<Failure>> {
+    loop {
+        let mut address = Address::new();
+        let mut control = Control::new();
+        let mut header: libc::msghdr = zeroed();
+        header.msg_name = address.as_mut_ptr().cast();
+        header.msg_namelen = libc::socklen_t::try_from(address::SIZE).unwrap_or(0);
+        header.msg_control = control.as_mut_ptr().cast();
+        header.msg_controllen = control::SIZE;
+        // SAFETY: the header points to buffers of the sizes that it names, which live until the end of the call; there is no
+        // room for the datagram itself. The descriptor is open while it is borrowed.
+        let result = Errno::result(unsafe {
+            let flags = libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT;
+            libc::recvmsg(socket.as_fd().as_raw_fd(), &raw mut header, flags)
+        });
+        match result {
+            Err(Errno::EAGAIN) => return Ok(None),
+            Err(error) => return Err(error.into()),
+            Ok(_) => (),
+        }
+        // Errors of our own host were returned by the call that sent, and other things there are none of ours.
+        if let Some(error) = reported(control.written(header.msg_controllen)) {
+            let destination = match address.read(usize::try_from(header.msg_namelen).unwrap_or(0)) {
+                Name::Inet(address) => Some(address),
+                Name::Unix(_) => None,
+            };
+            return Ok(Some(Failure { destination, error: error.into() }));
+        }
+    }
+}
+
+/// What an ICMP message means, according to these control messages. `None`: it was none.
+fn reported(control: &[u8]) -> Option<Errno> {
+    let is_report = |message: &Message<'_>| {
+        matches!(
+            (message.level, message.kind),
+            (libc::SOL_IP, libc::IP_RECVERR) | (libc::SOL_IPV6, libc::IPV6_RECVERR)
+        )
+    };
+    let report = control::messages(control).find(is_report)?;
+    let &[a, b, c, d, origin, ..] = report.data else { return None };
+    let error = i32::from_ne_bytes([a, b, c, d]);
+    matches!(origin, libc::SO_EE_ORIGIN_ICMP | libc::SO_EE_ORIGIN_ICMP6).then(|| Errno::from_raw(error))
+}
+
+/// Makes a call that sends or receives, again if it only met the failure of an earlier datagram.
+pub(super) fn retry<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
+    let first = match call() {
+        Err(error) if may_be_earlier(error) => error,
+        result => return result,
+    };
+    for _ in 1..TRIES {
+        match call() {
+            Err(error) if may_be_earlier(error) => (),
+            // A Unix socket forgets a peer that has gone as soon as it has told so.
+            Err(Errno::ENOTCONN) => break,
+            result => return result,
+        }
+    }
+    Err(first)
+}
+
+/// Whether an ICMP message can mean this.
+fn may_be_earlier(error: Errno) -> bool {
+    matches!(
+        error,
+        Errno::ECONNREFUSED
+            | Errno::EHOSTUNREACH
+            | Errno::ENETUNREACH
+            | Errno::EHOSTDOWN
+            | Errno::ENONET
+            | Errno::EMSGSIZE
+            | Errno::EPROTO
+            | Errno::ENOPROTOOPT
+            | Errno::EOPNOTSUPP
+            | Errno::EACCES
+    )
+}
