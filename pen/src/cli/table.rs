@@ -38,8 +38,6 @@ pub enum Kind {
     Inert,
     /// It cannot be had here, for this reason.
     Refused(&'static str),
-    /// Something that this version cannot do yet.
-    Later(&'static str),
 }
 
 /// The options that have no command.

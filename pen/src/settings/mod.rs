@@ -16,6 +16,7 @@ mod state;
 #[cfg(test)]
 pub mod testing;
 pub mod tls;
+mod udp;
 pub mod write;
 
 use std::collections::HashMap;
@@ -306,7 +307,7 @@ impl Service {
 
     /// How its clients come.
     pub fn transport(&self) -> Transport {
-        if self.udp { Transport::Datagram } else { Transport::Stream }
+        Transport::of(self.udp)
     }
 
     /// Whether a client has something to say before it is served: who it is, or in which keys it speaks.
