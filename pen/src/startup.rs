@@ -138,7 +138,8 @@ fn names_of_services(draft: &Draft) -> Vec<ServiceName> {
 /// Where the control port is to be.
 fn control_address(text: &str, resolver: &SystemResolver) -> Result<ListenOn, Failure> {
     let address: ListenAddr = text.parse().map_err(|error| Failure::Usage(format!("-C: {error}")))?;
-    Ok(ListenOn::resolve(&address, Transport::Stream, resolver).map_err(|error| format!("-C {text}: {error}"))?)
+    Ok(ListenOn::resolve(&address, Transport::Stream, resolver)
+        .map_err(|error| format!("-C {text}: {error}"))?)
 }
 
 /// Whether the command line's ports are of UDP. They are looked up before options are applied, so these are asked first.

@@ -8,7 +8,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use common::command::{AclNumber, ProxyVersion};
 use common::status::{
     CertificateStatus, ClientStatus, ConnectionStatus, FallbackStatus, HandshakesStatus, IdlersStatus,
-    LimitsStatus, Name, ProxyStatus, SCHEMA, ServerState, ServerStatus, ServiceStatus, Snapshot, TlsStatus, UdpStatus,
+    LimitsStatus, Name, ProxyStatus, SCHEMA, ServerState, ServerStatus, ServiceStatus, Snapshot, TlsStatus,
+    UdpStatus,
 };
 
 use crate::engine::clients::ClientRow;
