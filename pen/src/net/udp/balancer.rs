@@ -26,10 +26,10 @@ const EVICTIONS: usize = 4;
 /// One service's flows at one worker.
 #[derive(Debug)]
 pub struct Balancer {
-    service: ServiceIndex,
-    table: FlowTable<Flow>,
+    pub(super) service: ServiceIndex,
+    pub(super) table: FlowTable<Flow>,
     /// By the indices of their ids.
-    ports: Vec<Option<Port>>,
+    pub(super) ports: Vec<Option<Port>>,
 }
 
 /// Bytes of one datagram, or of several that the kernel has joined.
