@@ -365,7 +365,8 @@ fn announce(shared: &Shared, environment: &Environment) {
         if listen.is_empty() {
             log::warn!("pen {version} does not listen for {servers}{of} yet: 'listen ADDR' is missing");
         } else {
-            log::info!("pen {version} balances {listen} to {servers}{of}");
+            let udp = if service.udp { " (UDP)" } else { "" };
+            log::info!("pen {version} balances {listen}{udp} to {servers}{of}");
         }
     }
     let lacks_servers = |service: &Arc<Service>| {

@@ -21,6 +21,7 @@ use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use super::connection::Peer;
 use super::stream::Stream;
 use crate::engine::time::Tick;
+use crate::settings::losses::Queue;
 use crate::settings::{ServiceIndex, Transport};
 use system::privileges::User;
 use system::{datagrams, socket};
@@ -220,6 +221,12 @@ impl ListenSocket {
 
     fn fd(&self) -> i32 {
         self.as_fd().as_raw_fd()
+    }
+}
+
+impl Queue for ListenSocket {
+    fn lost(&self) -> u32 {
+        datagrams::lost(self).unwrap_or(0)
     }
 }
 

@@ -244,14 +244,14 @@ impl Worker {
     }
 
     /// What balances datagrams, and what it may use.
-    fn with_udp(&mut self, act: impl FnOnce(&mut Udp, &Surroundings<'_>)) {
+    fn with_udp<T>(&mut self, act: impl FnOnce(&mut Udp, &Surroundings<'_>) -> T) -> T {
         let around = Surroundings {
             registry: self.poll.registry(),
             settings: &self.settings,
             now: self.now,
             shared: &self.shared,
         };
-        act(&mut self.udp, &around);
+        act(&mut self.udp, &around)
     }
 
     /// Accepts from the listeners where somebody waits.
@@ -351,7 +351,7 @@ impl Worker {
                     self.with_udp(|udp, around| udp.end_flow(number, around));
                 }
                 Message::Forsake => self.with_udp(|udp, around| udp.forsake(around)),
-                Message::Report(order) => order.answer(self.index, &self.connections),
+                Message::Report(order) => order.answer(self.index, &self.connections, &self.udp),
                 Message::Stop => self.stop(),
             }
         }
@@ -420,7 +420,9 @@ impl Worker {
             Transport::Stream => socket.register(registry, Token::Listener(id.0).into()).map(|()| {
                 self.listeners.push(Listening::new(id, service, Arc::clone(&socket)));
             }),
-            Transport::Datagram => self.udp.listen(id, service, Arc::clone(&socket), registry),
+            Transport::Datagram => {
+                self.with_udp(|udp, around| udp.listen(id, service, Arc::clone(&socket), around))
+            }
         };
         match registered {
             Ok(()) => {}

@@ -29,12 +29,12 @@ const EVICTIONS: usize = 4;
 /// One service's flows at one worker.
 #[derive(Debug)]
 pub struct Balancer {
-    service: ServiceIndex,
-    table: FlowTable<Flow>,
+    pub(super) service: ServiceIndex,
+    pub(super) table: FlowTable<Flow>,
     /// How many flows came by each listener.
     flows_by_listener: HashMap<u32, usize>,
     /// By the indices of their ids.
-    ports: Vec<Option<Port>>,
+    pub(super) ports: Vec<Option<Port>>,
     routes: Routes,
 }
 
