@@ -154,18 +154,18 @@ impl Worker {
     }
 
     fn has_nobody(&self) -> bool {
-        self.connections.is_empty() && self.udp.is_idle() && !self.listeners.iter().any(|listening| listening.ready)
+        self.connections.is_empty()
+            && self.udp.is_idle()
+            && !self.listeners.iter().any(|listening| listening.ready)
     }
 
     fn dispatch(&mut self, event: &Event) {
         match Token::from(event.token()) {
             Token::Mailbox => self.read_mailbox(),
-            Token::Listener(id) => {
-                match self.listeners.iter_mut().find(|listening| listening.id.0 == id) {
-                    Some(listening) => listening.ready = true,
-                    None => self.udp.listener_is_ready(id),
-                }
-            }
+            Token::Listener(id) => match self.listeners.iter_mut().find(|listening| listening.id.0 == id) {
+                Some(listening) => listening.ready = true,
+                None => self.udp.listener_is_ready(id),
+            },
             Token::Connection { slot, generation, side } => {
                 self.step(slot, generation, |connection, context| connection.event(side, event, context));
             }
@@ -175,7 +175,10 @@ impl Worker {
 
     /// How long to wait for events.
     fn patience(&self) -> Option<Duration> {
-        if !self.unfinished.is_empty() || self.udp.is_ready() || self.listeners.iter().any(Listening::can_accept) {
+        if !self.unfinished.is_empty()
+            || self.udp.is_ready()
+            || self.listeners.iter().any(Listening::can_accept)
+        {
             return Some(Duration::ZERO);
         }
         let timers = self.timers.next_deadline().into_iter().chain(self.udp.next_deadline(&self.settings));
@@ -389,10 +392,15 @@ impl Worker {
         }
         let before = std::mem::replace(&mut self.settings, Arc::clone(&settings));
         drop(settings);
-        self.with_udp(|udp, around| udp.forsake(around));
+        let same_logs = before.logs_like(&self.settings);
+        self.with_udp(|udp, around| {
+            udp.forsake(around);
+            if !same_logs {
+                udp.log_changed(&before, around);
+            }
+        });
         let (mut context, connections) = self.parts();
         let same_timeouts = before.idle_timeouts().eq(context.settings.idle_timeouts());
-        let same_logs = before.logs_like(context.settings);
         if same_timeouts && same_logs {
             return;
         }

@@ -11,16 +11,16 @@ pub(super) const NIL: u32 = u32::MAX;
 /// A line of small dense numbers.
 #[derive(Debug)]
 pub(super) struct Line {
-    nodes: Vec<Node>,
-    front: u32,
-    back: u32,
+    pub(super) nodes: Vec<Node>,
+    pub(super) front: u32,
+    pub(super) back: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Node {
-    last_use: Tick,
-    previous: u32,
-    next: u32,
+pub(super) struct Node {
+    pub(super) last_use: Tick,
+    pub(super) previous: u32,
+    pub(super) next: u32,
 }
 
 const APART: Node = Node { last_use: Tick(0), previous: NIL, next: NIL };

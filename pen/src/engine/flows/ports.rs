@@ -36,39 +36,53 @@ pub enum PortKind {
 /// All ports of a table.
 #[derive(Debug)]
 pub(super) struct Ports {
-    ports: Vec<Port>,
+    pub(super) places: Vec<Port>,
     numbers: IdPool,
     pub(super) servers: Servers,
-    /// Open ports that may get flows, by kind and by the order of opening.
-    open: [BTreeMap<u64, u32>; PortKind::COUNT],
+    /// Ports that take flows, by kind and by the order of opening.
+    pub(super) takers: [BTreeMap<u64, u32>; PortKind::COUNT],
     /// What ports carry besides their `first`.
-    others: HashTable<Carried>,
-    /// How many were ever opened.
+    pub(super) others: HashTable<Carried>,
+    /// How many were ever opened, and how many are open.
     opened: u64,
-    closed: Vec<PortId>,
+    open: usize,
+    pub(super) closed: Vec<PortId>,
 }
 
 #[derive(Debug)]
-struct Port {
-    generation: u32,
-    is_open: bool,
-    kind: PortKind,
+pub(super) struct Port {
+    pub(super) generation: u32,
+    pub(super) kind: PortKind,
+    pub(super) stage: Stage,
     /// Its place in the order of opening.
-    sequence: u64,
+    pub(super) sequence: u64,
     /// How many flows it carries.
-    flows: u32,
-    /// One of them: most ports carry no other.
-    first: (u32, u32),
+    pub(super) flows: u32,
+    /// One of them, and the server to which; they are found without a search, for most ports carry no other.
+    pub(super) first: Option<First>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// It takes flows.
+    Open,
+    /// It takes none, and closes when those that it has are over.
+    Retired,
+    Closed,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Carried {
-    port: u32,
-    server: u32,
-    flow: u32,
+pub(super) struct First {
+    pub(super) server: u32,
+    pub(super) flow: u32,
 }
 
-const NOBODY: (u32, u32) = (NIL, NIL);
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Carried {
+    pub(super) port: u32,
+    pub(super) server: u32,
+    pub(super) flow: u32,
+}
 
 impl PortKind {
     pub(super) const COUNT: usize = 3;
@@ -86,51 +100,51 @@ impl PortKind {
 impl Ports {
     pub(super) fn new() -> Ports {
         Ports {
-            ports: Vec::new(),
+            places: Vec::new(),
             numbers: IdPool::new(NIL as usize),
             servers: Servers::default(),
-            open: [const { BTreeMap::new() }; PortKind::COUNT],
+            takers: [const { BTreeMap::new() }; PortKind::COUNT],
             others: HashTable::new(),
             opened: 0,
+            open: 0,
             closed: Vec::new(),
         }
     }
 
-    /// The oldest port that has never carried a flow to the server.
+    /// The oldest port that takes flows and has never carried one to the server.
     pub(super) fn available(&self, server: &ServerAddr) -> Option<PortId> {
-        let open = &self.open[PortKind::of(server) as usize];
-        let (_, &index) = open.range(self.servers.turn(server)..).next()?;
-        Some(PortId { index, generation: self.ports[index as usize].generation })
+        let takers = &self.takers[PortKind::of(server) as usize];
+        let (_, &index) = takers.range(self.servers.turn(server)..).next()?;
+        Some(PortId { index, generation: self.places[index as usize].generation })
     }
 
     pub(super) fn open(&mut self, kind: PortKind) -> PortId {
         let index = self.numbers.take().expect("there are fewer sockets than numbers");
         let sequence = self.opened;
         self.opened += 1;
-        self.open[kind as usize].insert(sequence, index);
-        let mut port = Port { generation: 0, is_open: true, kind, sequence, flows: 0, first: NOBODY };
-        match self.ports.get_mut(index as usize) {
-            Some(place) => {
-                port.generation = place.generation;
-                *place = port;
-            }
-            None => self.ports.push(port),
-        }
-        PortId { index, generation: self.ports[index as usize].generation }
+        self.open += 1;
+        self.takers[kind as usize].insert(sequence, index);
+        let port = Port { generation: 0, kind, stage: Stage::Open, sequence, flows: 0, first: None };
+        let Some(place) = self.places.get_mut(index as usize) else {
+            self.places.push(port);
+            return PortId { index, generation: 0 };
+        };
+        let generation = place.generation.wrapping_add(1);
+        *place = Port { generation, ..port };
+        PortId { index, generation }
     }
 
     /// Has the port carry the flow to the server, and returns the server's number; `None`: it must not.
     pub(super) fn carry(&mut self, id: PortId, server: &ServerAddr, flow: u32) -> Option<u32> {
-        let port = self.ports.get_mut(id.index as usize).filter(|port| port.is(id))?;
-        let may_get_flows = self.open[port.kind as usize].contains_key(&port.sequence);
-        let is_its_turn = port.sequence >= self.servers.turn(server);
-        if !may_get_flows || !is_its_turn || port.kind != PortKind::of(server) {
+        let port = port_of(&mut self.places, id)?;
+        let suits = port.stage == Stage::Open && port.kind == PortKind::of(server);
+        if !suits || port.sequence < self.servers.turn(server) {
             return None;
         }
         let server = self.servers.add_way(server, port.sequence);
         port.flows += 1;
-        if port.first == NOBODY {
-            port.first = (server, flow);
+        if port.first.is_none() {
+            port.first = Some(First { server, flow });
         } else {
             let carried = Carried { port: id.index, server, flow };
             self.others.insert_unique(carried.hash(), carried, Carried::hash);
@@ -140,41 +154,43 @@ impl Ports {
 
     /// Ends what `carry` began. The last flow that goes closes the port.
     pub(super) fn release(&mut self, id: PortId, server: u32) {
-        let port = &mut self.ports[id.index as usize];
-        if port.first.0 == server {
-            port.first = NOBODY;
-        } else if let Ok(entry) =
-            self.others.find_entry(Carried::hash_of(id.index, server), |carried| carried.is(id.index, server))
+        let Some(port) = port_of(&mut self.places, id) else { return };
+        if port.first.take_if(|first| first.server == server).is_none()
+            && let Ok(entry) = self
+                .others
+                .find_entry(Carried::hash_of(id.index, server), |carried| carried.is(id.index, server))
         {
             entry.remove();
         }
         port.flows -= 1;
         if port.flows == 0 {
-            self.close(id.index);
+            self.close(id);
         }
         self.servers.remove_way(server);
     }
 
     /// The flow that the port carries to the server.
     pub(super) fn carried(&self, id: PortId, server: &ServerAddr) -> Option<u32> {
-        let port = self.ports.get(id.index as usize).filter(|port| port.is(id))?;
-        if self.servers.is(port.first.0, server) {
-            return Some(port.first.1);
-        }
-        if port.flows <= 1 && port.first != NOBODY {
-            return None;
+        let port = self.places.get(id.index as usize).filter(|port| port.is(id))?;
+        match port.first {
+            Some(first) if self.servers.is(first.server, server) => return Some(first.flow),
+            Some(_) if port.flows == 1 => return None,
+            _ => {}
         }
         let server = self.servers.find(server)?;
         let hash = Carried::hash_of(id.index, server);
         self.others.find(hash, |carried| carried.is(id.index, server)).map(|carried| carried.flow)
     }
 
-    /// From now on no port that is open gets a flow; those without one close.
+    /// From now on no port that is open takes a flow; those without one close.
     pub(super) fn retire_all(&mut self) {
         for kind in 0..PortKind::COUNT {
-            for index in std::mem::take(&mut self.open[kind]).into_values() {
-                if self.ports[index as usize].flows == 0 {
-                    self.close(index);
+            for index in std::mem::take(&mut self.takers[kind]).into_values() {
+                let port = &mut self.places[index as usize];
+                port.stage = Stage::Retired;
+                if port.flows == 0 {
+                    let id = PortId { index, generation: port.generation };
+                    self.close(id);
                 }
             }
         }
@@ -182,7 +198,7 @@ impl Ports {
 
     /// How many are open.
     pub(super) fn len(&self) -> usize {
-        self.ports.iter().filter(|port| port.is_open).count()
+        self.open
     }
 
     /// Takes one of those that have closed. Its number is free for another only from here on, so the shell never has
@@ -193,18 +209,25 @@ impl Ports {
         Some(id)
     }
 
-    fn close(&mut self, index: u32) {
-        let port = &mut self.ports[index as usize];
-        self.open[port.kind as usize].remove(&port.sequence);
-        self.closed.push(PortId { index, generation: port.generation });
-        port.is_open = false;
-        port.generation = port.generation.wrapping_add(1);
+    fn close(&mut self, id: PortId) {
+        let port = &mut self.places[id.index as usize];
+        if port.stage == Stage::Open {
+            self.takers[port.kind as usize].remove(&port.sequence);
+        }
+        port.stage = Stage::Closed;
+        self.closed.push(id);
+        self.open -= 1;
     }
 }
 
+fn port_of(places: &mut [Port], id: PortId) -> Option<&mut Port> {
+    places.get_mut(id.index as usize).filter(|port| port.is(id))
+}
+
 impl Port {
+    /// Whether it is that port. A closed one carries nothing and takes nothing.
     fn is(&self, id: PortId) -> bool {
-        self.is_open && self.generation == id.generation
+        self.generation == id.generation
     }
 }
 
@@ -213,7 +236,7 @@ impl Carried {
         self.port == port && self.server == server
     }
 
-    fn hash(&self) -> u64 {
+    pub(super) fn hash(&self) -> u64 {
         Carried::hash_of(self.port, self.server)
     }
 

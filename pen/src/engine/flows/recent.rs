@@ -87,3 +87,84 @@ impl Recent {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_datagram_is_recalled_as_it_was() {
+        let mut recent = Recent::new(1000);
+        let one = recent.remember(b"one", None, Tick(1));
+        let empty = recent.remember(b"", None, Tick(2));
+        let joined = recent.remember(b"two of them", Some(6), Tick(3));
+        for (memo, bytes, segment, at) in
+            [(one, &b"one"[..], None, 1), (empty, b"", None, 2), (joined, b"two of them", Some(6), 3)]
+        {
+            assert_eq!(recent.recall(memo), Some(Remembered { bytes, segment, at: Tick(at) }));
+        }
+    }
+
+    #[test]
+    fn only_the_oldest_make_room() {
+        let mut recent = Recent::new(3 * LEAST);
+        let mut memos: Vec<Memo> = (0..3).map(|_| recent.remember(b"small", None, Tick(1))).collect();
+        assert!(memos.iter().all(|memo| recent.recall(*memo).is_some()));
+        memos.push(recent.remember(&[1; LEAST], None, Tick(1)));
+        memos.push(recent.remember(&[2; LEAST + 1], None, Tick(1)));
+        let there: Vec<bool> = memos.iter().map(|memo| recent.recall(*memo).is_some()).collect();
+        assert_eq!(there, [false, false, false, true, true]);
+    }
+
+    #[test]
+    fn a_datagram_that_is_larger_than_the_ring_is_not_kept() {
+        let mut recent = Recent::new(100);
+        let kept = recent.remember(b"kept", None, Tick(1));
+        let large = recent.remember(&[1; 101], None, Tick(1));
+        assert_eq!(recent.recall(large), None);
+        assert!(recent.recall(kept).is_some());
+        let exact = recent.remember(&[2; 100], None, Tick(1));
+        assert_eq!(recent.recall(exact).map(|kept| kept.bytes.len()), Some(100));
+        assert_eq!(recent.recall(kept), None);
+        let nothing = &mut Recent::new(0);
+        let empty = nothing.remember(b"", None, Tick(1));
+        assert_eq!(nothing.recall(empty), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_recalled_is_what_was_said(
+            capacity in 0usize..2000,
+            lengths in prop::collection::vec(prop_oneof![0usize..10, 0usize..700, 1900usize..2100], 0..100),
+        ) {
+            let mut recent = Recent::new(capacity);
+            let mut memos = VecDeque::new();
+            for (length, fill) in lengths.into_iter().zip(0u8..) {
+                let bytes = vec![fill; length];
+                let memo = recent.remember(&bytes, None, Tick(fill.into()));
+                prop_assert_eq!(recent.recall(memo).is_some(), length.max(LEAST) <= capacity);
+                memos.push_back((memo, bytes));
+                let there = |(memo, bytes): &(Memo, Vec<u8>)| recent.recall(*memo).map(|kept| {
+                    assert_eq!(kept.bytes, &**bytes);
+                    bytes.len().max(LEAST)
+                });
+                let kept: Vec<usize> = memos.iter().filter_map(there).collect();
+                prop_assert!(kept.iter().sum::<usize>() <= capacity);
+                prop_assert_eq!(kept.len(), recent.kept.len());
+                // It forgets no more than it must: besides the latest half of the ring only what was in the way.
+                let mut room = capacity / 2;
+                for (memo, bytes) in memos.iter().rev() {
+                    let size = bytes.len().max(LEAST);
+                    if size > capacity { continue }
+                    let Some(left) = room.checked_sub(size) else { break };
+                    room = left;
+                    prop_assert!(recent.recall(*memo).is_some());
+                }
+            }
+        }
+    }
+}

@@ -15,18 +15,18 @@ pub(super) struct Way {
 
 /// The ways of several flows, each flow's in a chain.
 #[derive(Debug, Default)]
-pub(super) struct Ways(HashTable<Link>);
+pub(super) struct Ways(pub(super) HashTable<Link>);
 
 /// Where a flow's chain begins: a server's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Chain(u32);
+pub(super) struct Chain(pub(super) u32);
 
 #[derive(Clone, Copy, Debug)]
-struct Link {
-    flow: u32,
-    way: Way,
+pub(super) struct Link {
+    pub(super) flow: u32,
+    pub(super) way: Way,
     /// The server of the chain's next link.
-    next: u32,
+    pub(super) next: u32,
 }
 
 impl Chain {
@@ -53,10 +53,6 @@ impl Ways {
         let (link, _) = self.0.find_entry(hash, |link| link.is(flow, chain.0)).ok()?.remove();
         chain.0 = link.next;
         Some(link.way)
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
     }
 }
 

@@ -6,6 +6,7 @@ mod answers;
 mod balancer;
 mod choice;
 mod flow;
+mod journal;
 mod port;
 mod report;
 
@@ -173,6 +174,11 @@ impl Udp {
     /// Ends the flow of this number, if it is one of ours.
     pub fn end_flow(&mut self, number: u32, around: &Surroundings<'_>) {
         self.balancers.values_mut().for_each(|balancer| balancer.end_flow(number, around));
+    }
+
+    /// Services have other logs than they had in the settings `before`.
+    pub fn log_changed(&mut self, before: &Settings, around: &Surroundings<'_>) {
+        self.balancers.values_mut().for_each(|balancer| balancer.log_changed(before, around));
     }
 
     /// Ends all flows.
