@@ -7,6 +7,7 @@ use system::datagrams::{Datagram, Name};
 
 use super::super::connection::{Chosen, Peer, Tracked};
 use super::journal::Journal;
+use super::choice::Choice;
 use crate::engine::flows::recent::Memo;
 use crate::engine::flows::{Endpoint, FlowKey, Local};
 use crate::engine::servers::{ServerAddr, ServerId};
@@ -33,6 +34,8 @@ pub struct Flow {
     pub memo: Option<Memo>,
     /// What the request log was told of it.
     pub journal: Journal,
+    /// How far the search for a server has come with that datagram, if one has failed already.
+    pub choice: Option<Box<Choice>>,
 }
 
 /// Whose datagram this is.
