@@ -7,6 +7,7 @@ use system::datagrams::{Datagram, Name};
 
 use super::super::connection::{Chosen, Peer, Tracked};
 use super::choice::Choice;
+use super::journal::Journal;
 use crate::engine::flows::recent::Memo;
 use crate::engine::flows::{Endpoint, FlowKey, Local};
 use crate::engine::servers::{ServerAddr, ServerId};
@@ -33,6 +34,8 @@ pub struct Flow {
     pub memo: Option<Memo>,
     /// How far the search for a server has come with that datagram, if one has failed already.
     pub choice: Option<Box<Choice>>,
+    /// What the request log was told of it.
+    pub journal: Journal,
 }
 
 /// Whose datagram this is.
@@ -58,9 +61,7 @@ pub fn server_address(name: Name<'_>) -> ServerAddr {
     use std::os::unix::ffi::OsStrExt;
     match name {
         Name::Inet(address) => ServerAddr::Inet(address),
-        Name::Unix(name) => {
-            ServerAddr::Unix(std::path::Path::new(std::ffi::OsStr::from_bytes(name)).into())
-        }
+        Name::Unix(name) => ServerAddr::Unix(std::path::Path::new(std::ffi::OsStr::from_bytes(name)).into()),
     }
 }
 

@@ -94,12 +94,12 @@ impl Model {
         }
     }
 
-    fn take(&mut self, step: Step) {
-        match step {
+    fn take(&mut self, step: &Step) {
+        match *step {
             Step::Client(client, count, server) => self.client(client, count, server),
-            Step::Server(port, server, count) => self.server(&port, server, count),
+            Step::Server(port, server, count) => self.server(port, server, count),
             Step::Assign(flow, server, port) if !self.ever.is_empty() && !self.ports.is_empty() => {
-                let port = self.ports[port.index(self.ports.len())].id;
+                let port = port.get(&self.ports).id;
                 self.assign(*flow.get(&self.ever), server, port);
             }
             Step::Unassign(flow) if !self.ever.is_empty() => {
@@ -206,7 +206,7 @@ impl Model {
         flow.server = Some(server);
     }
 
-    fn server(&mut self, port: &Index, server: usize, count: u32) {
+    fn server(&mut self, port: Index, server: usize, count: u32) {
         if self.ports.is_empty() {
             return;
         }
@@ -284,14 +284,14 @@ proptest! {
     fn a_table_behaves_like_lists_that_are_searched(rules in rules(), steps in prop::collection::vec(step(), 0..120)) {
         let mut model = Model::new(rules);
         for step in steps {
-            model.take(step);
+            model.take(&step);
             model.compare();
         }
         for flow in std::mem::take(&mut model.ever) {
             model.remove(flow);
         }
-        model.take(Step::Retire);
-        model.take(Step::Close);
+        model.take(&Step::Retire);
+        model.take(&Step::Close);
         model.compare();
         prop_assert_eq!((model.table.len(), model.table.ports()), (0, 0));
     }
