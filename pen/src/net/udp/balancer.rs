@@ -258,7 +258,10 @@ impl Balancer {
         let Opened { client: entry, counters, last_server } =
             service.state.clients.lock().open(peer.address, now, tracking);
         let client = Tracked { entry, counters };
+<<<<<<< HEAD
         let journal = Journal::default();
+=======
+>>>>>>> hostile
         let content = Flow {
             room,
             peer,
@@ -268,7 +271,11 @@ impl Balancer {
             opened: now,
             memo: None,
             choice: None,
+<<<<<<< HEAD
             journal,
+=======
+            journal: Journal::default(),
+>>>>>>> hostile
         };
         *self.flows_by_listener.entry(key.listener).or_default() += 1;
         Some(self.table.begin(key, content, count, now))
@@ -322,9 +329,13 @@ impl Balancer {
         }
         let counters = &service.state.counters;
         if choice.is_refused() {
+<<<<<<< HEAD
             counters.refused.count()
+=======
+            counters.refused.count();
+>>>>>>> hostile
         } else {
-            counters.unserved.count()
+            counters.unserved.count();
         }
         counters.datagrams.dropped.count();
         self.end(id, around);
@@ -458,7 +469,9 @@ impl Balancer {
         } else {
             // One of the flow's former servers.
             let servers = around.service(self.service).servers.iter().flatten();
-            servers.filter(|server| server.address() == from).for_each(|server| note_answer(&server.state, bytes));
+            servers
+                .filter(|server| server.address() == from)
+                .for_each(|server| note_answer(&server.state, bytes));
         }
         let key = self.table.key(id).cloned();
         if last {
