@@ -258,10 +258,6 @@ impl Balancer {
         let Opened { client: entry, counters, last_server } =
             service.state.clients.lock().open(peer.address, now, tracking);
         let client = Tracked { entry, counters };
-<<<<<<< HEAD
-        let journal = Journal::default();
-=======
->>>>>>> hostile
         let content = Flow {
             room,
             peer,
@@ -271,11 +267,7 @@ impl Balancer {
             opened: now,
             memo: None,
             choice: None,
-<<<<<<< HEAD
-            journal,
-=======
             journal: Journal::default(),
->>>>>>> hostile
         };
         *self.flows_by_listener.entry(key.listener).or_default() += 1;
         Some(self.table.begin(key, content, count, now))
@@ -329,11 +321,7 @@ impl Balancer {
         }
         let counters = &service.state.counters;
         if choice.is_refused() {
-<<<<<<< HEAD
-            counters.refused.count()
-=======
             counters.refused.count();
->>>>>>> hostile
         } else {
             counters.unserved.count();
         }

@@ -6,13 +6,8 @@ use common::client_addr::ClientAddr;
 use system::datagrams::{Datagram, Name};
 
 use super::super::connection::{Chosen, Peer, Tracked};
-<<<<<<< HEAD
-use super::journal::Journal;
-use super::choice::Choice;
-=======
 use super::choice::Choice;
 use super::journal::Journal;
->>>>>>> hostile
 use crate::engine::flows::recent::Memo;
 use crate::engine::flows::{Endpoint, FlowKey, Local};
 use crate::engine::servers::{ServerAddr, ServerId};
@@ -37,17 +32,10 @@ pub struct Flow {
     pub opened: Tick,
     /// Its latest datagram, while an answer to it is owed.
     pub memo: Option<Memo>,
-<<<<<<< HEAD
-    /// What the request log was told of it.
-    pub journal: Journal,
-    /// How far the search for a server has come with that datagram, if one has failed already.
-    pub choice: Option<Box<Choice>>,
-=======
     /// How far the search for a server has come with that datagram, if one has failed already.
     pub choice: Option<Box<Choice>>,
     /// What the request log was told of it.
     pub journal: Journal,
->>>>>>> hostile
 }
 
 /// Whose datagram this is.
