@@ -190,6 +190,11 @@ impl<T> FlowTable<T> {
         self.ports.open(kind)
     }
 
+    /// Takes a port back that the shell could not open after all. It gets no flows, and closes.
+    pub fn abandon_port(&mut self, port: PortId) {
+        self.ports.retire(port);
+    }
+
     /// The port through which the flow goes, or once went, to that server. It goes that way again.
     pub fn ways_to(&self, flow: FlowId, server: &ServerAddr) -> Option<PortId> {
         let of = self.flow(flow)?;

@@ -80,11 +80,11 @@ impl Balancer {
         self.table.poll_timeout(rules(settings.service(self.service)))
     }
 
-    /// Notes that the poll has news of a port. Tells whether it is to be put into the queue.
-    pub fn note(&mut self, id: PortId, failed: bool) -> bool {
-        let Some(port) = self.ports.get_mut(id.index as usize).and_then(Option::as_mut) else { return false };
+    /// Notes that the poll has news of a port, of which a token tells. The port is to be put into the queue, if it is not there.
+    pub fn note(&mut self, told: PortId, failed: bool) -> Option<PortId> {
+        let port = self.ports.get_mut(told.index as usize)?.as_mut().filter(|port| port.is_told_of(told))?;
         port.failed |= failed;
-        !std::mem::replace(&mut port.queued, true)
+        (!std::mem::replace(&mut port.queued, true)).then_some(port.id)
     }
 
     /// Takes what has come to a listener, and sends it on.
@@ -120,11 +120,11 @@ impl Balancer {
 
     /// Takes the answers that have come to a port. Tells whether there may be more.
     pub(super) fn answer(&mut self, id: PortId, buffers: &mut Buffers, around: &Surroundings<'_>) -> bool {
-        let Some(port) = self.ports.get_mut(id.index as usize).and_then(Option::as_mut) else { return false };
+        let Some(port) = open_port(&mut self.ports, id) else { return false };
         if std::mem::take(&mut port.failed) {
             self.take_failures(id, &mut buffers.outbox, &mut buffers.recent, around);
         }
-        let Some(port) = self.ports.get_mut(id.index as usize).and_then(Option::as_mut) else { return false };
+        let Some(port) = open_port(&mut self.ports, id) else { return false };
         let answers = &mut buffers.answers;
         let room = answers.batch.room();
         match answers.batch.receive(port, room) {
@@ -383,15 +383,25 @@ impl Balancer {
         }
         let kind = PortKind::of(server);
         let descriptor = around.shared.take_spare_descriptor().ok_or(nix::errno::Errno::EMFILE)?;
-        let port = Port::open(kind, service.source, descriptor)?;
         let id = self.table.open_port(kind);
-        port.register(around.registry, Token::Port { service: self.service, port: id }.into())?;
-        let index = id.index as usize;
-        if self.ports.len() <= index {
-            self.ports.resize_with(index + 1, || None);
+        let opened = Port::open(id, kind, service.source, descriptor).and_then(|port| {
+            port.register(around.registry, Token::Port { service: self.service, port: id }.into())?;
+            Ok(port)
+        });
+        match opened {
+            Ok(port) => {
+                let index = id.index as usize;
+                if self.ports.len() <= index {
+                    self.ports.resize_with(index + 1, || None);
+                }
+                self.ports[index] = Some(port);
+                Ok(id)
+            }
+            Err(error) => {
+                self.table.abandon_port(id);
+                Err(error)
+            }
         }
-        self.ports[index] = Some(port);
-        Ok(id)
     }
 
     /// Deals with what the network says of datagrams that were sent by a port.
@@ -530,6 +540,11 @@ impl Balancer {
         flow.journal.ended(service);
         service.state.clients.lock().close(flow.client.entry, around.now);
     }
+}
+
+/// The port, if it has not closed since.
+fn open_port(ports: &mut [Option<Port>], id: PortId) -> Option<&mut Port> {
+    ports.get_mut(id.index as usize)?.as_mut().filter(|port| port.id == id)
 }
 
 /// Whether a flow may stay with its server: it is still there, and not left alone.
