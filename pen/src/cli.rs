@@ -86,8 +86,6 @@ pub enum UsageError {
     UnknownKind(String),
     #[error("{option}: {reason}")]
     Refused { option: String, reason: &'static str },
-    #[error("{option}: this version of pen does not {capability} yet")]
-    Later { option: String, capability: &'static str },
     #[error("no listening address: '[host:]port server ...' or '-F file' is expected, pen --help tells more")]
     NoListeningAddress,
 }
@@ -169,7 +167,6 @@ fn refuse(row: &OptionRow, name: &str) -> Result<(), UsageError> {
     };
     match row.kind {
         Kind::Refused(reason) => Err(UsageError::Refused { option, reason }),
-        Kind::Later(capability) => Err(UsageError::Later { option, capability }),
         _ => Ok(()),
     }
 }
@@ -248,7 +245,7 @@ impl Draft {
             }
             Kind::Own(own) => return self.apply_own(own, found),
             Kind::Inert => self.add_note(format!("{name}: accepted for old command lines, does nothing")),
-            Kind::Refused(_) | Kind::Later(_) => {}
+            Kind::Refused(_) => {}
         }
         Ok(None)
     }

@@ -37,8 +37,12 @@ impl Publisher {
     pub fn publish(&mut self, draft: Draft) -> Result<(), String> {
         let Some((settings, effects)) = draft.finish() else { return Ok(()) };
         self.put_in_force(settings)?;
+        let any = !effects.is_empty();
         for effect in effects {
             effect.happen(self.shared.now());
+        }
+        if any {
+            self.shared.forsake();
         }
         Ok(())
     }
@@ -111,6 +115,7 @@ impl Publisher {
     }
 
     fn put_in_force(&mut self, mut settings: Settings) -> Result<(), String> {
+        settings.check_udp()?;
         let plan = self.listeners.plan(&wanted(&settings)).map_err(|error| error.to_string())?;
         self.tell_ports(&mut settings, &plan);
         let web = self.web.plan(settings.process.web.as_ref())?;
@@ -194,6 +199,7 @@ fn wanted(settings: &Settings) -> Vec<Wanted> {
         .map(|(service, settings, place)| Wanted {
             service,
             place: place.clone(),
+            transport: settings.transport(),
             options: tcp_options(settings, needs_only_v6(place, &places)),
         })
         .collect()

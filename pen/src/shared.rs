@@ -58,6 +58,7 @@ pub struct Room {
     shared: Arc<Shared>,
     service: Arc<ServiceState>,
     number: u32,
+    descriptors: usize,
 }
 
 /// Room for one connect in progress, of `pending_max`. Given back exactly once, on drop.
@@ -101,6 +102,13 @@ impl Shared {
         }
     }
 
+    /// Has the workers look which servers may have no flows any more.
+    pub fn forsake(&self) {
+        for mailbox in &self.mailboxes {
+            mailbox.send(Message::Forsake);
+        }
+    }
+
     /// The time.
     pub fn now(&self) -> Tick {
         self.clock.now()
@@ -138,9 +146,14 @@ impl Shared {
         if !there_is_room {
             return None;
         }
-        let room = self.take_connection(service)?;
+        let room = self.take_connection(service, DESCRIPTORS_PER_CONNECTION)?;
         let pending = self.take_pending(service)?;
         Some((room, pending))
+    }
+
+    /// Takes room for a flow of datagrams, which needs no descriptor of its own; `None`: there is none now.
+    pub fn take_flow(self: &Arc<Shared>, service: &Service) -> Option<Room> {
+        self.take_connection(service, 0)
     }
 
     /// Takes room for one connect.
@@ -150,24 +163,24 @@ impl Shared {
         pending.then(|| PendingRoom { shared: Arc::clone(self), service: Arc::clone(state) })
     }
 
-    fn take_connection(self: &Arc<Shared>, service: &Service) -> Option<Room> {
+    fn take_connection(self: &Arc<Shared>, service: &Service, descriptors: usize) -> Option<Room> {
         let state = &service.state;
         if !state.connections.take(1, service.limits.conn_max as usize) {
             return None;
         }
-        let descriptors = self.descriptor_limit.load(Ordering::Relaxed);
-        if !self.descriptors.take(DESCRIPTORS_PER_CONNECTION, descriptors) {
+        let limit = self.descriptor_limit.load(Ordering::Relaxed);
+        if !self.descriptors.take(descriptors, limit) {
             state.connections.give_back(1);
             self.room_was_freed();
             return None;
         }
         let Some(number) = self.numbers.lock().take() else {
-            self.descriptors.give_back(DESCRIPTORS_PER_CONNECTION);
+            self.descriptors.give_back(descriptors);
             state.connections.give_back(1);
             self.room_was_freed();
             return None;
         };
-        Some(Room { shared: Arc::clone(self), service: Arc::clone(state), number })
+        Some(Room { shared: Arc::clone(self), service: Arc::clone(state), number, descriptors })
     }
 
     /// Takes a descriptor for what serves no client; `None`: there is none now, or half of all serve none already.
@@ -254,7 +267,7 @@ impl Room {
 impl Drop for Room {
     fn drop(&mut self) {
         self.shared.numbers.lock().give_back(self.number);
-        self.shared.descriptors.give_back(DESCRIPTORS_PER_CONNECTION);
+        self.shared.descriptors.give_back(self.descriptors);
         self.service.connections.give_back(1);
         self.shared.room_was_freed();
     }

@@ -10,7 +10,7 @@ use std::thread;
 
 use caps::Capability;
 use common::addr::{ListenAddr, ServerSpec};
-use common::command::{ServiceName, Threads, parse};
+use common::command::{Command, ServiceName, Switch, Threads, Toggle, parse};
 use common::reason;
 use mio::{Poll, Waker};
 
@@ -31,7 +31,7 @@ use crate::publish::{
 use crate::settings::apply::listen;
 use crate::settings::draft::{Draft, Environment, Stage};
 use crate::settings::resolve::SystemResolver;
-use crate::settings::{DEFAULT_SERVICE, ListenOn, Place, Service, Settings, file, servers};
+use crate::settings::{DEFAULT_SERVICE, ListenOn, Place, Service, Settings, Transport, file, servers};
 use crate::shared::{Clock, DESCRIPTORS_PER_CONNECTION, Shared};
 use system::daemon::Ready;
 use system::limits;
@@ -104,6 +104,7 @@ pub fn prepare(mut invocation: Invocation) -> Result<Prepared, Failure> {
     let control = invocation.control.as_deref().map(|text| control_address(text, &resolver)).transpose()?;
     let mut draft =
         Draft::new(Settings::initial(&environment.client_numbers), Stage::Start, Arc::clone(&environment));
+    draft.service_mut().udp = balances_udp(&invocation);
     take_in_arguments(&invocation, &mut draft)?;
     for step in &invocation.steps {
         let located = |error: String| format!("{}: {error}", step.origin);
@@ -120,6 +121,7 @@ pub fn prepare(mut invocation: Invocation) -> Result<Prepared, Failure> {
         let error = "no listening address: '[host:]port' as argument or 'listen' in the -F file is expected";
         return Err(Failure::Usage(error.to_owned()));
     }
+    draft.settings().check_udp()?;
     if let Some(place) = draft.settings().shared_place() {
         return Err(Failure::RunTime(ListenError::taken(place.clone()).to_string()));
     }
@@ -136,7 +138,17 @@ fn names_of_services(draft: &Draft) -> Vec<ServiceName> {
 /// Where the control port is to be.
 fn control_address(text: &str, resolver: &SystemResolver) -> Result<ListenOn, Failure> {
     let address: ListenAddr = text.parse().map_err(|error| Failure::Usage(format!("-C: {error}")))?;
-    Ok(ListenOn::resolve(&address, resolver).map_err(|error| format!("-C {text}: {error}"))?)
+    Ok(ListenOn::resolve(&address, Transport::Stream, resolver)
+        .map_err(|error| format!("-C {text}: {error}"))?)
+}
+
+/// Whether the command line's ports are of UDP. They are looked up before options are applied, so these are asked first.
+fn balances_udp(invocation: &Invocation) -> bool {
+    let toggles = invocation.steps.iter().filter_map(|step| match parse(&step.line) {
+        Ok(Some(Command::Switch(Switch::Udp, toggle))) => Some(toggle),
+        _ => None,
+    });
+    toggles.last() == Some(Toggle::On)
 }
 
 /// The positional arguments: where to listen, and the servers.
@@ -353,7 +365,8 @@ fn announce(shared: &Shared, environment: &Environment) {
         if listen.is_empty() {
             log::warn!("pen {version} does not listen for {servers}{of} yet: 'listen ADDR' is missing");
         } else {
-            log::info!("pen {version} balances {listen} to {servers}{of}");
+            let udp = if service.udp { " (UDP)" } else { "" };
+            log::info!("pen {version} balances {listen}{udp} to {servers}{of}");
         }
     }
     let lacks_servers = |service: &Arc<Service>| {

@@ -10,18 +10,13 @@ pub(super) const LATER: &[(&str, &str)] = &[
     ("peek", "first-frame routing"),
     ("tarpit_acl", "tarpit"),
     ("transparent", "transparent proxying"),
-    ("udp", UDP),
-    ("udp_requests", UDP),
-    ("udp_responses", UDP),
-    ("udp_timeout", UDP),
 ];
 
 /// Those that are switches, which are off in this version: files that pen 0.34 wrote say so.
-const SWITCHES: &[&str] = &["transparent", "udp"];
+const SWITCHES: &[&str] = &["transparent"];
 
 pub(super) const GEOIP: &str = "GeoIP";
 const DRAINING: &str = "draining";
-const UDP: &str = "UDP";
 
 /// The capability that a command belongs to, if it comes later.
 pub(super) fn later(name: &str) -> Option<&'static str> {

@@ -20,6 +20,7 @@ mod servers;
 mod services;
 mod tls;
 mod typed;
+mod udp;
 mod words;
 
 pub use help::help;
@@ -83,6 +84,7 @@ pub static FAMILIES: &[Family] = &[
     Family { title: "Forwarding", rows: forwarding::ROWS },
     Family { title: "What servers are told of clients", rows: http::ROWS },
     Family { title: "TLS", rows: tls::ROWS },
+    Family { title: "UDP", rows: udp::ROWS },
     Family { title: "Several services", rows: services::ROWS },
     Family { title: "Times and limits", rows: limits::ROWS },
     Family { title: "Who may do what", rows: access::ROWS },

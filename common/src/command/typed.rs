@@ -140,6 +140,7 @@ pub enum Switch {
     Roundrobin,
     Stubborn,
     TcpNodelay,
+    Udp,
     Weight,
 }
 
@@ -160,6 +161,9 @@ pub enum Number {
     ShutdownTimeout,
     Timeout,
     Tracking,
+    UdpRequests,
+    UdpResponses,
+    UdpTimeout,
 }
 
 /// A value that can be asked for, set and removed.

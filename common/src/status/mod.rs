@@ -6,8 +6,8 @@ mod words;
 
 pub use tls::{CertificateStatus, HandshakesStatus, ProxyStatus, TlsStatus};
 pub use words::{
-    Bytes, Fact, Seconds, all_servers, census, certificate, condition, listens, modes, place, preface, seen,
-    slot, slot_or_none,
+    Bytes, Fact, Seconds, all_servers, census, certificate, condition, datagrams, listens, modes, place,
+    preface, protocol, seen, slot, slot_or_none,
 };
 
 use std::borrow::Cow;
@@ -62,6 +62,8 @@ pub struct ServiceStatus {
     pub proxy_protocol: ProxyStatus,
     /// TLS towards clients; `None`: they speak plain text.
     pub tls: Option<TlsStatus>,
+    /// Its datagrams; `None`: clients make connections.
+    pub udp: Option<UdpStatus>,
     /// Its numbers.
     pub limits: LimitsStatus,
     /// Open connections.
@@ -114,6 +116,23 @@ pub struct LimitsStatus {
     pub pending_max: u32,
     pub timeout: u32,
     pub tracking: u32,
+    pub udp_requests: u32,
+    pub udp_responses: u32,
+    pub udp_timeout: u32,
+}
+
+/// The datagrams of a service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UdpStatus {
+    /// Those that came from clients.
+    pub received: u64,
+    /// Those that went back to them.
+    pub answered: u64,
+    /// Those that pen could not pass on, for want of a server, of room or of memory.
+    pub dropped: u64,
+    /// Those that the kernel threw away, because they came faster than pen took them.
+    pub lost: u64,
 }
 
 /// The idle connections of a service.

@@ -9,16 +9,19 @@ use std::path::Path;
 use common::escape::Line;
 
 use super::Invocation;
+use crate::settings::Transport;
 
 impl Invocation {
     /// The command line that starts such a pen with the file `config`, on one line, as a shell reads it. `config` is the name
     /// that a running pen has for the file: inside its root directory, while a start reads it from outside. `listens`: the
-    /// file does not say where the first service listens, the argument does.
-    pub fn command_line_beside(&self, config: &Path, listens: bool) -> String {
+    /// file does not say where the first service listens, the argument does, for these clients.
+    pub fn command_line_beside(&self, config: &Path, listens: Option<Transport>) -> String {
         let mut words: Vec<&OsStr> = vec![OsStr::new("pen")];
         let mut flag = |is_given: bool, option| words.extend(is_given.then_some(OsStr::new(option)));
         flag(self.foreground, "-f");
         flag(self.enable_exit, "-X");
+        // The file says so, too, but the argument is looked up before.
+        flag(listens == Some(Transport::Datagram), "-U");
         let user = self.user.as_ref().map(OsString::from);
         let control = self.control.as_ref().map(OsString::from);
         let outside = self.chroot.as_ref().map(|root| root.join(config.strip_prefix("/").unwrap_or(config)));
@@ -33,7 +36,7 @@ impl Invocation {
                 words.extend([OsStr::new(option), value]);
             }
         }
-        if let Some(listen) = self.listen.as_ref().filter(|_| listens) {
+        if let Some(listen) = self.listen.as_ref().filter(|_| listens.is_some()) {
             words.extend(listen.starts_with('-').then_some(OsStr::new("--")));
             words.push(OsStr::new(listen));
         }
@@ -91,10 +94,14 @@ mod tests {
         };
         let config = Path::new("/etc/pen.cfg");
         let options = r"pen -f -X -u nobody -j /jail -p 'it'\''s' -C '/run/pen control' -F /jail/etc/pen.cfg";
-        assert_eq!(invocation.command_line_beside(config, true), format!("{options} '[::1]:0'"));
-        assert_eq!(invocation.command_line_beside(config, false), options);
+        let stream = Some(Transport::Stream);
+        assert_eq!(invocation.command_line_beside(config, stream), format!("{options} '[::1]:0'"));
+        assert_eq!(invocation.command_line_beside(config, None), options);
         let odd = Invocation { listen: Some("-host:80".to_owned()), ..Invocation::default() };
-        assert_eq!(odd.command_line_beside(config, true), "pen -F /etc/pen.cfg -- -host:80");
+        assert_eq!(odd.command_line_beside(config, stream), "pen -F /etc/pen.cfg -- -host:80");
+        let named = Invocation { listen: Some("syslog".to_owned()), ..Invocation::default() };
+        let datagram = Some(Transport::Datagram);
+        assert_eq!(named.command_line_beside(config, datagram), "pen -U -F /etc/pen.cfg syslog");
     }
 
     proptest! {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::table::{GROUPS, Kind, OptionRow};
+use super::table::{GROUPS, OptionRow};
 
 /// Where the second column of `--help` begins.
 const COLUMN: usize = 36;
@@ -37,8 +37,7 @@ pub fn help() -> String {
         // Writing to a string cannot fail.
         let _ = write!(text, "\n{}:\n", group.title);
         for row in group.rows {
-            let later = if matches!(row.kind, Kind::Later(_)) { " (not yet)" } else { "" };
-            let _ = writeln!(text, "{:COLUMN$}{}{later}", spelling(row), row.about);
+            let _ = writeln!(text, "{:COLUMN$}{}", spelling(row), row.about);
         }
     }
     text

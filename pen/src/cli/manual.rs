@@ -11,11 +11,7 @@ const TEMPLATE: &str = include_str!("../../../man/pen.1.in");
 /// The manual page, as mdoc(7).
 pub fn manual() -> String {
     let options = GROUPS.iter().map(group).collect();
-    let parts = [
-        ("OPTIONS", options),
-        ("INERT", names(|kind| kind == Kind::Inert)),
-        ("LATER", names(|kind| matches!(kind, Kind::Later(_)))),
-    ];
+    let parts = [("OPTIONS", options), ("INERT", names(|kind| kind == Kind::Inert))];
     fill(TEMPLATE, &parts)
 }
 
@@ -30,7 +26,7 @@ fn group(group: &Group) -> String {
 
 fn row(row: &OptionRow) -> Option<String> {
     let details = match row.kind {
-        Kind::Inert | Kind::Refused(_) | Kind::Later(_) => return None,
+        Kind::Inert | Kind::Refused(_) => return None,
         Kind::Command(command) => format!("The command `{command}`."),
         Kind::CommandText | Kind::DebugLevel => String::new(),
         Kind::Own(own) => details(own).to_owned(),
@@ -106,7 +102,7 @@ mod tests {
         let page = manual();
         for row in rows() {
             let has_head = page.contains(&format!(".It {}\n", head(row)));
-            let does_something = !matches!(row.kind, Kind::Inert | Kind::Refused(_) | Kind::Later(_));
+            let does_something = !matches!(row.kind, Kind::Inert | Kind::Refused(_));
             assert_eq!(has_head, does_something, "{row:?}");
         }
         assert!(!page.contains('@'), "a placeholder is left");

@@ -38,8 +38,6 @@ pub enum Kind {
     Inert,
     /// It cannot be had here, for this reason.
     Refused(&'static str),
-    /// Something that this version cannot do yet.
-    Later(&'static str),
 }
 
 /// The options that have no command.
@@ -96,7 +94,7 @@ pub const GROUPS: &[Group] = &[
         value('q', "backlog", "N", Kind::Command("backlog"), "connections that may wait in the kernel (500)"),
         value('m', "multi-accept", "N", Kind::Command("multi_accept"), "connections accepted at once (100)"),
         flag('H', "http", Kind::Command("http"), "add X-Forwarded-For and X-Forwarded-Proto"),
-        flag('U', "udp", Kind::Later("balance UDP"), "balance UDP instead of TCP"),
+        flag('U', "udp", Kind::Command("udp"), "balance UDP instead of TCP"),
     ]},
     Group { title: "Logs and statistics", rows: &[
         value('l', "log", "DEST", Kind::Command("log"), "request log: a file, or HOST:PORT of a penlogd"),

@@ -42,7 +42,8 @@ impl Start {
     fn text(&self, settings: &Settings, file: &Path) -> Result<String, String> {
         let commands = write::render(settings, &self.services)?;
         let file = std::path::absolute(file).map_err(|error| reason(&error))?;
-        let listens = settings.service(DEFAULT_SERVICE).listen_is_argument;
+        let service = settings.service(DEFAULT_SERVICE);
+        let listens = service.listen_is_argument.then(|| service.transport());
         let command_line = self.invocation.command_line_beside(&file, listens);
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let time = Moment(since_1970.as_secs_f64());

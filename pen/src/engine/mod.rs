@@ -3,6 +3,7 @@
 
 pub mod acl;
 pub mod clients;
+pub mod flows;
 pub mod gauge;
 pub mod http;
 pub mod idlers;

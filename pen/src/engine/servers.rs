@@ -177,6 +177,13 @@ impl ServerState {
         }
     }
 
+    /// The server has sent something, so it is well. It ends the blacklist, unless that was set by hand.
+    pub fn answered(&self) {
+        if self.failed_until.load(Ordering::Relaxed) != 0 {
+            self.forgive();
+        }
+    }
+
     /// Counts a connection that failed, and keeps why.
     pub fn failed(&self, error: &str) {
         self.failures.fetch_add(1, Ordering::Relaxed);

@@ -15,7 +15,7 @@ use crate::engine::clients::client_numbers;
 use crate::settings::draft::{Draft, Environment, Stage};
 use crate::settings::file::read_text;
 use crate::settings::resolve::Resolver;
-use crate::settings::{ACL_COUNT, DEFAULT_SERVICE, Settings, write};
+use crate::settings::{ACL_COUNT, DEFAULT_SERVICE, Settings, Transport, write};
 
 /// Any text as the `-F` file of a pen that starts, and then as what it finds at HUP.
 pub fn config(bytes: &[u8]) {
@@ -87,12 +87,12 @@ fn environment() -> Arc<Environment> {
     })
 }
 
-/// Knows every name but those that begin with `x`, without asking anybody.
+/// Knows every name but those that begin with `x`, without asking anybody. Ports that begin with `u` are of UDP only, and
+/// those with `t` of TCP only.
 struct MadeUp;
 
 impl Resolver for MadeUp {
-    fn resolve_all(&self, host: &Host, port: &Port) -> Result<Vec<SocketAddr>, String> {
-        let port = self.port(port)?;
+    fn resolve_all(&self, host: &Host, port: u16) -> Result<Vec<SocketAddr>, String> {
         let address = match host.as_str().parse::<IpAddr>() {
             Ok(address) => address,
             Err(_) if host.as_str().starts_with('x') => return Err(format!("unknown host '{host}'")),
@@ -101,16 +101,18 @@ impl Resolver for MadeUp {
         Ok(vec![SocketAddr::new(address, port)])
     }
 
-    fn port(&self, port: &Port) -> Result<u16, String> {
+    fn port(&self, port: &Port, transport: Transport) -> Result<u16, String> {
+        let known_by_the_other = match transport {
+            Transport::Stream => 'u',
+            Transport::Datagram => 't',
+        };
         match port {
             Port::Number(number) => Ok(*number),
-            Port::Service(name) if name.starts_with('x') => Err(format!("unknown port '{name}'")),
+            Port::Service(name) if name.starts_with(['x', known_by_the_other]) => {
+                Err(format!("unknown port '{name}'"))
+            }
             Port::Service(name) => Ok(number(name).to_be_bytes()[3].into()),
         }
-    }
-
-    fn udp_port(&self, port: &Port) -> Result<u16, String> {
-        self.port(port)
     }
 }
 

@@ -1,17 +1,18 @@
-//! Listening sockets: opening one, accepting from one, and what a worker knows of those it accepts from.
+//! Listening sockets, for connections and for datagrams: opening one, accepting from one, and what a worker knows of those it
+//! accepts from.
 //! Which ones there are is the `registry`'s business.
 
 use std::fmt::{self, Display, Formatter};
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
-use std::os::fd::AsRawFd;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::lchown;
 use std::path::Path;
 use std::sync::Arc;
 
 use common::client_addr::ClientAddr;
 use mio::event::Source;
-use mio::net::{TcpListener, UnixListener};
+use mio::net::{TcpListener, UdpSocket, UnixDatagram, UnixListener};
 use mio::unix::SourceFd;
 use mio::{Interest, Registry};
 use nix::errno::Errno;
@@ -20,15 +21,20 @@ use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use super::connection::Peer;
 use super::stream::Stream;
 use crate::engine::time::Tick;
-use crate::settings::ServiceIndex;
+use crate::settings::losses::Queue;
+use crate::settings::{ServiceIndex, Transport};
 use system::privileges::User;
-use system::socket;
+use system::{datagrams, socket};
+
+/// Bytes of datagrams that may wait for a worker, as far as the system allows it.
+const QUEUE: usize = 8 << 20;
 
 /// A listener's number in the registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ListenerId(pub u32);
 
-/// A listening socket. TCP: each worker has its own, in one `SO_REUSEPORT` group. Unix: the workers share one.
+/// A listening socket. TCP and UDP: each worker has its own, in one `SO_REUSEPORT` group. Unix: connections come to one that
+/// all workers share, datagrams to one that the first worker has.
 #[derive(Debug)]
 pub struct ListenSocket {
     kind: Kind,
@@ -39,6 +45,8 @@ pub struct ListenSocket {
 enum Kind {
     Tcp(TcpListener),
     Unix(UnixListener),
+    Udp(UdpSocket),
+    UnixDatagram(UnixDatagram),
 }
 
 /// How a TCP listener is opened.
@@ -79,6 +87,20 @@ impl ListenSocket {
         Ok(ListenSocket { kind: Kind::Tcp(listener), name })
     }
 
+    /// One of a UDP listener's group of sockets. Datagrams come to it from the beginning.
+    pub fn udp(address: SocketAddr, only_v6: bool) -> io::Result<ListenSocket> {
+        let socket = bind_udp(address, only_v6, true)?;
+        let listener = UdpSocket::from_std(socket.into());
+        let name = listener.local_addr()?.to_string();
+        Ok(ListenSocket { kind: Kind::Udp(listener), name })
+    }
+
+    /// Whether a UDP address can be had, for us alone; tells the address, with the port that was free for a 0.
+    pub fn probe_udp(address: SocketAddr, only_v6: bool) -> io::Result<SocketAddr> {
+        let bound = bind_udp(address, only_v6, false)?.local_addr()?;
+        Ok(bound.as_socket().unwrap_or(address))
+    }
+
     /// Whether a TCP address can be had, for us alone; tells the address, with the port that was free for a 0.
     pub fn probe(address: SocketAddr, options: TcpOptions) -> io::Result<SocketAddr> {
         let bound = bind_tcp(address, options.only_v6, false)?.local_addr()?;
@@ -87,24 +109,24 @@ impl ListenSocket {
 
     /// A Unix listener. A file that a dead process left is replaced; one that a live process answers on is an error.
     pub fn unix(path: &Path, backlog: u32) -> io::Result<ListenSocket> {
-        let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking().cloexec(), None)?;
-        let address = SockAddr::unix(path)?;
-        if let Err(error) = socket.bind(&address) {
-            if error.kind() != ErrorKind::AddrInUse {
-                return Err(error);
-            }
-            if !is_socket(path) {
-                return Err(io::Error::other("a file that is no socket is there"));
-            }
-            if !is_abandoned(path) {
-                return Err(error);
-            }
-            std::fs::remove_file(path)?;
-            socket.bind(&address)?;
-        }
+        let socket = bind_unix(path, Type::STREAM)?;
         socket.listen(backlog.try_into().unwrap_or(i32::MAX))?;
         let listener = UnixListener::from_std(socket.into());
         Ok(ListenSocket { kind: Kind::Unix(listener), name: path.display().to_string() })
+    }
+
+    /// A Unix socket for datagrams, with the same rules.
+    pub fn unix_datagram(path: &Path) -> io::Result<ListenSocket> {
+        let socket = UnixDatagram::from_std(bind_unix(path, Type::DGRAM)?.into());
+        Ok(ListenSocket { kind: Kind::UnixDatagram(socket), name: path.display().to_string() })
+    }
+
+    /// How clients come to it.
+    pub fn transport(&self) -> Transport {
+        match self.kind {
+            Kind::Tcp(_) | Kind::Unix(_) => Transport::Stream,
+            Kind::Udp(_) | Kind::UnixDatagram(_) => Transport::Datagram,
+        }
     }
 
     /// Takes the next client from the queue.
@@ -122,6 +144,8 @@ impl ListenSocket {
                     peer: Peer { address: ClientAddr::Unix, port: 0 },
                 })
             }
+            // They have no queue of clients.
+            Kind::Udp(_) | Kind::UnixDatagram(_) => Err(ErrorKind::WouldBlock.into()),
         }
     }
 
@@ -148,14 +172,16 @@ impl ListenSocket {
                 socket.listen(backlog)
             }
             Kind::Unix(listener) => SockRef::from(listener).listen(backlog),
+            Kind::Udp(_) | Kind::UnixDatagram(_) => Ok(()),
         }
     }
 
-    /// The address of a TCP listener.
+    /// The address of a TCP or UDP listener.
     pub fn local_address(&self) -> Option<SocketAddr> {
         match &self.kind {
             Kind::Tcp(listener) => listener.local_addr().ok(),
-            Kind::Unix(_) => None,
+            Kind::Udp(socket) => socket.local_addr().ok(),
+            Kind::Unix(_) | Kind::UnixDatagram(_) => None,
         }
     }
 
@@ -165,6 +191,18 @@ impl ListenSocket {
             Kind::Tcp(listener) => socket::refuse_new_peers(listener),
             // The queue can still be accepted from.
             Kind::Unix(listener) => SockRef::from(listener).shutdown(std::net::Shutdown::Read),
+            // What has arrived can still be read, and answers can still be sent; only from itself it could receive more.
+            Kind::Udp(socket) => {
+                let mut itself = socket.local_addr()?;
+                if itself.ip().is_unspecified() {
+                    itself.set_ip(match itself.ip() {
+                        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+                        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+                    });
+                }
+                socket.connect(itself)
+            }
+            Kind::UnixDatagram(socket) => SockRef::from(socket).shutdown(std::net::Shutdown::Read),
         }
     }
 
@@ -173,15 +211,32 @@ impl ListenSocket {
     pub fn give_to(&self, user: &User) -> io::Result<()> {
         match &self.kind {
             Kind::Tcp(listener) => nix::unistd::fchown(listener, Some(user.uid), None)?,
-            Kind::Unix(_) => lchown(&self.name, Some(user.uid.as_raw()), Some(user.gid.as_raw()))?,
+            Kind::Udp(socket) => nix::unistd::fchown(socket, Some(user.uid), None)?,
+            Kind::Unix(_) | Kind::UnixDatagram(_) => {
+                lchown(&self.name, Some(user.uid.as_raw()), Some(user.gid.as_raw()))?
+            }
         }
         Ok(())
     }
 
     fn fd(&self) -> i32 {
+        self.as_fd().as_raw_fd()
+    }
+}
+
+impl Queue for ListenSocket {
+    fn lost(&self) -> u32 {
+        datagrams::lost(self).unwrap_or(0)
+    }
+}
+
+impl AsFd for ListenSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
         match &self.kind {
-            Kind::Tcp(listener) => listener.as_raw_fd(),
-            Kind::Unix(listener) => listener.as_raw_fd(),
+            Kind::Tcp(listener) => listener.as_fd(),
+            Kind::Unix(listener) => listener.as_fd(),
+            Kind::Udp(socket) => socket.as_fd(),
+            Kind::UnixDatagram(socket) => socket.as_fd(),
         }
     }
 }
@@ -204,6 +259,40 @@ fn bind_tcp(address: SocketAddr, only_v6: bool, shared: bool) -> io::Result<Sock
     Ok(socket)
 }
 
+fn bind_udp(address: SocketAddr, only_v6: bool, shared: bool) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM.nonblocking().cloexec(), None)?;
+    if only_v6 {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_port(shared)?;
+    datagrams::set_receive_buffer(&socket, QUEUE)?;
+    if address.ip().is_unspecified() {
+        datagrams::tell_destinations(&socket)?;
+    }
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+/// A file that a dead process left is replaced.
+fn bind_unix(path: &Path, kind: Type) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::UNIX, kind.nonblocking().cloexec(), None)?;
+    let address = SockAddr::unix(path)?;
+    if let Err(error) = socket.bind(&address) {
+        if error.kind() != ErrorKind::AddrInUse {
+            return Err(error);
+        }
+        if !is_socket(path) {
+            return Err(io::Error::other("a file that is no socket is there"));
+        }
+        if !is_abandoned(path) {
+            return Err(error);
+        }
+        std::fs::remove_file(path)?;
+        socket.bind(&address)?;
+    }
+    Ok(socket)
+}
+
 /// Whether the file is a Unix socket.
 fn is_socket(path: &Path) -> bool {
     use std::os::unix::fs::FileTypeExt;
@@ -212,6 +301,7 @@ fn is_socket(path: &Path) -> bool {
 
 /// Whether nobody answers on the socket.
 fn is_abandoned(path: &Path) -> bool {
+    // A socket of the other kind says EPROTOTYPE, so somebody is there.
     mio::net::UnixStream::connect(path).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
 }
 

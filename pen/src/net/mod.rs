@@ -23,5 +23,6 @@ pub mod tally;
 pub mod testing;
 pub mod tls;
 pub mod token;
+pub mod udp;
 pub mod upstream;
 pub mod worker;

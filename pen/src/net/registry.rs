@@ -15,7 +15,7 @@ use common::reason;
 use super::listener::{ListenSocket, ListenerId, TcpOptions};
 use super::worker::Message;
 use crate::engine::time::Tick;
-use crate::settings::{Place, ServiceIndex};
+use crate::settings::{Place, ServiceIndex, Transport};
 use crate::shared::Shared;
 use system::privileges::User;
 
@@ -29,6 +29,8 @@ pub struct Wanted {
     pub service: ServiceIndex,
     /// The place.
     pub place: Place,
+    /// For connections or for datagrams.
+    pub transport: Transport,
     /// How to open it, if it is TCP.
     pub options: TcpOptions,
 }
@@ -78,6 +80,7 @@ struct Entry {
     asked: Place,
     /// With the port that it got.
     bound: Place,
+    transport: Transport,
     options: TcpOptions,
     sockets: Vec<Arc<ListenSocket>>,
     state: State,
@@ -90,6 +93,7 @@ struct Entry {
 struct Gone {
     service: ServiceIndex,
     bound: Place,
+    transport: Transport,
     socket: Weak<ListenSocket>,
 }
 
@@ -164,7 +168,10 @@ impl Registry {
         }
         for entry in plan.opened {
             for (index, mailbox) in self.shared.mailboxes.iter().enumerate() {
-                // TCP: one socket a worker. Unix: one for all.
+                if index > 0 && entry.is_for_one_worker() {
+                    break;
+                }
+                // TCP, UDP: one socket a worker. Unix: one for all.
                 let socket = &entry.sockets[index % entry.sockets.len()];
                 mailbox.send(Message::Listen(entry.id, entry.service, Arc::clone(socket)));
             }
@@ -192,7 +199,12 @@ impl Registry {
             self.entries.extract_if(.., |entry| matches!(entry.state, State::Leaving(until) if until <= now))
         {
             let sockets = entry.sockets.iter().map(Arc::downgrade);
-            let gone = |socket| Gone { service: entry.service, bound: entry.bound.clone(), socket };
+            let gone = |socket| Gone {
+                service: entry.service,
+                bound: entry.bound.clone(),
+                transport: entry.transport,
+                socket,
+            };
             self.gone.extend(sockets.map(gone));
             for mailbox in &self.shared.mailboxes {
                 mailbox.send(Message::Unlisten(entry.id));
@@ -229,13 +241,13 @@ impl Registry {
         let kept = self.entries.iter().filter(|entry| plan.kept.iter().any(|(id, _)| *id == entry.id));
         if kept
             .chain(&plan.opened)
-            .any(|entry| entry.service != wanted.service && entry.bound == wanted.place)
+            .any(|entry| entry.service != wanted.service && entry.is_in_the_way_of(wanted))
         {
             return Err(taken());
         }
         let (sockets, bound, file) = match &wanted.place {
             Place::Inet(address) => {
-                let sockets = self.open_group(*address, wanted.options, &plan.opened)?;
+                let sockets = self.open_group(*address, wanted, &plan.opened)?;
                 let bound = sockets[0].local_address().map_or(wanted.place.clone(), Place::Inet);
                 (sockets, bound, None)
             }
@@ -247,7 +259,10 @@ impl Registry {
                         "a service of this pen listens there until it listens elsewhere",
                     ));
                 }
-                let socket = ListenSocket::unix(path, wanted.options.backlog)?;
+                let socket = match wanted.transport {
+                    Transport::Stream => ListenSocket::unix(path, wanted.options.backlog)?,
+                    Transport::Datagram => ListenSocket::unix_datagram(path)?,
+                };
                 (vec![socket], wanted.place.clone(), Some(SocketFile::new(path)))
             }
         };
@@ -257,6 +272,7 @@ impl Registry {
             service: wanted.service,
             asked: wanted.place.clone(),
             bound,
+            transport: wanted.transport,
             options: wanted.options,
             sockets: sockets.into_iter().map(Arc::new).collect(),
             state: State::Open,
@@ -269,15 +285,24 @@ impl Registry {
     fn open_group(
         &self,
         mut address: SocketAddr,
-        options: TcpOptions,
+        wanted: &Wanted,
         beside: &[Entry],
     ) -> io::Result<Vec<ListenSocket>> {
-        let ours = self.entries.iter().chain(beside).map(|entry| &entry.bound);
-        let emptied = self.gone.iter().filter(|gone| gone.is_open()).map(|gone| &gone.bound);
-        if !ours.chain(emptied).any(|bound| overlap(bound, address)) {
-            address = ListenSocket::probe(address, options)?;
+        let Wanted { transport, options, .. } = *wanted;
+        let ours = self.entries.iter().chain(beside).map(|entry| (entry.transport, &entry.bound));
+        let emptied =
+            self.gone.iter().filter(|gone| gone.is_open()).map(|gone| (gone.transport, &gone.bound));
+        if !ours.chain(emptied).any(|(other, bound)| other == transport && overlap(bound, address)) {
+            address = match transport {
+                Transport::Stream => ListenSocket::probe(address, options)?,
+                Transport::Datagram => ListenSocket::probe_udp(address, options.only_v6)?,
+            };
         }
-        self.shared.mailboxes.iter().map(|_| ListenSocket::tcp(address, options)).collect()
+        let open = |_| match transport {
+            Transport::Stream => ListenSocket::tcp(address, options),
+            Transport::Datagram => ListenSocket::udp(address, options.only_v6),
+        };
+        self.shared.mailboxes.iter().map(open).collect()
     }
 }
 
@@ -305,8 +330,21 @@ impl Entry {
     fn satisfies(&self, wanted: &Wanted) -> bool {
         self.state == State::Open
             && self.service == wanted.service
+            && self.transport == wanted.transport
             && self.options.only_v6 == wanted.options.only_v6
             && (self.asked == wanted.place || self.bound == wanted.place)
+    }
+
+    /// Whether only one socket can be at the place: the same one for connections or for datagrams, or a file.
+    fn is_in_the_way_of(&self, wanted: &Wanted) -> bool {
+        let same_kind = self.transport == wanted.transport || matches!(self.bound, Place::Unix(_));
+        same_kind && self.bound == wanted.place
+    }
+
+    /// Whether the first worker alone reads from it: the flows of a client are known to one worker only, and where workers share
+    /// a socket, any of them might get its datagram.
+    fn is_for_one_worker(&self) -> bool {
+        self.transport == Transport::Datagram && matches!(self.bound, Place::Unix(_))
     }
 
     fn leave(&mut self, until: Tick) {

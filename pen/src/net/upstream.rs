@@ -17,6 +17,7 @@ use super::token::Side;
 use super::worker::Context;
 use crate::engine::select::{Query, Selection};
 use crate::engine::servers::{Server, ServerAddr, ServerId};
+use crate::engine::time::Tick;
 use crate::settings::Service;
 use crate::shared::PendingRoom;
 
@@ -84,7 +85,7 @@ impl Connection {
                     return Next::Wait;
                 }
                 Err(DialError::Shortage(error)) => return self.shortage(&error, context),
-                Err(DialError::Server(error)) => server_failed(&chosen, &error, service, context),
+                Err(DialError::Server(error)) => server_failed(&chosen, &error, service, context.now),
                 Err(DialError::Full(error)) => chosen.reservation.state().failed(&reason(&error)),
             }
         }
@@ -124,7 +125,7 @@ impl Connection {
             if is_shortage(error) {
                 return self.shortage(error, context);
             }
-            server_failed(&chosen, error, context.settings.service(self.service), context);
+            server_failed(&chosen, error, context.settings.service(self.service), context.now);
         }
         self.try_next_server(context)
     }
@@ -191,7 +192,7 @@ impl Connection {
 }
 
 /// Notes that a server failed, and leaves it alone for a while; emergency and abuse servers are never blacklisted.
-fn server_failed(chosen: &Chosen, error: &io::Error, service: &Service, context: &Context<'_>) {
+pub fn server_failed(chosen: &Chosen, error: &io::Error, service: &Service, now: Tick) {
     let state = chosen.reservation.state();
     let reason = reason(error);
     state.failed(&reason);
@@ -204,13 +205,13 @@ fn server_failed(chosen: &Chosen, error: &io::Error, service: &Service, context:
         log::debug!("server {} was at {address}, which failed: {reason}", state.id.slot);
         return;
     }
-    if state.blacklisted(context.now).is_none() && service.limits.blacklist > 0 {
+    if state.blacklisted(now).is_none() && service.limits.blacklist > 0 {
         let (slot, seconds) = (state.id.slot, service.limits.blacklist);
         log::warn!("server {slot}{of} ({address}) failed: {reason}; it is left alone for {seconds} seconds");
     } else {
         log::debug!("server {}{of} ({address}) failed: {reason}", state.id.slot);
     }
-    state.blacklist(context.now.plus_seconds(service.limits.blacklist));
+    state.blacklist(now.plus_seconds(service.limits.blacklist));
 }
 
 /// Whether the server's name has another address by now, of which the failure of the old one says nothing.

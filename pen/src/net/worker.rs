@@ -15,9 +15,10 @@ use super::listener::{AcceptTrouble, Accepted, ListenSocket, ListenerId, Listeni
 use super::queues::Queues;
 use super::report::ReportOrder;
 use super::token::{GENERATION_MASK, Token};
+use super::udp::{Surroundings, Udp};
 use crate::engine::time::Tick;
 use crate::engine::timer::TimerWheel;
-use crate::settings::{ServiceIndex, Settings};
+use crate::settings::{ServiceIndex, Settings, Transport};
 use crate::shared::{Mailbox, PendingRoom, Room, Shared};
 
 /// Events taken from the poll at once.
@@ -34,6 +35,8 @@ pub enum Message {
     Listen(ListenerId, ServiceIndex, Arc<ListenSocket>),
     /// Serve what the socket's queue holds, then let go of it.
     Unlisten(ListenerId),
+    /// Some servers may have no flows any more: their blacklists or the settings say which.
+    Forsake,
     /// End the connection of this number, if it is one of yours.
     EndConnection(u32),
     /// Tell about some of your connections.
@@ -61,6 +64,7 @@ pub struct Worker {
     ended: Vec<u32>,
     /// Connections that wait for room for their connect.
     queues: Queues,
+    udp: Udp,
     fired: Vec<u32>,
     /// Set once it is told to stop: it ends then at the latest.
     stop_at: Option<Tick>,
@@ -110,6 +114,7 @@ impl Worker {
             unfinished: Vec::new(),
             ended: Vec::new(),
             queues: Queues::default(),
+            udp: Udp::default(),
             fired: Vec::new(),
             stop_at: None,
         }
@@ -134,11 +139,13 @@ impl Worker {
             }
             self.run_timers();
             self.accept();
+            self.balance_datagrams();
             self.close_ended();
         }
         // Who has not said goodbye by now is not waited for.
         self.step_all(|_| true, |_, _| Next::End);
         self.close_ended();
+        self.with_udp(|udp, around| udp.end_all(around));
     }
 
     /// Whether the worker was told to stop, and all its connections have said goodbye or had their time for it.
@@ -147,31 +154,36 @@ impl Worker {
     }
 
     fn has_nobody(&self) -> bool {
-        self.connections.is_empty() && !self.listeners.iter().any(|listening| listening.ready)
+        self.connections.is_empty()
+            && self.udp.is_idle()
+            && !self.listeners.iter().any(|listening| listening.ready)
     }
 
     fn dispatch(&mut self, event: &Event) {
         match Token::from(event.token()) {
             Token::Mailbox => self.read_mailbox(),
-            Token::Listener(id) => {
-                if let Some(listening) = self.listeners.iter_mut().find(|listening| listening.id.0 == id) {
-                    listening.ready = true;
-                }
-            }
+            Token::Listener(id) => match self.listeners.iter_mut().find(|listening| listening.id.0 == id) {
+                Some(listening) => listening.ready = true,
+                None => self.udp.listener_is_ready(id),
+            },
             Token::Connection { slot, generation, side } => {
                 self.step(slot, generation, |connection, context| connection.event(side, event, context));
             }
+            Token::Port { service, port } => self.udp.port_event(service, port, event),
         }
     }
 
     /// How long to wait for events.
     fn patience(&self) -> Option<Duration> {
-        if !self.unfinished.is_empty() || self.listeners.iter().any(Listening::can_accept) {
+        if !self.unfinished.is_empty()
+            || self.udp.is_ready()
+            || self.listeners.iter().any(Listening::can_accept)
+        {
             return Some(Duration::ZERO);
         }
-        let timers = self.timers.next_deadline();
+        let timers = self.timers.next_deadline().into_iter().chain(self.udp.next_deadline(&self.settings));
         let pauses = self.listeners.iter().filter_map(|listening| listening.paused_until);
-        Some(timers.into_iter().chain(pauses).chain(self.stop_at).min()?.since(self.now))
+        Some(timers.chain(pauses).chain(self.stop_at).min()?.since(self.now))
     }
 
     /// What a connection may use, and the connections.
@@ -224,6 +236,22 @@ impl Worker {
             }
         }
         self.fired = fired;
+    }
+
+    /// Passes datagrams on.
+    fn balance_datagrams(&mut self) {
+        self.with_udp(|udp, around| udp.turn(around));
+    }
+
+    /// What balances datagrams, and what it may use.
+    fn with_udp<T>(&mut self, act: impl FnOnce(&mut Udp, &Surroundings<'_>) -> T) -> T {
+        let around = Surroundings {
+            registry: self.poll.registry(),
+            settings: &self.settings,
+            now: self.now,
+            shared: &self.shared,
+        };
+        act(&mut self.udp, &around)
     }
 
     /// Accepts from the listeners where somebody waits.
@@ -316,11 +344,14 @@ impl Worker {
                     for listening in self.listeners.iter_mut().filter(|listening| listening.id == id) {
                         listening.close_when_empty();
                     }
+                    self.udp.unlisten(id);
                 }
                 Message::EndConnection(number) => {
                     self.end_connections(|connection| connection.number() == number);
+                    self.with_udp(|udp, around| udp.end_flow(number, around));
                 }
-                Message::Report(order) => order.answer(self.index, &self.connections),
+                Message::Forsake => self.with_udp(|udp, around| udp.forsake(around)),
+                Message::Report(order) => order.answer(self.index, &self.connections, &self.udp),
                 Message::Stop => self.stop(),
             }
         }
@@ -351,6 +382,7 @@ impl Worker {
     fn stop(&mut self) {
         self.stop_at = Some(self.now.plus(STOP_PATIENCE));
         self.end_connections(|_| true);
+        self.with_udp(|udp, around| udp.end_all(around));
     }
 
     fn refresh_settings(&mut self) {
@@ -360,9 +392,15 @@ impl Worker {
         }
         let before = std::mem::replace(&mut self.settings, Arc::clone(&settings));
         drop(settings);
+        let same_logs = before.logs_like(&self.settings);
+        self.with_udp(|udp, around| {
+            udp.forsake(around);
+            if !same_logs {
+                udp.log_changed(&before, around);
+            }
+        });
         let (mut context, connections) = self.parts();
         let same_timeouts = before.idle_timeouts().eq(context.settings.idle_timeouts());
-        let same_logs = before.logs_like(context.settings);
         if same_timeouts && same_logs {
             return;
         }
@@ -377,8 +415,17 @@ impl Worker {
     }
 
     fn listen(&mut self, id: ListenerId, service: ServiceIndex, socket: Arc<ListenSocket>) {
-        match socket.register(self.poll.registry(), Token::Listener(id.0).into()) {
-            Ok(()) => self.listeners.push(Listening::new(id, service, socket)),
+        let registry = self.poll.registry();
+        let registered = match socket.transport() {
+            Transport::Stream => socket.register(registry, Token::Listener(id.0).into()).map(|()| {
+                self.listeners.push(Listening::new(id, service, Arc::clone(&socket)));
+            }),
+            Transport::Datagram => {
+                self.with_udp(|udp, around| udp.listen(id, service, Arc::clone(&socket), around))
+            }
+        };
+        match registered {
+            Ok(()) => {}
             Err(error) => {
                 log::error!("cannot listen on {socket}: {}", reason(&error));
                 // Better refused than never accepted.

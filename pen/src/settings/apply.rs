@@ -10,7 +10,7 @@ use common::command::{
 
 use super::draft::{Draft, Stage};
 use super::resolve::Resolver;
-use super::{ListenOn, Place, Proxy, ServiceIndex, log, servers, tls};
+use super::{ListenOn, Place, Proxy, ServiceIndex, Transport, log, servers, tls, udp};
 
 /// What a command comes to.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub enum Action {
 pub fn apply(command: Command, draft: &mut Draft) -> Result<Outcome, String> {
     Ok(match command {
         Command::Switch(switch, toggle) => {
-            set_switch(draft, switch, toggle == Toggle::On);
+            set_switch(draft, switch, toggle == Toggle::On)?;
             Outcome::Done
         }
         Command::Number(number, None) => Outcome::Answer(number_text(draft, number)),
@@ -135,7 +135,7 @@ fn for_service(draft: &mut Draft, name: &ServiceName, command: Command) -> Resul
     draft.speaking_of(name, |draft| apply(command, draft))
 }
 
-fn set_switch(draft: &mut Draft, switch: Switch, on: bool) {
+fn set_switch(draft: &mut Draft, switch: Switch, on: bool) -> Result<(), String> {
     match switch {
         Switch::AbortOnError => draft.process_mut().abort_on_error = on,
         Switch::Ascii => draft.process_mut().ascii = on,
@@ -149,8 +149,10 @@ fn set_switch(draft: &mut Draft, switch: Switch, on: bool) {
         Switch::Roundrobin => draft.service_mut().modes.roundrobin = on,
         Switch::Stubborn => draft.service_mut().modes.stubborn = on,
         Switch::TcpNodelay => draft.service_mut().tcp_nodelay = on,
+        Switch::Udp => udp::switch(draft, on)?,
         Switch::Weight => draft.service_mut().modes.weight = on,
     }
+    Ok(())
 }
 
 fn set_number(draft: &mut Draft, number: Number, value: u32) {
@@ -177,6 +179,9 @@ fn set_number(draft: &mut Draft, number: Number, value: u32) {
         Number::PendingMax => draft.service_mut().limits.pending_max = value,
         Number::Timeout => draft.service_mut().limits.timeout = value,
         Number::Tracking => draft.service_mut().limits.tracking = value,
+        Number::UdpRequests => draft.service_mut().limits.udp_requests = value,
+        Number::UdpResponses => draft.service_mut().limits.udp_responses = value,
+        Number::UdpTimeout => draft.service_mut().limits.udp_timeout = value,
     }
 }
 
@@ -196,6 +201,9 @@ fn number_text(draft: &Draft, number: Number) -> String {
         Number::PendingMax => limits.pending_max.to_string(),
         Number::Timeout => limits.timeout.to_string(),
         Number::Tracking => limits.tracking.to_string(),
+        Number::UdpRequests => limits.udp_requests.to_string(),
+        Number::UdpResponses => limits.udp_responses.to_string(),
+        Number::UdpTimeout => limits.udp_timeout.to_string(),
     }
 }
 
@@ -206,7 +214,10 @@ fn answers_when_set(number: Number) -> bool {
         | Number::MultiAccept
         | Number::PendingMax
         | Number::Resolve
-        | Number::ShutdownTimeout => false,
+        | Number::ShutdownTimeout
+        | Number::UdpRequests
+        | Number::UdpResponses
+        | Number::UdpTimeout => false,
         Number::Blacklist
         | Number::ClientsMax
         | Number::ConnMax
@@ -243,9 +254,9 @@ fn use_acl(draft: &mut Draft, user: AclUser, number: Option<AclNumber>) -> Strin
 
 /// Sets where the service listens.
 pub fn listen(draft: &mut Draft, addresses: &[ListenAddr]) -> Result<(), String> {
-    let resolver = &*draft.environment.resolver;
-    let listen =
-        addresses.iter().map(|address| ListenOn::resolve(address, resolver)).collect::<Result<_, _>>()?;
+    let (resolver, transport) = (&*draft.environment.resolver, draft.service().transport());
+    let resolve = |address| ListenOn::resolve(address, transport, resolver);
+    let listen = addresses.iter().map(resolve).collect::<Result<_, _>>()?;
     let service = draft.service_mut();
     service.listen = listen;
     service.listen_is_argument = false;
@@ -268,7 +279,7 @@ fn web(draft: &mut Draft, setting: Setting<ListenAddr>) -> Result<Outcome, Strin
 
 /// Whoever names no host is on this one, and shows nobody else how pen is.
 fn web_address(address: &ListenAddr, resolver: &dyn Resolver) -> Result<ListenOn, String> {
-    let mut on = ListenOn::resolve(address, resolver)?;
+    let mut on = ListenOn::resolve(address, Transport::Stream, resolver)?;
     match address.place() {
         ListenPlace::Unix(_) => {
             return Err(format!(

@@ -6,13 +6,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use common::addr::{Host, HostPort, Port};
+use common::addr::{Host, HostPort};
 use common::command::{LogDestination, Logging, Setting};
 
 use super::apply::Outcome;
 use super::draft::{Draft, Effect};
 use super::names::Answers;
-use super::{ServiceIndex, Settings};
+use super::{ServiceIndex, Settings, Transport};
 use crate::request_log::{Destination, RequestLog};
 
 /// A service's request log.
@@ -141,11 +141,11 @@ fn penlogd(draft: &Draft, at: &HostPort, current: Option<&LogTarget>) -> Result<
         return Ok(address);
     }
     let resolver = &*draft.environment.resolver;
-    let port = resolver.udp_port(&at.port)?;
+    let port = resolver.port(&at.port, Transport::Datagram)?;
     if port == 0 {
         return Err(format!("bad port '{}': a penlogd's port is from 1 to 65535", at.port));
     }
-    let found = resolver.resolve_all(&at.host, &Port::Number(port))?;
+    let found = resolver.resolve_all(&at.host, port)?;
     let kept = current.filter(|current| found.contains(current));
     let address = kept.or_else(|| found.first().copied());
     address.ok_or_else(|| format!("unknown host '{}': it has no address", at.host))

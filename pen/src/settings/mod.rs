@@ -7,6 +7,7 @@ pub mod apply;
 pub mod draft;
 pub mod file;
 pub mod log;
+pub mod losses;
 pub mod names;
 mod places;
 pub mod resolve;
@@ -16,6 +17,7 @@ mod state;
 #[cfg(test)]
 pub mod testing;
 pub mod tls;
+mod udp;
 pub mod write;
 
 use std::collections::HashMap;
@@ -38,8 +40,8 @@ use crate::tls::Terminator;
 use log::LogTarget;
 use services::Services;
 
-pub use places::{ListenOn, Place};
-pub use state::{ServiceState, TlsCounters};
+pub use places::{ListenOn, Place, Transport};
+pub use state::{DatagramCounters, ServiceState, TlsCounters};
 
 /// Access lists are numbered 0 to 9.
 pub const ACL_COUNT: usize = 10;
@@ -124,6 +126,8 @@ pub struct Service {
     pub fast_close: FastClose,
     /// `tcp_nodelay`
     pub tcp_nodelay: bool,
+    /// `udp`: its clients send datagrams.
+    pub udp: bool,
     /// What it is told of TLS.
     pub tls: tls::Tls,
     /// What came of that, once it is in force; `None`: clients speak plain text.
@@ -157,6 +161,9 @@ pub struct Limits {
     pub pending_max: u32,
     pub timeout: u32,
     pub tracking: u32,
+    pub udp_requests: u32,
+    pub udp_responses: u32,
+    pub udp_timeout: u32,
 }
 
 impl Settings {
@@ -182,14 +189,20 @@ impl Settings {
 
     /// A place that two services want to listen on; only one of them can.
     pub fn shared_place(&self) -> Option<&Place> {
-        let mut taken: HashMap<&Place, ServiceIndex> = HashMap::new();
+        let mut taken: HashMap<(Transport, &Place), ServiceIndex> = HashMap::new();
         let wanted = self.services.iter().flat_map(|(index, service)| {
-            service.listen.iter().filter(|on| !on.asked.is_any_port()).map(move |on| (index, &on.asked))
+            let listen = service.listen.iter().filter(|on| !on.asked.is_any_port());
+            // A file stands for one socket, of whatever kind.
+            let transport = |place: &Place| match place {
+                Place::Inet(_) => service.transport(),
+                Place::Unix(_) => Transport::Stream,
+            };
+            listen.map(move |on| (index, (transport(&on.asked), &on.asked)))
         });
         wanted
             .into_iter()
-            .find(|(index, place)| *taken.entry(place).or_insert(*index) != *index)
-            .map(|(_, place)| place)
+            .find(|(index, place)| *taken.entry(*place).or_insert(*index) != *index)
+            .map(|(_, (_, place))| place)
     }
 
     /// How many connections all services together may have.
@@ -265,6 +278,7 @@ impl Service {
             source: None,
             fast_close: FastClose::Off,
             tcp_nodelay: true,
+            udp: false,
             tls: tls::Tls::default(),
             terminator: None,
             limits: Limits::default(),
@@ -290,6 +304,11 @@ impl Service {
             Place::Inet(address) if address.port() != 0 => Some(Port::Number(address.port())),
             _ => None,
         })
+    }
+
+    /// How its clients come.
+    pub fn transport(&self) -> Transport {
+        Transport::of(self.udp)
     }
 
     /// Whether a client has something to say before it is served: who it is, or in which keys it speaks.
@@ -321,6 +340,9 @@ impl Default for Limits {
             pending_max: 100,
             timeout: 5,
             tracking: 0,
+            udp_requests: 0,
+            udp_responses: 0,
+            udp_timeout: 30,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::thread;
 
-use common::addr::{Host, Port};
+use common::addr::Host;
 use common::command::Fallback;
 use parking_lot::Mutex;
 
@@ -37,7 +37,7 @@ pub fn look_up(names: HashSet<Host>, resolver: &dyn Resolver) -> Answers {
     let next = || names.lock().next();
     let work = || {
         while let Some(name) = next() {
-            let answer = resolver.resolve_all(&name, &Port::Number(0));
+            let answer = resolver.resolve_all(&name, 0);
             answers.lock().insert(name, answer);
         }
     };

@@ -23,12 +23,19 @@ pub struct ListenOn {
 
 impl ListenOn {
     /// Looks the names up. The error names the word at fault.
-    pub fn resolve(address: &ListenAddr, resolver: &dyn Resolver) -> Result<ListenOn, String> {
+    pub fn resolve(
+        address: &ListenAddr,
+        transport: Transport,
+        resolver: &dyn Resolver,
+    ) -> Result<ListenOn, String> {
         let place = match address.place() {
             ListenPlace::Unix(path) => Place::Unix(path.clone()),
-            ListenPlace::Inet { host: Some(host), port } => Place::Inet(resolver.resolve(host, port)?),
-            ListenPlace::Inet { host: None, port } => {
-                Place::Inet((Ipv4Addr::UNSPECIFIED, resolver.port(port)?).into())
+            ListenPlace::Inet { host, port } => {
+                let port = resolver.port(port, transport)?;
+                Place::Inet(match host {
+                    Some(host) => resolver.resolve(host, port)?,
+                    None => (Ipv4Addr::UNSPECIFIED, port).into(),
+                })
             }
         };
         let given = address.as_str().to_owned();
@@ -55,10 +62,26 @@ fn with_port(text: &str, port: u16) -> String {
     }
 }
 
+/// How clients come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// By connections: TCP, or Unix stream sockets.
+    Stream,
+    /// By datagrams: UDP, or Unix datagram sockets.
+    Datagram,
+}
+
+impl Transport {
+    /// `udp`: that of a service with this switch.
+    pub fn of(udp: bool) -> Transport {
+        if udp { Transport::Datagram } else { Transport::Stream }
+    }
+}
+
 /// Where to listen.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Place {
-    /// TCP.
+    /// TCP or UDP.
     Inet(SocketAddr),
     /// A Unix socket.
     Unix(PathBuf),

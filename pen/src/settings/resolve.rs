@@ -10,22 +10,21 @@ use std::time::{Duration, Instant};
 use common::addr::{Host, Port};
 use dns_lookup::{AddrInfoHints, SockType, getaddrinfo};
 
+use super::Transport;
+
 /// Looks names up. Handed in, so that tests need no network.
 pub trait Resolver: Send + Sync {
-    /// The addresses of a host and a TCP port, at least one, the best first. The error names the word at fault.
-    fn resolve_all(&self, host: &Host, port: &Port) -> Result<Vec<SocketAddr>, String>;
+    /// The addresses of a host, with this port, at least one, the best first. The error names the word at fault.
+    fn resolve_all(&self, host: &Host, port: u16) -> Result<Vec<SocketAddr>, String>;
 
-    /// The best address of a host and a TCP port.
-    fn resolve(&self, host: &Host, port: &Port) -> Result<SocketAddr, String> {
+    /// The best address of a host, with this port.
+    fn resolve(&self, host: &Host, port: u16) -> Result<SocketAddr, String> {
         let addresses = self.resolve_all(host, port)?;
         addresses.first().copied().ok_or_else(|| no_address(host))
     }
 
-    /// The number of a TCP port.
-    fn port(&self, port: &Port) -> Result<u16, String>;
-
-    /// The number of a UDP port.
-    fn udp_port(&self, port: &Port) -> Result<u16, String>;
+    /// The number of a port of TCP, or for datagrams of UDP: a name may stand for a port of either.
+    fn port(&self, port: &Port, transport: Transport) -> Result<u16, String>;
 }
 
 /// Asks the system: `/etc/hosts`, `/etc/services`, the name servers. That may take seconds, but not for ever, and no longer
@@ -42,8 +41,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const GLANCE: Duration = Duration::from_millis(50);
 
 impl Resolver for SystemResolver {
-    fn resolve_all(&self, host: &Host, port: &Port) -> Result<Vec<SocketAddr>, String> {
-        let port = self.port(port)?;
+    fn resolve_all(&self, host: &Host, port: u16) -> Result<Vec<SocketAddr>, String> {
         if let Ok(address) = host.as_str().parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(address, port)]);
         }
@@ -57,19 +55,18 @@ impl Resolver for SystemResolver {
         Ok(addresses)
     }
 
-    fn port(&self, port: &Port) -> Result<u16, String> {
-        port_of(port, SockType::Stream, "TCP")
-    }
-
-    fn udp_port(&self, port: &Port) -> Result<u16, String> {
-        port_of(port, SockType::DGram, "UDP")
+    fn port(&self, port: &Port, transport: Transport) -> Result<u16, String> {
+        match port {
+            Port::Number(number) => Ok(*number),
+            Port::Service(name) => number_of(name, transport),
+        }
     }
 }
 
-fn port_of(port: &Port, socket: SockType, kind: &str) -> Result<u16, String> {
-    let name = match port {
-        Port::Number(number) => return Ok(*number),
-        Port::Service(name) => name,
+fn number_of(name: &str, transport: Transport) -> Result<u16, String> {
+    let (socket, kind) = match transport {
+        Transport::Stream => (SockType::Stream, "TCP"),
+        Transport::Datagram => (SockType::DGram, "UDP"),
     };
     let unknown = || format!("unknown port '{name}': a number or the name of a {kind} service is expected");
     let mut found = getaddrinfo(None, Some(name), Some(hints(socket))).map_err(|_| unknown())?;
@@ -116,19 +113,20 @@ mod tests {
 
     #[test]
     fn numbers_and_service_names_are_ports() {
-        assert_eq!(SystemResolver::default().port(&"8080".parse().unwrap()), Ok(8080));
-        assert_eq!(SystemResolver::default().port(&"smtp".parse().unwrap()), Ok(25));
-        let error = SystemResolver::default().port(&"nonesuch".parse().unwrap()).unwrap_err();
-        assert_eq!(error, "unknown port 'nonesuch': a number or the name of a TCP service is expected");
-        assert_eq!(SystemResolver::default().udp_port(&"syslog".parse().unwrap()), Ok(514));
-        let error = SystemResolver::default().udp_port(&"nonesuch".parse().unwrap()).unwrap_err();
+        let port = |name: &str, transport| SystemResolver::default().port(&name.parse().unwrap(), transport);
+        assert_eq!(port("8080", Transport::Stream), Ok(8080));
+        assert_eq!(port("smtp", Transport::Stream), Ok(25));
+        assert_eq!(port("tftp", Transport::Datagram), Ok(69));
+        let error = port("tftp", Transport::Stream).unwrap_err();
+        assert_eq!(error, "unknown port 'tftp': a number or the name of a TCP service is expected");
+        let error = port("nonesuch", Transport::Datagram).unwrap_err();
         assert_eq!(error, "unknown port 'nonesuch': a number or the name of a UDP service is expected");
     }
 
     #[test]
     fn names_are_looked_up_and_get_the_port() {
         let resolver = SystemResolver::default();
-        let found = resolver.resolve(&"localhost".parse().unwrap(), &"http".parse().unwrap()).unwrap();
+        let found = resolver.resolve(&"localhost".parse().unwrap(), 80).unwrap();
         assert!(found.ip().is_loopback());
         assert_eq!(found.port(), 80);
     }
@@ -136,21 +134,14 @@ mod tests {
     #[test]
     fn a_pen_that_stops_waits_for_no_name() {
         let resolver = SystemResolver { give_up: Arc::new(AtomicBool::new(true)) };
-        let error = resolver.resolve(&"localhost".parse().unwrap(), &Port::Number(80)).unwrap_err();
+        let error = resolver.resolve(&"localhost".parse().unwrap(), 80).unwrap_err();
         assert_eq!(error, "unknown host 'localhost': pen is stopping");
-        assert!(resolver.resolve(&"127.0.0.1".parse().unwrap(), &Port::Number(80)).is_ok());
-    }
-
-    #[test]
-    fn the_port_is_looked_up_before_the_host() {
-        let port = "nonesuch".parse().unwrap();
-        let error = SystemResolver::default().resolve(&"192.0.2.1".parse().unwrap(), &port).unwrap_err();
-        assert!(error.starts_with("unknown port 'nonesuch'"), "{error}");
+        assert!(resolver.resolve(&"127.0.0.1".parse().unwrap(), 80).is_ok());
     }
 
     #[test]
     fn addresses_need_no_look_up() {
-        let address = SystemResolver::default().resolve(&"::1".parse().unwrap(), &Port::Number(80));
+        let address = SystemResolver::default().resolve(&"::1".parse().unwrap(), 80);
         assert_eq!(address, Ok("[::1]:80".parse().unwrap()));
     }
 }

@@ -195,7 +195,7 @@ fn inet(draft: &Draft, host: &Host, port: Option<Port>, current: Option<&Server>
     {
         return Ok(Home { address: server.address().clone(), host: server.host.clone() });
     }
-    let addresses = draft.environment.resolver.resolve_all(host, &port)?;
+    let addresses = draft.environment.resolver.resolve_all(host, number)?;
     let kept = addresses
         .iter()
         .map(|address| ServerAddr::Inet(*address))
@@ -207,7 +207,7 @@ fn inet(draft: &Draft, host: &Host, port: Option<Port>, current: Option<&Server>
 }
 
 fn checked_port(draft: &Draft, port: &Port) -> Result<u16, String> {
-    match draft.environment.resolver.port(port)? {
+    match draft.environment.resolver.port(port, draft.service().transport())? {
         0 => Err("bad port '0': a server's port is from 1 to 65535".to_owned()),
         number => Ok(number),
     }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
+use super::losses::Losses;
 use crate::engine::clients::{ClientNumbers, ClientTable};
 use crate::engine::gauge::Gauge;
 use crate::engine::select::Turn;
@@ -57,8 +58,23 @@ pub struct ServiceCounters {
     pub proxy_refused: Counter,
     /// Requests refused because they break the rules of http.
     pub http_refused: Counter,
+    /// What became of datagrams.
+    pub datagrams: DatagramCounters,
     /// What became of handshakes.
     pub tls: TlsCounters,
+}
+
+/// What became of datagrams.
+#[derive(Debug, Default)]
+pub struct DatagramCounters {
+    /// Those that came from clients.
+    pub received: Counter,
+    /// Those that went back to them.
+    pub answered: Counter,
+    /// Those that could not be passed on, for want of a server, of room or of memory.
+    pub dropped: Counter,
+    /// Those that the kernel threw away, because they came faster than they were taken.
+    pub lost: Losses,
 }
 
 /// What became of TLS handshakes.
@@ -79,6 +95,11 @@ pub struct TlsCounters {
 pub struct Counter(AtomicU64);
 
 impl Counter {
+    /// Counts so many.
+    pub fn add(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
+    }
+
     /// Counts one.
     pub fn count(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);

@@ -9,14 +9,14 @@ use common::addr::{Host, Port};
 use common::command::parse;
 use parking_lot::Mutex;
 
-use super::Settings;
 use super::apply::{Outcome, apply};
 use super::draft::{Draft, Environment, Stage};
 use super::resolve::Resolver;
+use super::{Settings, Transport};
 use crate::engine::clients::client_numbers;
 
 /// A resolver that knows the hosts `www1`, `www2`, `six` and `many` (which has the addresses of the other three), literal
-/// addresses, and the ports `http` and `nowhere` (0).
+/// addresses, and the ports `http` (of TCP), `syslog` (of UDP), `mixed` (another one of each) and `nowhere` (0).
 #[derive(Debug)]
 pub struct Names;
 
@@ -25,7 +25,7 @@ const WWW2: &str = "10.0.0.2";
 const SIX: &str = "2001:db8::6";
 
 impl Resolver for Names {
-    fn resolve_all(&self, host: &Host, port: &Port) -> Result<Vec<SocketAddr>, String> {
+    fn resolve_all(&self, host: &Host, port: u16) -> Result<Vec<SocketAddr>, String> {
         let addresses = match host.as_str() {
             "www1" => vec![WWW1],
             "www2" => vec![WWW2],
@@ -33,7 +33,6 @@ impl Resolver for Names {
             "many" => vec![WWW1, WWW2, SIX],
             literal => vec![literal],
         };
-        let port = self.port(port)?;
         let address = |text: &str| {
             let address: IpAddr =
                 text.parse().map_err(|_| format!("unknown host '{host}': not in the table"))?;
@@ -42,19 +41,18 @@ impl Resolver for Names {
         addresses.into_iter().map(address).collect()
     }
 
-    fn port(&self, port: &Port) -> Result<u16, String> {
+    fn port(&self, port: &Port, transport: Transport) -> Result<u16, String> {
         match port {
             Port::Number(number) => Ok(*number),
-            Port::Service(name) => match name.as_str() {
-                "http" => Ok(80),
-                "nowhere" => Ok(0),
+            Port::Service(name) => match (name.as_str(), transport) {
+                ("http", Transport::Stream) => Ok(80),
+                ("syslog", Transport::Datagram) => Ok(514),
+                ("nowhere", _) => Ok(0),
+                ("mixed", Transport::Stream) => Ok(1000),
+                ("mixed", Transport::Datagram) => Ok(2000),
                 _ => Err(format!("unknown port '{name}': not in the table")),
             },
         }
-    }
-
-    fn udp_port(&self, port: &Port) -> Result<u16, String> {
-        self.port(port)
     }
 }
 
@@ -82,9 +80,8 @@ impl ChangingNames {
 }
 
 impl Resolver for ChangingNames {
-    fn resolve_all(&self, host: &Host, port: &Port) -> Result<Vec<SocketAddr>, String> {
+    fn resolve_all(&self, host: &Host, port: u16) -> Result<Vec<SocketAddr>, String> {
         self.0.asked.fetch_add(1, Ordering::SeqCst);
-        let port = self.port(port)?;
         let literal: Vec<IpAddr> = host.as_str().parse().into_iter().collect();
         let known = self.0.addresses.lock().get(host.as_str()).cloned().unwrap_or(literal);
         if known.is_empty() {
@@ -93,12 +90,8 @@ impl Resolver for ChangingNames {
         Ok(known.into_iter().map(|address| SocketAddr::new(address, port)).collect())
     }
 
-    fn port(&self, port: &Port) -> Result<u16, String> {
-        Names.port(port)
-    }
-
-    fn udp_port(&self, port: &Port) -> Result<u16, String> {
-        self.port(port)
+    fn port(&self, port: &Port, transport: Transport) -> Result<u16, String> {
+        Names.port(port, transport)
     }
 }
 

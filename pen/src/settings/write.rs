@@ -112,11 +112,13 @@ fn say_service(service: &Service, lines: &mut Lines) -> Result<(), String> {
         source,
         fast_close,
         tcp_nodelay,
+        udp,
         tls,
         terminator: _,
         limits,
         state: _,
     } = service;
+    lines.switch("udp", *udp);
     if !listen_is_argument && !listen.is_empty() {
         say_listen(listen, lines)?;
     }
@@ -200,6 +202,9 @@ fn say_limits(limits: &Limits, lines: &mut Lines) {
         pending_max,
         timeout,
         tracking,
+        udp_requests,
+        udp_responses,
+        udp_timeout,
     } = limits;
     for (name, number) in [
         ("backlog", backlog),
@@ -212,6 +217,9 @@ fn say_limits(limits: &Limits, lines: &mut Lines) {
         ("pending_max", pending_max),
         ("timeout", timeout),
         ("tracking", tracking),
+        ("udp_requests", udp_requests),
+        ("udp_responses", udp_responses),
+        ("udp_timeout", udp_timeout),
     ] {
         lines.say(format_args!("{name} {number}"));
     }

@@ -9,15 +9,16 @@ use common::command::{AclNumber, ProxyVersion};
 use common::status::{
     CertificateStatus, ClientStatus, ConnectionStatus, FallbackStatus, HandshakesStatus, IdlersStatus,
     LimitsStatus, Name, ProxyStatus, SCHEMA, ServerState, ServerStatus, ServiceStatus, Snapshot, TlsStatus,
+    UdpStatus,
 };
 
 use crate::engine::clients::ClientRow;
 use crate::engine::select::Modes;
 use crate::engine::servers::{Server, ServerAddr};
 use crate::engine::time::Tick;
-use crate::net::report::{ConnectionRow, ReportOrder};
+use crate::net::report::{ConnectionRow, ReportOrder, Start};
 use crate::net::worker::Message;
-use crate::settings::{Limits, Proxy, Service, ServiceIndex, TlsCounters};
+use crate::settings::{DatagramCounters, Limits, Proxy, Service, ServiceIndex, TlsCounters};
 use crate::shared::Shared;
 use crate::tls::{Served, Terminator};
 
@@ -97,7 +98,7 @@ fn reports(shared: &Shared) -> Vec<ConnectionRow> {
     let ask = |worker: usize, from| {
         shared.mailboxes[worker].send(Message::Report(ReportOrder { from, reply: reply.clone() }));
     };
-    (0..shared.mailboxes.len()).for_each(|worker| ask(worker, 0));
+    (0..shared.mailboxes.len()).for_each(|worker| ask(worker, Start::FIRST));
     let mut rows: Vec<ConnectionRow> = Vec::new();
     let mut awaited = shared.mailboxes.len();
     while awaited > 0
@@ -147,6 +148,7 @@ pub fn service_status(service: &Service, now: Tick) -> ServiceStatus {
         modes: modes(service.modes),
         current: state.turn.last(),
         dummy: service.dummy,
+        udp: service.udp.then(|| udp(&state.counters.datagrams)),
         http: service.http,
         proxy_protocol: proxy(service.proxy),
         tls: service.terminator.as_deref().map(|terminator| tls(service, terminator)),
@@ -209,6 +211,16 @@ fn tls(service: &Service, terminator: &Terminator) -> TlsStatus {
     }
 }
 
+fn udp(counters: &DatagramCounters) -> UdpStatus {
+    let DatagramCounters { received, answered, dropped, lost } = counters;
+    UdpStatus {
+        received: received.total(),
+        answered: answered.total(),
+        dropped: dropped.total(),
+        lost: lost.total(),
+    }
+}
+
 fn limits(limits: &Limits) -> LimitsStatus {
     let Limits {
         backlog,
@@ -221,6 +233,9 @@ fn limits(limits: &Limits) -> LimitsStatus {
         pending_max,
         timeout,
         tracking,
+        udp_requests,
+        udp_responses,
+        udp_timeout,
     } = *limits;
     LimitsStatus {
         backlog,
@@ -232,6 +247,9 @@ fn limits(limits: &Limits) -> LimitsStatus {
         pending_max,
         timeout,
         tracking,
+        udp_requests,
+        udp_responses,
+        udp_timeout,
     }
 }
 

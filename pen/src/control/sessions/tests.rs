@@ -12,7 +12,7 @@ use crate::control::orders::{Order, OrderQueue, orders};
 use crate::net::testing::{Kind, await_event, pair};
 use crate::settings::draft::{Draft, Stage};
 use crate::settings::testing::{Names, environment, initial_settings, run};
-use crate::settings::{ListenOn, Settings};
+use crate::settings::{ListenOn, Settings, Transport};
 use crate::shared::testing::shared;
 
 /// Sessions without a control port: peers come by socket pairs, and events when the test says so.
@@ -383,7 +383,7 @@ fn a_line_that_is_there_when_its_peer_is_let_in_is_heard_at_once() {
 
 #[test]
 fn answers_arrive_whole_however_much_the_peer_goes_on_to_send() {
-    let address = ListenOn::resolve(&"127.0.0.1:0".parse().unwrap(), &Names).unwrap();
+    let address = ListenOn::resolve(&"127.0.0.1:0".parse().unwrap(), Transport::Stream, &Names).unwrap();
     let listener = ControlListener::open(&address, None).unwrap();
     let address = listener.text.clone();
     let Rig { sessions, steward, replies } = Rig::listening(initial_settings(), Some(listener));

@@ -10,8 +10,8 @@ use super::*;
 use crate::net::listener::{Accepted, Inherited};
 use crate::net::stream::Stream;
 use crate::net::testing::LIMIT;
-use crate::settings::DEFAULT_SERVICE;
 use crate::settings::testing::initial_settings;
+use crate::settings::{DEFAULT_SERVICE, Transport};
 use crate::shared::testing::shared;
 
 const PLAIN: TcpOptions =
@@ -96,7 +96,7 @@ fn place(text: &str) -> Place {
 }
 
 fn wanted(text: &str) -> Wanted {
-    Wanted { service: DEFAULT_SERVICE, place: place(text), options: PLAIN }
+    Wanted { service: DEFAULT_SERVICE, place: place(text), transport: Transport::Stream, options: PLAIN }
 }
 
 /// The next client of any of these sockets.

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 
 use super::*;
 use crate::net::testing::LIMIT;
+use crate::settings::Transport;
 use crate::settings::resolve::Resolver;
 use crate::settings::testing::{ChangingNames, environment_with};
 
@@ -27,18 +28,14 @@ impl Gated {
 }
 
 impl Resolver for Gated {
-    fn resolve_all(&self, host: &Host, port: &Port) -> Result<Vec<SocketAddr>, String> {
+    fn resolve_all(&self, host: &Host, port: u16) -> Result<Vec<SocketAddr>, String> {
         self.arrived.fetch_add(1, Ordering::SeqCst);
         let _open = self.gate.lock();
         self.names.resolve_all(host, port)
     }
 
-    fn port(&self, port: &Port) -> Result<u16, String> {
-        self.names.port(port)
-    }
-
-    fn udp_port(&self, port: &Port) -> Result<u16, String> {
-        self.port(port)
+    fn port(&self, port: &Port, transport: Transport) -> Result<u16, String> {
+        self.names.port(port, transport)
     }
 }
 

@@ -1,0 +1,225 @@
+//! Datagrams: a worker's listeners for them, and for each service a balancer with its flows and its ports.
+//!
+//! Who belongs to which flow, when a flow ends and which port it uses is decided in `engine::flows`; here are the sockets.
+
+mod answers;
+mod balancer;
+mod choice;
+mod flow;
+mod journal;
+mod port;
+mod report;
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+
+use common::reason;
+use mio::Registry;
+use mio::event::Event;
+use system::datagrams::{Batch, Outbox};
+
+use super::listener::{ListenSocket, ListenerId};
+use super::token::Token;
+use crate::engine::flows::PortId;
+use crate::engine::flows::recent::Recent;
+use crate::engine::time::Tick;
+use crate::settings::{Service, ServiceIndex, Settings};
+use crate::shared::Shared;
+use answers::Answers;
+use balancer::Balancer;
+
+pub use report::FlowPlace;
+
+/// Datagrams that are taken from a socket, and sent, at once.
+const AT_ONCE: usize = 64;
+/// Batches that are taken from a listener before others have their turn.
+const BATCHES_A_TURN: usize = 4;
+/// Bytes of recent datagrams that are kept to be sent again.
+const RECENT: usize = 1 << 20;
+
+/// A worker's part in the balancing of datagrams.
+#[derive(Debug, Default)]
+pub struct Udp {
+    listeners: Vec<Receiving>,
+    balancers: HashMap<ServiceIndex, Balancer>,
+    /// Ports where answers may wait.
+    ready_ports: Vec<(ServiceIndex, PortId)>,
+    buffers: Option<Box<Buffers>>,
+}
+
+/// A listener for datagrams as a worker sees it.
+#[derive(Debug)]
+struct Receiving {
+    id: ListenerId,
+    service: ServiceIndex,
+    socket: Arc<ListenSocket>,
+    /// Something may wait in its queue.
+    ready: bool,
+    closing: bool,
+}
+
+/// What a worker needs once it balances datagrams.
+#[derive(Debug)]
+struct Buffers {
+    inbound: Batch,
+    answers: Answers,
+    outbox: Outbox,
+    recent: Recent,
+}
+
+/// What the balancing of datagrams may use during its turn.
+#[derive(Debug)]
+pub struct Surroundings<'a> {
+    /// The poll's registry.
+    pub registry: &'a Registry,
+    /// The settings in force.
+    pub settings: &'a Settings,
+    /// The time at the beginning of the turn.
+    pub now: Tick,
+    /// What the threads share.
+    pub shared: &'a Arc<Shared>,
+}
+
+impl Surroundings<'_> {
+    /// The service as it is set now.
+    fn service(&self, index: ServiceIndex) -> &Service {
+        self.settings.service(index)
+    }
+}
+
+impl Udp {
+    /// Receives from the socket from now on.
+    pub fn listen(
+        &mut self,
+        id: ListenerId,
+        service: ServiceIndex,
+        socket: Arc<ListenSocket>,
+        around: &Surroundings<'_>,
+    ) -> io::Result<()> {
+        socket.register(around.registry, Token::Listener(id.0).into())?;
+        around.service(service).state.counters.datagrams.lost.watch(&socket);
+        self.buffers.get_or_insert_default();
+        self.balancers.entry(service).or_insert_with(|| Balancer::new(service));
+        self.listeners.push(Receiving { id, service, socket, ready: true, closing: false });
+        Ok(())
+    }
+
+    /// Serves what the listener's queue holds, and lets go of it when its flows have ended.
+    pub fn unlisten(&mut self, id: ListenerId) {
+        for listener in self.listeners.iter_mut().filter(|listener| listener.id == id) {
+            listener.closing = true;
+            listener.ready = true;
+        }
+    }
+
+    /// The poll says that a listener has something.
+    pub fn listener_is_ready(&mut self, id: u32) {
+        if let Some(listener) = self.listeners.iter_mut().find(|listener| listener.id.0 == id) {
+            listener.ready = true;
+        }
+    }
+
+    /// The poll has news of a port.
+    pub fn port_event(&mut self, service: ServiceIndex, port: PortId, event: &Event) {
+        if let Some(balancer) = self.balancers.get_mut(&service)
+            && let Some(port) = balancer.note(port, event.is_error())
+        {
+            self.ready_ports.push((service, port));
+        }
+    }
+
+    /// Whether there is something to do at once.
+    pub fn is_ready(&self) -> bool {
+        !self.ready_ports.is_empty() || self.listeners.iter().any(|listener| listener.ready)
+    }
+
+    /// Whether nothing is left: neither flows nor listeners.
+    pub fn is_idle(&self) -> bool {
+        self.listeners.is_empty() && self.balancers.values().all(Balancer::is_empty)
+    }
+
+    /// When a flow ends next, if none is used before.
+    pub fn next_deadline(&self, settings: &Settings) -> Option<Tick> {
+        self.balancers.values().filter_map(|balancer| balancer.next_deadline(settings)).min()
+    }
+
+    /// Passes on what can be passed on, and ends the flows whose time has come.
+    pub fn turn(&mut self, around: &Surroundings<'_>) {
+        let Some(buffers) = &mut self.buffers else { return };
+        self.ready_ports.retain(|&(service, port)| {
+            let Some(balancer) = self.balancers.get_mut(&service) else { return false };
+            if buffers.answers.is_full() {
+                buffers.answers.send(&self.listeners, &mut buffers.outbox, around);
+            }
+            balancer.answer(port, buffers, around)
+        });
+        for listener in self.listeners.iter_mut().filter(|listener| listener.ready) {
+            let Some(balancer) = self.balancers.get_mut(&listener.service) else { continue };
+            balancer.receive(listener, buffers, around);
+        }
+        buffers.answers.send(&self.listeners, &mut buffers.outbox, around);
+        for balancer in self.balancers.values_mut() {
+            balancer.expire(around);
+            balancer.close_ports();
+        }
+        self.let_go(around);
+    }
+
+    /// Ends the flows of servers that may have none any more, as far as `settings` and their blacklists say.
+    pub fn forsake(&mut self, around: &Surroundings<'_>) {
+        self.balancers.values_mut().for_each(|balancer| balancer.forsake(around));
+    }
+
+    /// Ends the flow of this number, if it is one of ours.
+    pub fn end_flow(&mut self, number: u32, around: &Surroundings<'_>) {
+        self.balancers.values_mut().for_each(|balancer| balancer.end_flow(number, around));
+    }
+
+    /// Services have other logs than they had in the settings `before`.
+    pub fn log_changed(&mut self, before: &Settings, around: &Surroundings<'_>) {
+        self.balancers.values_mut().for_each(|balancer| balancer.log_changed(before, around));
+    }
+
+    /// Ends all flows.
+    pub fn end_all(&mut self, around: &Surroundings<'_>) {
+        self.balancers.values_mut().for_each(|balancer| balancer.end_all(around));
+    }
+
+    /// Lets go of the listeners whose time is over, and of balancers that nobody needs.
+    fn let_go(&mut self, around: &Surroundings<'_>) {
+        let balancers = &self.balancers;
+        let is_done = |listener: &mut Receiving| {
+            let in_use = || balancers.get(&listener.service).is_some_and(|one| one.uses(listener.id));
+            listener.closing && !listener.ready && !in_use()
+        };
+        for listener in self.listeners.extract_if(.., is_done) {
+            listener.socket.deregister(around.registry);
+            if let Some(service) = around.settings.services.get(listener.service) {
+                service.state.counters.datagrams.lost.unwatch(&listener.socket);
+            }
+        }
+        let listeners = &self.listeners;
+        self.balancers.retain(|service, balancer| {
+            !balancer.is_empty() || listeners.iter().any(|listener| listener.service == *service)
+        });
+    }
+}
+
+impl Default for Buffers {
+    fn default() -> Buffers {
+        Buffers {
+            inbound: Batch::new(AT_ONCE),
+            answers: Answers::new(AT_ONCE),
+            outbox: Outbox::new(AT_ONCE),
+            recent: Recent::new(RECENT),
+        }
+    }
+}
+
+/// Says that a datagram could not be passed on, for want of something of our own.
+fn shortage(service: &Service, error: &io::Error) {
+    service.state.counters.shortages.count();
+    service.state.counters.datagrams.dropped.count();
+    log::debug!("a datagram{} is lost: {}", service.of(), reason(error));
+}
