@@ -18,16 +18,27 @@ pub fn unsent_bytes(socket: &impl AsFd) -> io::Result<usize> {
 ///
 /// The socket is bound to a network device that does not exist, which needs no privilege and concerns new handshakes only.
 pub fn refuse_new_peers(listener: &impl AsFd) -> io::Result<()> {
+    let no_such_device = libc::c_int::MAX;
+    bind_to_interface(listener, no_such_device)
+}
+
+/// Takes a UDP socket out of its `SO_REUSEPORT` group; it keeps its address.
+///
+/// The kernel does so whenever a socket is bound to a network device, also to none.
+pub fn leave_group(socket: &impl AsFd) -> io::Result<()> {
+    bind_to_interface(socket, 0)
+}
+
+fn bind_to_interface(socket: &impl AsFd, interface: libc::c_int) -> io::Result<()> {
     const SIZE_OF_AN_INT: libc::socklen_t = 4;
-    let no_such_device: libc::c_int = libc::c_int::MAX;
     // SAFETY: the descriptor is open while it is borrowed, and the option reads one int of the given size.
     let result = unsafe {
-        let fd = listener.as_fd().as_raw_fd();
+        let fd = socket.as_fd().as_raw_fd();
         libc::setsockopt(
             fd,
             libc::SOL_SOCKET,
             libc::SO_BINDTOIFINDEX,
-            (&raw const no_such_device).cast(),
+            (&raw const interface).cast(),
             SIZE_OF_AN_INT,
         )
     };
