@@ -26,6 +26,7 @@ pub mod clients;
 mod content;
 mod control;
 mod daemon;
+pub mod dns;
 pub mod http;
 mod load;
 mod names;

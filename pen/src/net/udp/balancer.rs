@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use system::datagrams::{self, Datagram, Failure, Outbox, Outgoing};
 
-use super::super::connection::{Chosen, Tracked};
+use super::super::connection::{Chosen, Peer, Tracked};
 use super::super::listener::ListenerId;
 use super::super::token::{Side, Token};
 use super::super::upstream::server_failed;
@@ -19,7 +19,7 @@ use super::{AT_ONCE, BATCHES_A_TURN, Buffers, Receiving, Surroundings, shortage}
 use crate::engine::clients::Opened;
 use crate::engine::flows::recent::Recent;
 use crate::engine::flows::{Answer, FlowId, FlowKey, FlowTable, Heading, PortId, PortKind, Rules};
-use crate::engine::servers::{Server, ServerAddr};
+use crate::engine::servers::{Server, ServerAddr, ServerState};
 use crate::engine::time::Tick;
 use crate::settings::{Service, ServiceIndex, Settings};
 
@@ -80,11 +80,11 @@ impl Balancer {
         self.table.poll_timeout(rules(settings.service(self.service)))
     }
 
-    /// Notes that the poll has news of a port. Tells whether it is to be put into the queue.
-    pub fn note(&mut self, id: PortId, failed: bool) -> bool {
-        let Some(port) = self.ports.get_mut(id.index as usize).and_then(Option::as_mut) else { return false };
+    /// Notes that the poll has news of a port, of which a token tells. The port is to be put into the queue, if it is not there.
+    pub fn note(&mut self, told: PortId, failed: bool) -> Option<PortId> {
+        let port = self.ports.get_mut(told.index as usize)?.as_mut().filter(|port| port.is_told_of(told))?;
         port.failed |= failed;
-        !std::mem::replace(&mut port.queued, true)
+        (!std::mem::replace(&mut port.queued, true)).then_some(port.id)
     }
 
     /// Takes what has come to a listener, and sends it on.
@@ -120,11 +120,11 @@ impl Balancer {
 
     /// Takes the answers that have come to a port. Tells whether there may be more.
     pub(super) fn answer(&mut self, id: PortId, buffers: &mut Buffers, around: &Surroundings<'_>) -> bool {
-        let Some(port) = self.ports.get_mut(id.index as usize).and_then(Option::as_mut) else { return false };
+        let Some(port) = open_port(&mut self.ports, id) else { return false };
         if std::mem::take(&mut port.failed) {
             self.take_failures(id, &mut buffers.outbox, &mut buffers.recent, around);
         }
-        let Some(port) = self.ports.get_mut(id.index as usize).and_then(Option::as_mut) else { return false };
+        let Some(port) = open_port(&mut self.ports, id) else { return false };
         let answers = &mut buffers.answers;
         let room = answers.batch.room();
         match answers.batch.receive(port, room) {
@@ -221,12 +221,9 @@ impl Balancer {
         service.state.counters.datagrams.received.add(payload.count().into());
         let flow = match self.table.handle_client(&key, payload.count(), around.now, rules(service)) {
             Heading::Onward(flow) => match self.send(flow, payload, outbox) {
-                Ok(()) => return self.note_sent(flow, payload, recent, around),
+                Ok(()) => return self.note_sent(flow, payload, None, recent, around),
                 Err(error) if is_shortage(&error) => return shortage(service, &error),
-                Err(_) => {
-                    self.send_again(flow, payload, outbox, recent, around);
-                    return;
-                }
+                Err(error) => return self.send_again(flow, payload, &error, outbox, recent, around),
             },
             Heading::Choose(flow) => flow,
             Heading::Begin => match self.begin(key, payload.count(), around) {
@@ -234,12 +231,20 @@ impl Balancer {
                 None => return service.state.counters.datagrams.dropped.count(),
             },
         };
-        self.settle(flow, payload, outbox, recent, around);
+        let choice = self.choice(flow, around);
+        self.settle(flow, choice, payload, outbox, recent, around);
     }
 
     /// A new flow, without a server yet.
     fn begin(&mut self, key: FlowKey, count: u32, around: &Surroundings<'_>) -> Option<FlowId> {
         let service = around.service(self.service);
+        service.state.counters.accepted.count();
+        let peer = flow::peer(&key);
+        if service.abuse.is_none() && !is_permitted(peer, service, around) {
+            // It takes nobody's place.
+            service.state.counters.refused.count();
+            return None;
+        }
         let mut evictions = 0;
         let room = loop {
             if let Some(room) = around.shared.take_flow(service) {
@@ -249,23 +254,38 @@ impl Balancer {
             self.end(oldest, around);
             evictions += 1;
         };
-        let peer = flow::peer(&key);
         let (now, tracking) = (around.now, service.limits.tracking());
         let Opened { client: entry, counters, last_server } =
             service.state.clients.lock().open(peer.address, now, tracking);
         let client = Tracked { entry, counters };
-        service.state.counters.accepted.count();
-        let journal = Journal::default();
-        let content =
-            Flow { room, peer, client, known: last_server, chosen: None, opened: now, memo: None, journal };
+        let content = Flow {
+            room,
+            peer,
+            client,
+            known: last_server,
+            chosen: None,
+            opened: now,
+            memo: None,
+            choice: None,
+            journal: Journal::default(),
+        };
         *self.flows_by_listener.entry(key.listener).or_default() += 1;
         Some(self.table.begin(key, content, count, now))
     }
 
-    /// Finds a server for a flow that has none, and sends it the datagram.
+    /// The search for the server of a flow's next datagram.
+    fn choice(&self, id: FlowId, around: &Surroundings<'_>) -> Choice {
+        let service = around.service(self.service);
+        let flow = self.table.content(id);
+        let refused = flow.is_some_and(|flow| !is_permitted(flow.peer, service, around));
+        Choice::new(flow.and_then(|flow| flow.known), refused)
+    }
+
+    /// Finds a server for a flow that has none, and sends it the datagram. The search goes on where it was.
     fn settle(
         &mut self,
         id: FlowId,
+        mut choice: Choice,
         payload: Payload<'_>,
         outbox: &mut Outbox,
         recent: &mut Recent,
@@ -274,8 +294,6 @@ impl Balancer {
         let service = around.service(self.service);
         let Some(flow) = self.table.content(id) else { return };
         let peer = flow.peer;
-        let refused = !around.settings.acls[usize::from(service.client_acl)].permits(peer.address);
-        let mut choice = Choice::new(flow.known, refused);
         while let Some(chosen) = choice.next(peer, service, around) {
             let port = match self.port(id, chosen.server.address(), service, around) {
                 Ok(port) => port,
@@ -287,63 +305,57 @@ impl Balancer {
             self.table.assign(id, chosen.server.address(), port);
             let Some(flow) = self.table.content_mut(id) else { return };
             flow.chosen = Some(chosen);
-            let sent = self.send(id, payload, outbox).or_else(|error| {
-                if is_shortage(&error) {
-                    return Err(error);
-                }
-                // It may be the error of an earlier datagram.
-                self.take_failures(port, outbox, recent, around);
-                self.send(id, payload, outbox)
-            });
-            match sent {
+            match self.send(id, payload, outbox) {
                 Ok(()) => {
                     self.note_chosen(id, payload, service, around.now);
-                    return self.note_sent(id, payload, recent, around);
+                    return self.note_sent(id, payload, choice.after_a_failure(), recent, around);
                 }
                 Err(error) if is_shortage(&error) => return shortage(service, &error),
                 Err(error) => {
+                    choice.note_failure();
                     if let Some(chosen) = self.unassign(id) {
-                        server_failed(&chosen, &error, service, around.now);
+                        self.note_failure(&chosen, &error, around);
                     }
                 }
             }
         }
         let counters = &service.state.counters;
-        if refused {
-            counters.refused.count()
+        if choice.is_refused() {
+            counters.refused.count();
         } else {
-            counters.unserved.count()
+            counters.unserved.count();
         }
         counters.datagrams.dropped.count();
         self.end(id, around);
     }
 
-    /// The server, or the network, did not take a datagram; the flow may have moved to another one since.
+    /// The server, or the network, does not take a flow's datagram: others are asked.
     fn send_again(
         &mut self,
         id: FlowId,
         payload: Payload<'_>,
+        error: &io::Error,
         outbox: &mut Outbox,
         recent: &mut Recent,
         around: &Surroundings<'_>,
     ) {
-        let service = around.service(self.service);
-        if let Some(port) = self.table.way(id) {
-            self.take_failures(port, outbox, recent, around);
-        }
-        if self.table.way(id).is_some() {
-            match self.send(id, payload, outbox) {
-                Ok(()) => return self.note_sent(id, payload, recent, around),
-                Err(error) if is_shortage(&error) => return shortage(service, &error),
-                Err(error) => {
-                    if let Some(chosen) = self.unassign(id) {
-                        server_failed(&chosen, &error, service, around.now);
-                        self.forsake(around);
-                    }
-                }
+        let choice = match self.unassign(id) {
+            Some(chosen) => {
+                self.note_failure(&chosen, error, around);
+                Choice::after(&chosen)
             }
+            None => self.choice(id, around),
+        };
+        self.settle(id, choice, payload, outbox, recent, around);
+    }
+
+    /// A server failed: if it is left alone from now on, no flow stays with it, at whatever worker.
+    fn note_failure(&mut self, chosen: &Chosen, error: &io::Error, around: &Surroundings<'_>) {
+        server_failed(chosen, error, around.service(self.service), around.now);
+        if chosen.regular && chosen.reservation.blacklisted(around.now).is_some() {
+            self.forsake(around);
+            around.shared.forsake();
         }
-        self.settle(id, payload, outbox, recent, around);
     }
 
     /// Sends a flow's datagram on its way.
@@ -371,15 +383,25 @@ impl Balancer {
         }
         let kind = PortKind::of(server);
         let descriptor = around.shared.take_spare_descriptor().ok_or(nix::errno::Errno::EMFILE)?;
-        let port = Port::open(kind, service.source, descriptor)?;
         let id = self.table.open_port(kind);
-        port.register(around.registry, Token::Port { service: self.service, port: id }.into())?;
-        let index = id.index as usize;
-        if self.ports.len() <= index {
-            self.ports.resize_with(index + 1, || None);
+        let opened = Port::open(id, kind, service.source, descriptor).and_then(|port| {
+            port.register(around.registry, Token::Port { service: self.service, port: id }.into())?;
+            Ok(port)
+        });
+        match opened {
+            Ok(port) => {
+                let index = id.index as usize;
+                if self.ports.len() <= index {
+                    self.ports.resize_with(index + 1, || None);
+                }
+                self.ports[index] = Some(port);
+                Ok(id)
+            }
+            Err(error) => {
+                self.table.abandon_port(id);
+                Err(error)
+            }
         }
-        self.ports[index] = Some(port);
-        Ok(id)
     }
 
     /// Deals with what the network says of datagrams that were sent by a port.
@@ -390,7 +412,6 @@ impl Balancer {
         recent: &mut Recent,
         around: &Surroundings<'_>,
     ) {
-        let service = around.service(self.service);
         let mut moved = Vec::new();
         while let Some(port) = self.ports.get(id.index as usize).and_then(Option::as_ref) {
             let Ok(Some(Failure { destination, error })) = datagrams::take_failure(port) else { break };
@@ -399,24 +420,26 @@ impl Balancer {
                 continue;
             }
             let Some(flow) = self.table.owner(id, &server) else { continue };
-            let Some(chosen) = self.table.content(flow).and_then(|flow| flow.chosen.as_ref()) else {
+            if self.table.latest_server(flow) != Some(&server) {
+                // What it sent last went to another one.
                 continue;
-            };
-            if *chosen.server.address() == server {
-                server_failed(chosen, &error, service, around.now);
-                moved.push(flow);
             }
+            // It has none if others have found out before.
+            if let Some(chosen) = self.unassign(flow) {
+                self.note_failure(&chosen, &error, around);
+                if let Some(flow) = self.table.content_mut(flow) {
+                    flow.choice.get_or_insert_with(|| Box::new(Choice::after(&chosen)));
+                }
+            }
+            moved.push(flow);
         }
-        if moved.is_empty() {
-            return;
-        }
-        self.forsake(around);
         for flow in moved {
-            self.unassign(flow);
-            let memo = self.table.content_mut(flow).and_then(|flow| flow.memo.take());
-            let Some(remembered) = memo.and_then(|memo| recent.recall(memo)) else { continue };
+            let Some(content) = self.table.content_mut(flow) else { continue };
+            let choice = content.choice.take();
+            let Some(remembered) = content.memo.take().and_then(|memo| recent.recall(memo)) else { continue };
+            let choice = choice.map_or_else(|| self.choice(flow, around), |choice| *choice);
             let (bytes, segment) = (remembered.bytes.to_vec(), remembered.segment);
-            self.settle(flow, Payload { bytes: &bytes, segment }, outbox, recent, around);
+            self.settle(flow, choice, Payload { bytes: &bytes, segment }, outbox, recent, around);
         }
     }
 
@@ -439,9 +462,14 @@ impl Balancer {
         journal::dump(&around.settings.process, flow.room.number(), Side::Up, payload.bytes, payload.segment);
         let bytes = payload.bytes.len() as u64;
         flow.client.counters.sent.fetch_add(bytes, Relaxed);
-        if let Some(chosen) = &flow.chosen {
-            chosen.reservation.received.fetch_add(bytes, Relaxed);
-            chosen.reservation.answered();
+        if let Some(chosen) = flow.chosen.as_ref().filter(|chosen| chosen.server.address() == from) {
+            note_answer(chosen.reservation.state(), bytes);
+        } else {
+            // One of the flow's former servers.
+            let servers = around.service(self.service).servers.iter().flatten();
+            servers
+                .filter(|server| server.address() == from)
+                .for_each(|server| note_answer(&server.state, bytes));
         }
         let key = self.table.key(id).cloned();
         if last {
@@ -450,10 +478,12 @@ impl Balancer {
         key
     }
 
+    /// A datagram is on its way. `choice`: how far the search for a server has come with it, if one has failed already.
     fn note_sent(
         &mut self,
         id: FlowId,
         payload: Payload<'_>,
+        choice: Option<Box<Choice>>,
         recent: &mut Recent,
         around: &Surroundings<'_>,
     ) {
@@ -470,6 +500,7 @@ impl Balancer {
         if let Some(chosen) = &flow.chosen {
             chosen.reservation.sent.fetch_add(bytes, Relaxed);
         }
+        flow.choice = choice;
         flow.memo = Some(recent.remember(payload.bytes, payload.segment, around.now));
     }
 
@@ -511,6 +542,11 @@ impl Balancer {
     }
 }
 
+/// The port, if it has not closed since.
+fn open_port(ports: &mut [Option<Port>], id: PortId) -> Option<&mut Port> {
+    ports.get_mut(id.index as usize)?.as_mut().filter(|port| port.id == id)
+}
+
 /// Whether a flow may stay with its server: it is still there, and not left alone.
 fn may_go_on(chosen: &Chosen, service: &Service, now: Tick) -> bool {
     let same =
@@ -518,8 +554,19 @@ fn may_go_on(chosen: &Chosen, service: &Service, now: Tick) -> bool {
     if !chosen.regular {
         return service.emergency.iter().chain(&service.abuse).any(|server| same(server));
     }
-    chosen.reservation.blacklisted(now).is_none()
-        && service.servers.iter().flatten().any(|server| same(server))
+    let occupant = service.servers.get(chosen.server.id().slot as usize).and_then(Option::as_deref);
+    chosen.reservation.blacklisted(now).is_none() && occupant.is_some_and(same)
+}
+
+/// Whether `client_acl` lets the client in.
+fn is_permitted(peer: Peer, service: &Service, around: &Surroundings<'_>) -> bool {
+    around.settings.acls[usize::from(service.client_acl)].permits(peer.address)
+}
+
+/// A server has answered, so it is well.
+fn note_answer(server: &ServerState, bytes: u64) {
+    server.received.fetch_add(bytes, Relaxed);
+    server.answered();
 }
 
 fn rules(service: &Service) -> Rules {

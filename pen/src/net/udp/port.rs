@@ -11,12 +11,15 @@ use nix::errno::Errno;
 use socket2::{Domain, SockAddr, Socket, Type};
 use system::datagrams;
 
-use crate::engine::flows::PortKind;
+use crate::engine::flows::{PortId, PortKind};
+use crate::net::token::PORT_GENERATION_MASK;
 use crate::shared::SpareDescriptor;
 
 /// A port.
 #[derive(Debug)]
 pub struct Port {
+    /// Which port this is.
+    pub id: PortId,
     socket: Socket,
     /// It waits for its turn.
     pub queued: bool,
@@ -27,7 +30,12 @@ pub struct Port {
 
 impl Port {
     /// Opens a port. `source`: our address towards servers of its family.
-    pub fn open(kind: PortKind, source: Option<IpAddr>, descriptor: SpareDescriptor) -> io::Result<Port> {
+    pub fn open(
+        id: PortId,
+        kind: PortKind,
+        source: Option<IpAddr>,
+        descriptor: SpareDescriptor,
+    ) -> io::Result<Port> {
         let domain = match kind {
             PortKind::Inet4 => Domain::IPV4,
             PortKind::Inet6 => Domain::IPV6,
@@ -46,7 +54,12 @@ impl Port {
         if kind != PortKind::Unix {
             datagrams::report_failures(&socket)?;
         }
-        Ok(Port { socket, queued: false, failed: false, _descriptor: descriptor })
+        Ok(Port { id, socket, queued: false, failed: false, _descriptor: descriptor })
+    }
+
+    /// Whether it is the port that a token tells of.
+    pub fn is_told_of(&self, told: PortId) -> bool {
+        self.id.index == told.index && (self.id.generation ^ told.generation) & PORT_GENERATION_MASK == 0
     }
 
     /// Its own address: without an IP address where the system chooses one for each datagram. Of a Unix socket there is none.
