@@ -53,7 +53,6 @@ fn none_is_lost(pen: &Pen) -> Tally {
     let fast = dnsperf(FRONT, 20, &["-c", CLIENTS, "-q", "100"]);
     let half = ((fast.rate / 2.0) as usize).to_string();
     let tally = dnsperf(FRONT, 100, &["-c", CLIENTS, "-q", "100", "-Q", &half]);
-    if tally.lost > 0 { eprintln!("{}\n{}", pen.ask("status json"), std::fs::read_to_string("/proc/thread-self/net/snmp").unwrap().lines().filter(|l| l.starts_with("Udp:") || l.starts_with("Icmp:")).collect::<Vec<_>>().join("\n")); }
     eprintln!("{} a second at most, {} at half of it", fast.rate, tally.rate);
     for (tally, rounds) in [(fast, 20), (tally, 100)] {
         let all = rounds * HOSTS;
