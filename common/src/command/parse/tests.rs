@@ -68,6 +68,7 @@ fn every_switch_can_be_turned_on_and_off() {
         ("roundrobin", Switch::Roundrobin),
         ("stubborn", Switch::Stubborn),
         ("tcp_nodelay", Switch::TcpNodelay),
+        ("transparent", Switch::Transparent),
         ("weight", Switch::Weight),
     ] {
         assert_eq!(right(name), Command::Switch(switch, Toggle::On));
@@ -171,7 +172,6 @@ fn every_other_command_is_read() {
         ("no poll", any.clone()),
         ("select", any.clone()),
         ("ssl_client_renegotiation_interval 5", any.clone()),
-        ("no transparent", any.clone()),
         ("no udp", any),
     ] {
         assert_eq!(right(line), command, "{line}");

@@ -85,6 +85,7 @@ fn each_command_changes_its_own_setting_and_no_other() {
         ("roundrobin", "roundrobin: true"),
         ("stubborn", "stubborn: true"),
         ("no tcp_nodelay", "tcp_nodelay: false"),
+        ("transparent", "transparent: true"),
         ("weight", "weight: true"),
         ("debug 1", "debug: 1"),
         ("shutdown_timeout 1", "shutdown_timeout: 1"),

@@ -195,6 +195,7 @@ export class ServiceView {
     for (const [name, text, isBad] of facts) this.#fact(this.facts, name, text, isBad ? "worry" : null);
     this.prefaced = present;
     this.#fact(this.settings, "http", service.http ? "on" : "off");
+    this.#fact(this.settings, "transparent", service.transparent ? "on" : "off");
     const { accept, send } = service.proxy_protocol;
     const proxy = [accept === null ? "" : `accept ${accept}`, send === null ? "" : `send ${send}`];
     this.#fact(this.settings, "proxy_protocol", proxy.filter(Boolean).join(", ") || "off");

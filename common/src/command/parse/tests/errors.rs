@@ -35,7 +35,6 @@ fn control_characters_are_refused() {
 fn commands_of_later_versions_say_so() {
     for (line, words, capability) in [
         ("udp", "udp", "UDP"),
-        ("transparent", "transparent", "transparent proxying"),
         ("no health", "no health", "health check"),
         ("no udp x", "no udp", "UDP"),
         ("drain 3", "drain", "draining"),
