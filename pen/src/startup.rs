@@ -138,7 +138,8 @@ fn names_of_services(draft: &Draft) -> Vec<ServiceName> {
 /// Where the control port is to be.
 fn control_address(text: &str, resolver: &SystemResolver) -> Result<ListenOn, Failure> {
     let address: ListenAddr = text.parse().map_err(|error| Failure::Usage(format!("-C: {error}")))?;
-    Ok(ListenOn::resolve(&address, Transport::Stream, resolver).map_err(|error| format!("-C {text}: {error}"))?)
+    Ok(ListenOn::resolve(&address, Transport::Stream, resolver)
+        .map_err(|error| format!("-C {text}: {error}"))?)
 }
 
 /// Whether the command line's ports are of UDP. They are looked up before options are applied, so these are asked first.
@@ -371,7 +372,8 @@ fn announce(shared: &Shared, environment: &Environment) {
         if listen.is_empty() {
             log::warn!("pen {version} does not listen for {servers}{of} yet: 'listen ADDR' is missing");
         } else {
-            log::info!("pen {version} balances {listen} to {servers}{of}");
+            let udp = if service.udp { " (UDP)" } else { "" };
+            log::info!("pen {version} balances {listen}{udp} to {servers}{of}");
         }
     }
     let lacks_servers = |service: &Arc<Service>| {

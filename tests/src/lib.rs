@@ -72,5 +72,6 @@ pub use stream::{End, Received, Stream};
 pub use table::rows;
 pub use tls::{TlsEnd, TlsStream};
 pub use tmux::Tmux;
+pub use udp::{UdpBackend, UdpClient};
 pub use wait::{LIMIT, settled, wait_for, wait_until, within};
 pub use web::WebServer;

@@ -26,6 +26,7 @@ use crate::process::Process;
 use crate::program;
 use crate::stream::Stream;
 use crate::tls::trusting;
+use crate::udp::UdpClient;
 use crate::wait::{LIMIT, wait_until, within};
 
 /// Whom clients ask for at a pen that listens on [`Family::Tls`].
@@ -74,6 +75,12 @@ impl PenBuilder {
             return self.tls(&authority.issue(&Order::server(SECURE_NAME)));
         }
         self
+    }
+
+    /// Balances datagrams.
+    #[must_use]
+    pub fn udp(self) -> Self {
+        self.option("-U")
     }
 
     /// Listens at this address.
@@ -311,6 +318,18 @@ impl Pen {
     pub fn connect_from(&self, host: u8) -> Stream {
         let source = Ipv4Addr::new(127, 0, 0, host).into();
         Stream::connect_from(source, &self.listen).expect("pen accepts")
+    }
+
+    /// A client that sends it datagrams.
+    #[track_caller]
+    pub fn udp_client(&self) -> UdpClient {
+        UdpClient::of(&self.listen)
+    }
+
+    /// A client that sends it datagrams from 127.0.0.`host`.
+    #[track_caller]
+    pub fn udp_client_from(&self, host: u8) -> UdpClient {
+        UdpClient::from(Ipv4Addr::new(127, 0, 0, host), &self.listen)
     }
 
     /// Connects, and returns what the server says until it finishes.

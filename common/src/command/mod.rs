@@ -19,8 +19,8 @@ mod selection;
 mod servers;
 mod services;
 mod tls;
-mod udp;
 mod typed;
+mod udp;
 mod words;
 
 pub use help::help;

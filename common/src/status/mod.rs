@@ -6,8 +6,8 @@ mod words;
 
 pub use tls::{CertificateStatus, HandshakesStatus, ProxyStatus, TlsStatus};
 pub use words::{
-    Bytes, Fact, Seconds, all_servers, census, certificate, condition, listens, modes, place, preface, seen,
-    slot, slot_or_none,
+    Bytes, Fact, Seconds, all_servers, census, certificate, condition, datagrams, listens, modes, place,
+    preface, protocol, seen, slot, slot_or_none,
 };
 
 use std::borrow::Cow;
@@ -133,6 +133,8 @@ pub struct UdpStatus {
     pub answered: u64,
     /// Those that pen could not pass on, for want of a server, of room or of memory.
     pub dropped: u64,
+    /// Those that the kernel threw away, because they came faster than pen took them.
+    pub lost: u64,
 }
 
 /// The idle connections of a service.

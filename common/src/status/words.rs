@@ -4,8 +4,8 @@ use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
 use super::{
-    CertificateStatus, ClientStatus, ConnectionState, HandshakesStatus, ProxyStatus, ServerState,
-    ServerStatus, ServiceStatus, TlsStatus,
+    CertificateStatus, ClientStatus, ConnectionState, HandshakesStatus, LimitsStatus, ProxyStatus, ServerState,
+    ServerStatus, ServiceStatus, TlsStatus, UdpStatus,
 };
 
 /// A number of bytes: `999 B`, `1.2 kB`, `18.4 EB`. Rounded down, in powers of 1000.
@@ -194,9 +194,40 @@ pub fn condition(service: &ServiceStatus) -> &'static str {
     if service.draining { " (removed, waits for its last connections)" } else { "" }
 }
 
-/// Where a service listens.
+/// Where a service listens: `0.0.0.0:53, [::]:53 (UDP)`.
 pub fn listens(service: &ServiceStatus) -> String {
-    if service.listen.is_empty() { "nowhere".to_owned() } else { service.listen.join(", ") }
+    let places = if service.listen.is_empty() { "nowhere".to_owned() } else { service.listen.join(", ") };
+    places + protocol(service)
+}
+
+/// What is to be said beside a service's addresses, if they are not of TCP.
+pub fn protocol(service: &ServiceStatus) -> &'static str {
+    if service.udp.is_some() { " (UDP)" } else { "" }
+}
+
+/// What became of the datagrams of a service that balances such, and how long its flows last.
+pub fn datagrams(service: &ServiceStatus) -> Vec<Fact> {
+    let Some(UdpStatus { received, answered, dropped, lost }) = service.udp else { return Vec::new() };
+    let told = format!(
+        "{received} from clients, {answered} back to them, {dropped} dropped, {lost} lost in full queues"
+    );
+    vec![("datagrams", told), ("flows", flow_words(&service.limits))]
+}
+
+fn flow_words(limits: &LimitsStatus) -> String {
+    let LimitsStatus { udp_requests, udp_responses, udp_timeout, .. } = limits;
+    let silence = format!("end after {} of silence", Seconds((*udp_timeout).into()));
+    let answers = match udp_responses {
+        0 => None,
+        1 => Some("or an answer to each datagram".to_owned()),
+        many => Some(format!("or {many} answers to each datagram")),
+    };
+    let choice = match udp_requests {
+        0 => None,
+        1 => Some("each datagram selects a server".to_owned()),
+        many => Some(format!("every {many} datagrams select a server")),
+    };
+    [Some(silence), answers, choice].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// The modes of a service, also those that are on because no other is.
@@ -345,6 +376,37 @@ mod tests {
         let off = ServiceStatus { http_refused: 3, proxy_refused: 1, ..ServiceStatus::default() };
         let expected = [("http", "off, 3 requests refused"), ("proxy", "1 connections refused")];
         assert_eq!(preface(&off, NOW), expected.map(|(name, text)| (name, text.to_owned())));
+    }
+
+    #[test]
+    fn datagrams_and_flows_are_told_of_services_that_have_them() {
+        assert_eq!(datagrams(&ServiceStatus::default()), []);
+        let limits = |udp_responses, udp_requests| LimitsStatus {
+            udp_timeout: 90,
+            udp_responses,
+            udp_requests,
+            ..LimitsStatus::default()
+        };
+        let service = ServiceStatus {
+            listen: vec!["53".to_owned(), "[::1]:53".to_owned()],
+            udp: Some(UdpStatus { received: 9, answered: 8, dropped: 7, lost: 6 }),
+            limits: limits(0, 0),
+            ..ServiceStatus::default()
+        };
+        let expected = [
+            ("datagrams", "9 from clients, 8 back to them, 7 dropped, 6 lost in full queues"),
+            ("flows", "end after 1 min 30 s of silence"),
+        ];
+        assert_eq!(datagrams(&service), expected.map(|(name, text)| (name, text.to_owned())));
+        assert_eq!(listens(&service), "53, [::1]:53 (UDP)");
+        for (limits, expected) in [
+            (limits(1, 0), "or an answer to each datagram"),
+            (limits(2, 0), "or 2 answers to each datagram"),
+            (limits(0, 1), "each datagram selects a server"),
+            (limits(3, 5), "or 3 answers to each datagram, every 5 datagrams select a server"),
+        ] {
+            assert_eq!(flow_words(&limits), format!("end after 1 min 30 s of silence, {expected}"));
+        }
     }
 
     #[test]

@@ -11,10 +11,7 @@ const TEMPLATE: &str = include_str!("../../../man/pen.1.in");
 /// The manual page, as mdoc(7).
 pub fn manual() -> String {
     let options = GROUPS.iter().map(group).collect();
-    let parts = [
-        ("OPTIONS", options),
-        ("INERT", names(|kind| kind == Kind::Inert)),
-    ];
+    let parts = [("OPTIONS", options), ("INERT", names(|kind| kind == Kind::Inert))];
     fill(TEMPLATE, &parts)
 }
 

@@ -17,9 +17,13 @@ use crate::settings::Service;
 pub struct Journal {
     /// Finds its requests.
     pub requests: RequestTap,
-    /// Its record, while it was told to the log as opened and not yet as closed.
-    open: Option<log_record::Connection>,
+    /// What the log was told of the connection to the server.
+    told: Told,
 }
+
+/// The record of a connection, or flow, to a server, while it was told to the log as opened and not yet as closed.
+#[derive(Debug, Default)]
+pub struct Told(Option<Box<log_record::Connection>>);
 
 impl Connection {
     /// Tells the log, if it wants to know, that the connection to the server is there. Unix sockets have no ports to tell
@@ -30,7 +34,7 @@ impl Connection {
             return;
         };
         if let (ServerAddr::Inet(server), Some(pen)) = (chosen.server.address(), up.stream.local_address()) {
-            journal.opened(&self.peer, pen, *server, log);
+            journal.told.opened(&self.peer, pen, *server, log);
         }
     }
 
@@ -41,7 +45,7 @@ impl Connection {
         if let Some(chosen) = &self.server {
             journal.requests.finish(Witness { peer: &self.peer, server: &chosen.server, log });
         }
-        journal.closed(log);
+        journal.told.closed(log);
     }
 
     /// The service has another log than before, or another one for connections. What was told to the one before as opened is
@@ -50,19 +54,16 @@ impl Connection {
     pub fn log_changed(&mut self, before: &Service, context: &Context<'_>) {
         let Some(journal) = &mut self.journal else { return };
         let now = context.settings.service(self.service);
-        if let Some(log) = before.connection_log()
-            && !now.connection_log().is_some_and(|now| now.is(log))
-        {
-            journal.closed(log);
-        }
+        journal.told.log_changed(before, now);
         if now.request_log().is_none() {
             self.journal = None;
         }
     }
 }
 
-impl Journal {
-    fn opened(&mut self, peer: &Peer, pen: SocketAddr, server: SocketAddr, log: &RequestLog) {
+impl Told {
+    /// Tells the log that `pen`, an address of ours, now speaks to the server for that client.
+    pub fn opened(&mut self, peer: &Peer, pen: SocketAddr, server: SocketAddr, log: &RequestLog) {
         let record = log_record::Connection {
             client: peer.address,
             client_port: peer.port,
@@ -74,14 +75,30 @@ impl Journal {
             closed: None,
         };
         log.record(record);
-        self.open = Some(record);
+        self.0 = Some(Box::new(record));
     }
 
-    fn closed(&mut self, log: &RequestLog) {
-        if let Some(record) = self.open.take() {
+    /// Tells the log that it has come to its end.
+    pub fn closed(&mut self, log: &RequestLog) {
+        if let Some(record) = self.0.take() {
             // A clock may have been set back.
             let closed = Some(now().max(record.opened));
-            log.record(log_record::Connection { closed, ..record });
+            log.record(log_record::Connection { closed, ..*record });
+        }
+    }
+
+    /// Whether this server is the one that was told of last, as opened.
+    pub fn is_about(&self, server: SocketAddr) -> bool {
+        let address = (server.ip().to_canonical(), server.port());
+        self.0.as_ref().is_some_and(|record| (record.server, record.server_port) == address)
+    }
+
+    /// The service was `before`, and is `now`: what was told to another log than now as opened is told to it as closed.
+    pub fn log_changed(&mut self, before: &Service, now: &Service) {
+        if let Some(log) = before.connection_log()
+            && !now.connection_log().is_some_and(|now| now.is(log))
+        {
+            self.closed(log);
         }
     }
 }

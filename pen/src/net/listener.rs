@@ -21,6 +21,7 @@ use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use super::connection::Peer;
 use super::stream::Stream;
 use crate::engine::time::Tick;
+use crate::settings::losses::Queue;
 use crate::settings::{ServiceIndex, Transport};
 use system::privileges::User;
 use system::{datagrams, socket};
@@ -211,13 +212,21 @@ impl ListenSocket {
         match &self.kind {
             Kind::Tcp(listener) => nix::unistd::fchown(listener, Some(user.uid), None)?,
             Kind::Udp(socket) => nix::unistd::fchown(socket, Some(user.uid), None)?,
-            Kind::Unix(_) | Kind::UnixDatagram(_) => lchown(&self.name, Some(user.uid.as_raw()), Some(user.gid.as_raw()))?,
+            Kind::Unix(_) | Kind::UnixDatagram(_) => {
+                lchown(&self.name, Some(user.uid.as_raw()), Some(user.gid.as_raw()))?
+            }
         }
         Ok(())
     }
 
     fn fd(&self) -> i32 {
         self.as_fd().as_raw_fd()
+    }
+}
+
+impl Queue for ListenSocket {
+    fn lost(&self) -> u32 {
+        datagrams::lost(self).unwrap_or(0)
     }
 }
 

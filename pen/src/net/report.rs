@@ -1,4 +1,4 @@
-//! What a worker tells about its connections: bare values, as many at once as delay nobody. Words are made of them by others.
+//! What a worker tells about its connections, and its flows of datagrams beside them: bare values, as many at once as delay nobody. Words are made of them by others.
 
 use std::sync::mpsc::Sender;
 
@@ -8,6 +8,7 @@ use slab::Slab;
 
 use super::connection::{Connection, Phase};
 use super::end::End;
+use super::udp::{FlowPlace, Udp};
 use crate::engine::time::Tick;
 use crate::settings::ServiceIndex;
 
@@ -17,10 +18,24 @@ const SLICE: usize = 512;
 /// Asks a worker for a slice of its connections.
 #[derive(Clone, Debug)]
 pub struct ReportOrder {
-    /// Where to begin; 0, then where the slice before says.
-    pub from: usize,
+    /// Where to begin: at [`Start::FIRST`], then where the slice before says.
+    pub from: Start,
     /// Who wants to know.
     pub reply: Sender<Slice>,
+}
+
+/// Where a slice begins.
+#[derive(Clone, Copy, Debug)]
+pub enum Start {
+    /// At a slot of the connections.
+    Connections(usize),
+    /// After all connections, at a place of the flows.
+    Flows(FlowPlace),
+}
+
+impl Start {
+    /// The beginning of all.
+    pub const FIRST: Start = Start::Connections(0);
 }
 
 /// Some connections of a worker.
@@ -31,10 +46,10 @@ pub struct Slice {
     /// A row each.
     pub rows: Vec<ConnectionRow>,
     /// Where to go on; `None`: that is all.
-    pub next: Option<usize>,
+    pub next: Option<Start>,
 }
 
-/// A connection as its worker knows it.
+/// A connection, or a flow, as its worker knows it.
 #[derive(Clone, Debug)]
 pub struct ConnectionRow {
     /// Its service.
@@ -65,10 +80,20 @@ pub struct ConnectionRow {
 
 impl ReportOrder {
     /// Answers the order.
-    pub fn answer(self, worker: usize, connections: &Slab<Connection>) {
-        let end = self.from.saturating_add(SLICE).min(connections.capacity());
-        let rows = (self.from..end).filter_map(|slot| connections.get(slot)).map(ConnectionRow::of).collect();
-        let next = (end < connections.capacity()).then_some(end);
+    pub fn answer(self, worker: usize, connections: &Slab<Connection>, udp: &Udp) {
+        let (rows, next) = match self.from {
+            Start::Connections(from) => {
+                let end = from.saturating_add(SLICE).min(connections.capacity());
+                let rows = (from..end).filter_map(|slot| connections.get(slot)).map(ConnectionRow::of);
+                let is_last = end >= connections.capacity();
+                let flows = || (!udp.is_idle()).then_some(Start::Flows(FlowPlace::FIRST));
+                (rows.collect(), if is_last { flows() } else { Some(Start::Connections(end)) })
+            }
+            Start::Flows(from) => {
+                let (rows, next) = udp.rows(from, SLICE);
+                (rows, next.map(Start::Flows))
+            }
+        };
         // Whoever asked may have lost interest meanwhile.
         let _ = self.reply.send(Slice { worker, rows, next });
     }

@@ -48,6 +48,20 @@ pub struct Witness<'a> {
     pub log: &'a RequestLog,
 }
 
+impl Witness<'_> {
+    /// Tells the log what was asked: the first line of `request`.
+    pub fn tell(self, request: &[u8]) {
+        let server = match self.server.address() {
+            ServerAddr::Inet(address) => ClientAddr::from(address.ip()),
+            ServerAddr::Unix(_) => ClientAddr::Unix,
+        };
+        // Only a clock before 1970 fails.
+        let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+        let request = RequestLine::of(request);
+        self.log.record(Request { client: self.peer.address, time, server, request });
+    }
+}
+
 impl RequestTap {
     /// The client sent `data`.
     pub fn client_spoke(&mut self, mut data: &[u8], witness: Witness<'_>) {
@@ -140,14 +154,8 @@ impl RequestTap {
         }
     }
 
-    fn log(&mut self, Witness { peer, server, log }: Witness<'_>) {
-        let server = match server.address() {
-            ServerAddr::Inet(address) => ClientAddr::from(address.ip()),
-            ServerAddr::Unix(_) => ClientAddr::Unix,
-        };
-        // Only a clock before 1970 fails.
-        let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-        log.record(Request { client: peer.address, time, server, request: RequestLine::of(&self.line) });
+    fn log(&mut self, witness: Witness<'_>) {
+        witness.tell(&self.line);
         self.line.clear();
         self.stage = Stage::Logged;
         self.turn_is_logged = true;

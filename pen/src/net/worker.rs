@@ -154,18 +154,18 @@ impl Worker {
     }
 
     fn has_nobody(&self) -> bool {
-        self.connections.is_empty() && self.udp.is_idle() && !self.listeners.iter().any(|listening| listening.ready)
+        self.connections.is_empty()
+            && self.udp.is_idle()
+            && !self.listeners.iter().any(|listening| listening.ready)
     }
 
     fn dispatch(&mut self, event: &Event) {
         match Token::from(event.token()) {
             Token::Mailbox => self.read_mailbox(),
-            Token::Listener(id) => {
-                match self.listeners.iter_mut().find(|listening| listening.id.0 == id) {
-                    Some(listening) => listening.ready = true,
-                    None => self.udp.listener_is_ready(id),
-                }
-            }
+            Token::Listener(id) => match self.listeners.iter_mut().find(|listening| listening.id.0 == id) {
+                Some(listening) => listening.ready = true,
+                None => self.udp.listener_is_ready(id),
+            },
             Token::Connection { slot, generation, side } => {
                 self.step(slot, generation, |connection, context| connection.event(side, event, context));
             }
@@ -175,7 +175,10 @@ impl Worker {
 
     /// How long to wait for events.
     fn patience(&self) -> Option<Duration> {
-        if !self.unfinished.is_empty() || self.udp.is_ready() || self.listeners.iter().any(Listening::can_accept) {
+        if !self.unfinished.is_empty()
+            || self.udp.is_ready()
+            || self.listeners.iter().any(Listening::can_accept)
+        {
             return Some(Duration::ZERO);
         }
         let timers = self.timers.next_deadline().into_iter().chain(self.udp.next_deadline(&self.settings));
@@ -241,14 +244,14 @@ impl Worker {
     }
 
     /// What balances datagrams, and what it may use.
-    fn with_udp(&mut self, act: impl FnOnce(&mut Udp, &Surroundings<'_>)) {
+    fn with_udp<T>(&mut self, act: impl FnOnce(&mut Udp, &Surroundings<'_>) -> T) -> T {
         let around = Surroundings {
             registry: self.poll.registry(),
             settings: &self.settings,
             now: self.now,
             shared: &self.shared,
         };
-        act(&mut self.udp, &around);
+        act(&mut self.udp, &around)
     }
 
     /// Accepts from the listeners where somebody waits.
@@ -348,7 +351,7 @@ impl Worker {
                     self.with_udp(|udp, around| udp.end_flow(number, around));
                 }
                 Message::Forsake => self.with_udp(|udp, around| udp.forsake(around)),
-                Message::Report(order) => order.answer(self.index, &self.connections),
+                Message::Report(order) => order.answer(self.index, &self.connections, &self.udp),
                 Message::Stop => self.stop(),
             }
         }
@@ -389,10 +392,15 @@ impl Worker {
         }
         let before = std::mem::replace(&mut self.settings, Arc::clone(&settings));
         drop(settings);
-        self.with_udp(|udp, around| udp.forsake(around));
+        let same_logs = before.logs_like(&self.settings);
+        self.with_udp(|udp, around| {
+            udp.forsake(around);
+            if !same_logs {
+                udp.log_changed(&before, around);
+            }
+        });
         let (mut context, connections) = self.parts();
         let same_timeouts = before.idle_timeouts().eq(context.settings.idle_timeouts());
-        let same_logs = before.logs_like(context.settings);
         if same_timeouts && same_logs {
             return;
         }
@@ -412,7 +420,9 @@ impl Worker {
             Transport::Stream => socket.register(registry, Token::Listener(id.0).into()).map(|()| {
                 self.listeners.push(Listening::new(id, service, Arc::clone(&socket)));
             }),
-            Transport::Datagram => self.udp.listen(id, service, Arc::clone(&socket), registry),
+            Transport::Datagram => {
+                self.with_udp(|udp, around| udp.listen(id, service, Arc::clone(&socket), around))
+            }
         };
         match registered {
             Ok(()) => {}

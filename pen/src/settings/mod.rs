@@ -7,6 +7,7 @@ pub mod apply;
 pub mod draft;
 pub mod file;
 pub mod log;
+pub mod losses;
 pub mod names;
 mod places;
 pub mod resolve;

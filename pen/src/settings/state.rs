@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
+use super::losses::Losses;
 use crate::engine::clients::{ClientNumbers, ClientTable};
 use crate::engine::gauge::Gauge;
 use crate::engine::select::Turn;
@@ -72,6 +73,8 @@ pub struct DatagramCounters {
     pub answered: Counter,
     /// Those that could not be passed on, for want of a server, of room or of memory.
     pub dropped: Counter,
+    /// Those that the kernel threw away, because they came faster than they were taken.
+    pub lost: Losses,
 }
 
 /// What became of TLS handshakes.

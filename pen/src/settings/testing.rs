@@ -9,10 +9,10 @@ use common::addr::{Host, Port};
 use common::command::parse;
 use parking_lot::Mutex;
 
-use super::{Settings, Transport};
 use super::apply::{Outcome, apply};
 use super::draft::{Draft, Environment, Stage};
 use super::resolve::Resolver;
+use super::{Settings, Transport};
 use crate::engine::clients::client_numbers;
 
 /// A resolver that knows the hosts `www1`, `www2`, `six` and `many` (which has the addresses of the other three), literal

@@ -68,7 +68,9 @@ fn unfit(service: &Service) -> Option<(&'static str, &'static str)> {
 }
 
 fn excludes(of: impl Display, setting: &str, remedy: &str) -> String {
-    format!("udp{of} does not go with {setting}, which is for connections: 'no udp' or '{remedy}' is expected")
+    format!(
+        "udp{of} does not go with {setting}, which is for connections: 'no udp' or '{remedy}' is expected"
+    )
 }
 
 #[cfg(test)]
@@ -90,7 +92,10 @@ mod tests {
         let [stream, datagram] = draft.settings().services.values().collect::<Vec<_>>()[..] else { panic!() };
         for (service, port) in [(stream, 1000), (datagram, 2000)] {
             assert_eq!(service.listen[0].asked.to_string(), format!("0.0.0.0:{port}"));
-            assert_eq!(service.servers[0].as_ref().unwrap().address().to_string(), format!("10.0.0.1:{port}"));
+            assert_eq!(
+                service.servers[0].as_ref().unwrap().address().to_string(),
+                format!("10.0.0.1:{port}")
+            );
             assert!(service.emergency.as_ref().unwrap().address().to_string().ends_with(&format!(":{port}")));
         }
         assert_eq!(datagram.abuse.as_ref().unwrap().address().to_string(), "10.0.0.2:514");
@@ -143,7 +148,10 @@ mod tests {
     #[test]
     fn what_means_nothing_for_datagrams_is_no_mistake() {
         let mut draft = draft(Stage::Start);
-        run(&mut draft, &["udp", "backlog 50", "multi_accept 1", "pending_max 1", "timeout 1", "idle_timeout 1"]);
+        run(
+            &mut draft,
+            &["udp", "backlog 50", "multi_accept 1", "pending_max 1", "timeout 1", "idle_timeout 1"],
+        );
         run(&mut draft, &["keepalive", "no tcp_nodelay", "tcp_fastclose both", "no http", "idlers 0"]);
         assert_eq!(draft.settings().check_udp(), Ok(()));
     }

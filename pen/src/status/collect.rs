@@ -8,14 +8,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use common::command::{AclNumber, ProxyVersion};
 use common::status::{
     CertificateStatus, ClientStatus, ConnectionStatus, FallbackStatus, HandshakesStatus, IdlersStatus,
-    LimitsStatus, Name, ProxyStatus, SCHEMA, ServerState, ServerStatus, ServiceStatus, Snapshot, TlsStatus, UdpStatus,
+    LimitsStatus, Name, ProxyStatus, SCHEMA, ServerState, ServerStatus, ServiceStatus, Snapshot, TlsStatus,
+    UdpStatus,
 };
 
 use crate::engine::clients::ClientRow;
 use crate::engine::select::Modes;
 use crate::engine::servers::{Server, ServerAddr};
 use crate::engine::time::Tick;
-use crate::net::report::{ConnectionRow, ReportOrder};
+use crate::net::report::{ConnectionRow, ReportOrder, Start};
 use crate::net::worker::Message;
 use crate::settings::{DatagramCounters, Limits, Proxy, Service, ServiceIndex, TlsCounters};
 use crate::shared::Shared;
@@ -97,7 +98,7 @@ fn reports(shared: &Shared) -> Vec<ConnectionRow> {
     let ask = |worker: usize, from| {
         shared.mailboxes[worker].send(Message::Report(ReportOrder { from, reply: reply.clone() }));
     };
-    (0..shared.mailboxes.len()).for_each(|worker| ask(worker, 0));
+    (0..shared.mailboxes.len()).for_each(|worker| ask(worker, Start::FIRST));
     let mut rows: Vec<ConnectionRow> = Vec::new();
     let mut awaited = shared.mailboxes.len();
     while awaited > 0
@@ -212,8 +213,13 @@ fn tls(service: &Service, terminator: &Terminator) -> TlsStatus {
 }
 
 fn udp(counters: &DatagramCounters) -> UdpStatus {
-    let DatagramCounters { received, answered, dropped } = counters;
-    UdpStatus { received: received.total(), answered: answered.total(), dropped: dropped.total() }
+    let DatagramCounters { received, answered, dropped, lost } = counters;
+    UdpStatus {
+        received: received.total(),
+        answered: answered.total(),
+        dropped: dropped.total(),
+        lost: lost.total(),
+    }
 }
 
 fn limits(limits: &Limits) -> LimitsStatus {

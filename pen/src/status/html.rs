@@ -10,7 +10,7 @@ use std::fmt::{self, Display, Formatter};
 use common::escape::Html;
 use common::status::{
     Bytes, ClientStatus, ConnectionStatus, FallbackStatus, IdlersStatus, Seconds, ServerStatus,
-    ServiceStatus, Snapshot, all_servers, census, condition, listens, modes, place, preface, slot,
+    ServiceStatus, Snapshot, all_servers, census, condition, datagrams, listens, modes, place, preface, slot,
 };
 
 use super::answers::index;
@@ -238,7 +238,7 @@ fn write_facts(f: &mut Formatter<'_>, service: &ServiceStatus, time: f64) -> fmt
             format_args!("{place}, {state}, {connections} connections, {sent} sent, {received} received");
         write_fact(f, &format!("{role} server"), told)?;
     }
-    for (name, told) in preface(service, time) {
+    for (name, told) in datagrams(service).into_iter().chain(preface(service, time)) {
         write_fact(f, name, told)?;
     }
     if let Some(log) = &service.log {

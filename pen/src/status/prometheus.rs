@@ -12,7 +12,8 @@ use std::fmt::{self, Display, Formatter};
 
 use common::escape::Label;
 use common::status::{
-    CertificateStatus, ServerState, ServerStatus, ServiceStatus, Snapshot, TlsStatus, all_servers, place,
+    CertificateStatus, ServerState, ServerStatus, ServiceStatus, Snapshot, TlsStatus, UdpStatus, all_servers,
+    place,
 };
 
 /// Renders the whole.
@@ -66,6 +67,10 @@ impl Display for Exposition<'_> {
             write_family(f, family, &encrypted)?;
         }
         write_family(f, &EXPIRY, &certificates(&encrypted))?;
+        let balancing: Vec<_> = services.iter().filter_map(udp).collect();
+        for family in UDP {
+            write_family(f, family, &balancing)?;
+        }
         let servers = servers(snapshot);
         for family in SERVER {
             write_family(f, family, &servers)?;
@@ -81,6 +86,10 @@ fn services(snapshot: &Snapshot) -> Vec<Labelled<'_, ServiceStatus>> {
 
 fn tls<'a>((labels, service): &Labelled<'a, ServiceStatus>) -> Option<Labelled<'a, TlsStatus>> {
     Some((labels.clone(), service.tls.as_ref()?))
+}
+
+fn udp<'a>((labels, service): &Labelled<'a, ServiceStatus>) -> Option<Labelled<'a, UdpStatus>> {
+    Some((labels.clone(), service.udp.as_ref()?))
 }
 
 /// By version, under the names that OpenSSL and everybody has for them.
@@ -221,6 +230,25 @@ const EXPIRY: Family<CertificateStatus> = gauge(
     "When a certificate in force expires, in seconds since 1970.",
     |certificate| Value::Whole(certificate.not_after),
 );
+
+const UDP: &[Family<UdpStatus>] = &[
+    counter("pen_udp_received_datagrams_total", "Datagrams received from clients.", |udp| {
+        Value::Whole(udp.received)
+    }),
+    counter("pen_udp_answered_datagrams_total", "Datagrams of servers sent to clients.", |udp| {
+        Value::Whole(udp.answered)
+    }),
+    counter(
+        "pen_udp_dropped_datagrams_total",
+        "Datagrams that could not be passed on, for want of a server, of room or of memory.",
+        |udp| Value::Whole(udp.dropped),
+    ),
+    counter(
+        "pen_udp_lost_datagrams_total",
+        "Datagrams that the kernel threw away because a listener's queue was full.",
+        |udp| Value::Whole(udp.lost),
+    ),
+];
 
 const SERVER: &[Family<ServerStatus>] = &[
     gauge("pen_server_up", "1 if the server takes clients.", |server| flag(server.state == ServerState::Up)),

@@ -3,7 +3,7 @@
 use common::status::{
     CertificateStatus, ClientStatus, ConnectionState, ConnectionStatus, FallbackStatus, HandshakesStatus,
     IdlersStatus, LimitsStatus, ProxyStatus, SCHEMA, ServerState, ServerStatus, ServiceStatus, Snapshot,
-    TlsStatus,
+    TlsStatus, UdpStatus,
 };
 
 /// One that names everything that comes from outside `text`, and has everything that there can be.
@@ -26,6 +26,7 @@ pub fn named(text: &str) -> Snapshot {
         http: true,
         proxy_protocol: ProxyStatus { accept: Some(1), send: Some("v2".into()) },
         tls: Some(tls(&text)),
+        udp: Some(udp()),
         log: Some(text.clone()),
         log_lost: 1,
         ..service("")
@@ -112,6 +113,11 @@ pub fn tls(text: &str) -> TlsStatus {
         certificates: vec![certificate],
         handshakes: HandshakesStatus { tls12: 2, tls13: 30, resumed: 4, failed: 5 },
     }
+}
+
+/// Datagrams of which some went wrong.
+pub fn udp() -> UdpStatus {
+    UdpStatus { received: 1000, answered: 990, dropped: 7, lost: 3 }
 }
 
 /// A server that is up.

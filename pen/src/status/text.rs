@@ -5,8 +5,8 @@ use std::fmt::{self, Display, Formatter};
 
 use common::escape::Line;
 use common::status::{
-    Bytes, Seconds, ServerStatus, ServiceStatus, Snapshot, all_servers, census, condition, listens, modes,
-    place, preface, seen, slot_or_none,
+    Bytes, Seconds, ServerStatus, ServiceStatus, Snapshot, all_servers, census, condition, datagrams,
+    listens, modes, place, preface, seen, slot_or_none,
 };
 
 use super::columns::Columns;
@@ -49,7 +49,7 @@ fn write_service(f: &mut Formatter<'_>, service: &ServiceStatus, time: f64) -> f
         f,
         "  so far       {accepted} accepted, {refused} refused, {unserved} unserved, {shortages} shortages"
     )?;
-    for (name, told) in preface(service, time) {
+    for (name, told) in datagrams(service).into_iter().chain(preface(service, time)) {
         writeln!(f, "  {name:<11}  {}", Line(told))?;
     }
     if let Some(log) = &service.log {

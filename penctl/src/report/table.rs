@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use common::escape::Line;
 use common::status::{
-    Bytes, ClientStatus, ConnectionStatus, Seconds, ServiceStatus, Snapshot, all_servers, certificate, modes,
-    place, seen, slot_or_none,
+    Bytes, ClientStatus, ConnectionStatus, Seconds, ServiceStatus, Snapshot, UdpStatus, all_servers,
+    certificate, modes, place, protocol, seen, slot_or_none,
 };
 
 use super::grid::Grid;
@@ -63,7 +63,7 @@ fn services(snapshot: &Snapshot) -> Grid {
         .words("service", services().map(|service| &service.name))
         .words("state", services().map(|service| if service.draining { "draining" } else { "" }))
         .unless_void()
-        .words("listens on", services().map(|service| service.listen.join(" ")))
+        .words("listens on", services().map(|service| service.listen.join(" ") + protocol(service)))
         .words("modes", services().map(modes))
         .numbers("usable", services().map(|service| of(service.usable_servers(), service.server_count())))
         .numbers("open", services().map(|service| of(service.connections, service.limits.conn_max)))
@@ -75,12 +75,21 @@ fn services(snapshot: &Snapshot) -> Grid {
         .unless_void()
         .numbers("shortages", services().map(|service| service.shortages))
         .unless_void()
+        .numbers("dropped", services().map(|service| datagrams(service, |udp| udp.dropped)))
+        .unless_void()
+        .numbers("lost", services().map(|service| datagrams(service, |udp| udp.lost)))
+        .unless_void()
         .numbers("http refused", services().map(|service| service.http_refused))
         .unless_void()
         .numbers("proxy refused", services().map(|service| service.proxy_refused))
         .unless_void()
         .words("certificate", services().map(|service| certificate(service, snapshot.time)))
         .unless_void()
+}
+
+/// A count of datagrams; of a service without such 0.
+fn datagrams(service: &ServiceStatus, count: fn(&UdpStatus) -> u64) -> u64 {
+    service.udp.as_ref().map_or(0, count)
 }
 
 /// `1 of 2`

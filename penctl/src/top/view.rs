@@ -1,7 +1,7 @@
 //! The screen: what is known and chosen, drawn. Pure but for the look's cursor, which is kept where there are rows.
 
 use common::escape::Line as Harmless;
-use common::status::{Seconds, ServiceStatus, census, modes};
+use common::status::{Seconds, ServiceStatus, census, modes, protocol};
 use ratatui::Frame;
 use ratatui::layout::{Alignment, Constraint, Layout, Margin, Rect};
 use ratatui::text::{Line, Span, Text};
@@ -83,8 +83,8 @@ fn service_line(model: &Model, state: &State, service: &ServiceStatus) -> Line<'
         services => format!(" ({} of {services})", state.service + 1),
     };
     let draining = if service.draining { ", draining" } else { "" };
-    let rest =
-        format!("{place}{draining} on {}: {}", Harmless(service.listen.join(" ")), Harmless(modes(service)));
+    let (listen, protocol) = (Harmless(service.listen.join(" ")), protocol(service));
+    let rest = format!("{place}{draining} on {listen}{protocol}: {}", Harmless(modes(service)));
     Line::from(vec![
         Span::raw(" service "),
         Span::styled(Harmless(&service.name).to_string(), STRONG),
@@ -120,9 +120,15 @@ fn server_line(service: &ServiceStatus, theme: Theme) -> Line<'static> {
     }
     let ServiceStatus { accepted, refused, unserved, shortages, log_lost, .. } = service;
     spans.push(Span::raw(format!("; {accepted} accepted so far")));
-    for (count, word) in
-        [(refused, "refused"), (unserved, "unserved"), (shortages, "shortages"), (log_lost, "lost records")]
-    {
+    let datagrams = service.udp.unwrap_or_default();
+    for (count, word) in [
+        (refused, "refused"),
+        (unserved, "unserved"),
+        (shortages, "shortages"),
+        (&datagrams.dropped, "dropped datagrams"),
+        (&datagrams.lost, "lost datagrams"),
+        (log_lost, "lost records"),
+    ] {
         if *count > 0 {
             spans.push(Span::styled(format!("; {count} {word}"), theme.style(Tone::Bad)));
         }

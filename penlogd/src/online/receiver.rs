@@ -54,9 +54,8 @@ impl Receiver {
     ) -> io::Result<bool> {
         self.batch.clear();
         match self.batch.receive(&self.socket, BATCH) {
-            Ok(_) => (),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-            Err(error) => return Err(error),
+            received => received?,
         };
         clock.compare();
         let now = clock.now();

@@ -54,10 +54,6 @@ fn closed_port() -> SocketAddr {
     UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
-fn limit_send_buffer(socket: &impl AsFd, bytes: usize) {
-    setsockopt(socket, sockopt::SndBuf, &bytes).unwrap();
-}
-
 fn host(address: &str) -> IpAddr {
     address.parse().unwrap()
 }

@@ -100,6 +100,7 @@ impl<T> FlowTable<T> {
             || (0..).zip(&servers.places).filter_map(|(server, place)| Some((server, place.as_ref()?)));
         assert_eq!(known().filter(|(_, known)| known.ways == 0).count(), servers.idle);
         assert_eq!(known().count(), servers.by_address.len());
+        assert_eq!(known().count() + servers.free.len(), servers.places.len());
         for (server, known) in known() {
             assert_eq!(servers.find(&known.address), Some(server));
         }

@@ -168,15 +168,12 @@ impl<T> FlowTable<T> {
             chain: Chain::EMPTY,
             content,
         });
-        let index = match self.free.pop() {
-            Some(index) => {
-                self.flows[index as usize] = flow;
-                index
-            }
-            None => {
-                self.flows.push(flow);
-                u32::try_from(self.flows.len() - 1).expect("there are fewer flows than numbers")
-            }
+        let index = if let Some(index) = self.free.pop() {
+            self.flows[index as usize] = flow;
+            index
+        } else {
+            self.flows.push(flow);
+            u32::try_from(self.flows.len() - 1).expect("there are fewer flows than numbers")
         };
         self.by_key.insert_unique(spread(hash), Indexed { hash, flow: index }, |flow| spread(flow.hash));
         self.line.join(index, now);
@@ -296,9 +293,8 @@ impl<T> FlowTable<T> {
     /// Ends a flow.
     pub fn remove(&mut self, flow: FlowId) -> Option<T> {
         let hash = self.hash(self.key(flow)?);
-        let FlowId { index, generation } = flow;
-        let Flow { way, mut chain, content, .. } =
-            self.flows[index as usize].take_if(|flow| flow.generation == generation)?;
+        let index = flow.index;
+        let Flow { way, mut chain, content, .. } = self.flows[index as usize].take()?;
         if let Ok(entry) = self.by_key.find_entry(spread(hash), |indexed| indexed.flow == index) {
             entry.remove();
         }

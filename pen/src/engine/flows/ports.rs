@@ -236,9 +236,9 @@ fn port_of(places: &mut [Port], id: PortId) -> Option<&mut Port> {
 }
 
 impl Port {
-    /// Whether it is that port, and not closed.
+    /// Whether it is that port. A closed one carries nothing and takes nothing.
     fn is(&self, id: PortId) -> bool {
-        self.stage != Stage::Closed && self.generation == id.generation
+        self.generation == id.generation
     }
 }
 

@@ -110,6 +110,17 @@ mod tests {
     }
 
     #[test]
+    fn only_the_oldest_make_room() {
+        let mut recent = Recent::new(3 * LEAST);
+        let mut memos: Vec<Memo> = (0..3).map(|_| recent.remember(b"small", None, Tick(1))).collect();
+        assert!(memos.iter().all(|memo| recent.recall(*memo).is_some()));
+        memos.push(recent.remember(&[1; LEAST], None, Tick(1)));
+        memos.push(recent.remember(&[2; LEAST + 1], None, Tick(1)));
+        let there: Vec<bool> = memos.iter().map(|memo| recent.recall(*memo).is_some()).collect();
+        assert_eq!(there, [false, false, false, true, true]);
+    }
+
+    #[test]
     fn a_datagram_that_is_larger_than_the_ring_is_not_kept() {
         let mut recent = Recent::new(100);
         let kept = recent.remember(b"kept", None, Tick(1));

@@ -14,7 +14,7 @@ const MOST_IDLE: usize = 1024;
 #[derive(Debug, Default)]
 pub(super) struct Servers {
     pub(super) places: Vec<Option<Known>>,
-    free: Vec<u32>,
+    pub(super) free: Vec<u32>,
     pub(super) by_address: HashTable<u32>,
     /// Those without a flow.
     pub(super) idle: usize,
@@ -81,15 +81,12 @@ impl Servers {
     fn add(&mut self, address: &ServerAddr) -> u32 {
         let turn = self.forgotten[PortKind::of(address) as usize];
         let known = Some(Known { address: address.clone(), ways: 0, turn });
-        let server = match self.free.pop() {
-            Some(server) => {
-                self.places[server as usize] = known;
-                server
-            }
-            None => {
-                self.places.push(known);
-                u32::try_from(self.places.len() - 1).expect("there are fewer servers than numbers")
-            }
+        let server = if let Some(server) = self.free.pop() {
+            self.places[server as usize] = known;
+            server
+        } else {
+            self.places.push(known);
+            u32::try_from(self.places.len() - 1).expect("there are fewer servers than numbers")
         };
         let hash_again = |&server: &u32| hash_of_place(&self.places, server);
         self.by_address.insert_unique(hash(address), server, hash_again);

@@ -10,8 +10,8 @@ use super::*;
 use crate::net::listener::{Accepted, Inherited};
 use crate::net::stream::Stream;
 use crate::net::testing::LIMIT;
-use crate::settings::{DEFAULT_SERVICE, Transport};
 use crate::settings::testing::initial_settings;
+use crate::settings::{DEFAULT_SERVICE, Transport};
 use crate::shared::testing::shared;
 
 const PLAIN: TcpOptions =

@@ -55,14 +55,18 @@ fn outgoing<'a>(batch: &'a Batch, index: usize, key: &'a FlowKey) -> Outgoing<'a
         Endpoint::Inet(address) => Name::Inet(*address),
         Endpoint::Unix(name) => Name::Unix(name),
     };
-    let from = key.local.map(|local| system::datagrams::Local {
-        address: local.address,
-        interface: local.interface,
-    });
+    let from = key
+        .local
+        .map(|local| system::datagrams::Local { address: local.address, interface: local.interface });
     Outgoing { bytes: datagram.bytes, to: Some(to), from, segment: datagram.segment }
 }
 
-fn send_all(mut datagrams: &[Outgoing<'_>], listener: &Receiving, outbox: &mut Outbox, around: &Surroundings<'_>) {
+fn send_all(
+    mut datagrams: &[Outgoing<'_>],
+    listener: &Receiving,
+    outbox: &mut Outbox,
+    around: &Surroundings<'_>,
+) {
     let counters = counters(listener.service, around);
     while !datagrams.is_empty() {
         match outbox.send(&*listener.socket, datagrams) {
@@ -80,6 +84,9 @@ fn send_all(mut datagrams: &[Outgoing<'_>], listener: &Receiving, outbox: &mut O
     }
 }
 
-fn counters<'a>(service: ServiceIndex, around: &'a Surroundings<'_>) -> &'a crate::settings::DatagramCounters {
+fn counters<'a>(
+    service: ServiceIndex,
+    around: &'a Surroundings<'_>,
+) -> &'a crate::settings::DatagramCounters {
     &around.service(service).state.counters.datagrams
 }

@@ -1,5 +1,7 @@
 //! One service's flows at one worker: datagrams of clients go to servers, and those of servers back.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io::{self, ErrorKind};
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -7,10 +9,11 @@ use system::datagrams::{self, Datagram, Failure, Outbox, Outgoing};
 
 use super::super::connection::{Chosen, Tracked};
 use super::super::listener::ListenerId;
-use super::super::token::Token;
+use super::super::token::{Side, Token};
 use super::super::upstream::server_failed;
 use super::choice::Choice;
 use super::flow::{self, Flow};
+use super::journal::{self, Journal, Routes};
 use super::port::{Port, is_shortage};
 use super::{AT_ONCE, BATCHES_A_TURN, Buffers, Receiving, Surroundings, shortage};
 use crate::engine::clients::Opened;
@@ -26,10 +29,13 @@ const EVICTIONS: usize = 4;
 /// One service's flows at one worker.
 #[derive(Debug)]
 pub struct Balancer {
-    service: ServiceIndex,
-    table: FlowTable<Flow>,
+    pub(super) service: ServiceIndex,
+    pub(super) table: FlowTable<Flow>,
+    /// How many flows came by each listener.
+    flows_by_listener: HashMap<u32, usize>,
     /// By the indices of their ids.
-    ports: Vec<Option<Port>>,
+    pub(super) ports: Vec<Option<Port>>,
+    routes: Routes,
 }
 
 /// Bytes of one datagram, or of several that the kernel has joined.
@@ -50,7 +56,13 @@ impl Payload<'_> {
 impl Balancer {
     /// Without flows.
     pub fn new(service: ServiceIndex) -> Balancer {
-        Balancer { service, table: FlowTable::new(), ports: Vec::new() }
+        Balancer {
+            service,
+            table: FlowTable::new(),
+            flows_by_listener: HashMap::new(),
+            ports: Vec::new(),
+            routes: Routes::default(),
+        }
     }
 
     /// Whether there are no flows.
@@ -60,7 +72,7 @@ impl Balancer {
 
     /// Whether any flow came by this listener.
     pub fn uses(&self, listener: ListenerId) -> bool {
-        self.table.iter().any(|(_, key, _)| key.listener == listener.0)
+        self.flows_by_listener.contains_key(&listener.0)
     }
 
     /// When a flow ends next.
@@ -177,6 +189,16 @@ impl Balancer {
         }
     }
 
+    /// The service has another log than it had in the settings `before`.
+    pub fn log_changed(&mut self, before: &Settings, around: &Surroundings<'_>) {
+        let (before, now) = (before.service(self.service), around.service(self.service));
+        for flow in self.table.iter().map(|(id, _, _)| id).collect::<Vec<_>>() {
+            if let Some(flow) = self.table.content_mut(flow) {
+                flow.journal.log_changed(before, now);
+            }
+        }
+    }
+
     /// Ends all flows.
     pub fn end_all(&mut self, around: &Surroundings<'_>) {
         while let Some(flow) = self.table.oldest() {
@@ -233,7 +255,10 @@ impl Balancer {
             service.state.clients.lock().open(peer.address, now, tracking);
         let client = Tracked { entry, counters };
         service.state.counters.accepted.count();
-        let content = Flow { room, peer, client, known: last_server, chosen: None, opened: now, memo: None };
+        let journal = Journal::default();
+        let content =
+            Flow { room, peer, client, known: last_server, chosen: None, opened: now, memo: None, journal };
+        *self.flows_by_listener.entry(key.listener).or_default() += 1;
         Some(self.table.begin(key, content, count, now))
     }
 
@@ -272,7 +297,7 @@ impl Balancer {
             });
             match sent {
                 Ok(()) => {
-                    self.note_chosen(id, service);
+                    self.note_chosen(id, payload, service, around.now);
                     return self.note_sent(id, payload, recent, around);
                 }
                 Err(error) if is_shortage(&error) => return shortage(service, &error),
@@ -284,7 +309,11 @@ impl Balancer {
             }
         }
         let counters = &service.state.counters;
-        if refused { counters.refused.count() } else { counters.unserved.count() }
+        if refused {
+            counters.refused.count()
+        } else {
+            counters.unserved.count()
+        }
         counters.datagrams.dropped.count();
         self.end(id, around);
     }
@@ -370,7 +399,9 @@ impl Balancer {
                 continue;
             }
             let Some(flow) = self.table.owner(id, &server) else { continue };
-            let Some(chosen) = self.table.content(flow).and_then(|flow| flow.chosen.as_ref()) else { continue };
+            let Some(chosen) = self.table.content(flow).and_then(|flow| flow.chosen.as_ref()) else {
+                continue;
+            };
             if *chosen.server.address() == server {
                 server_failed(chosen, &error, service, around.now);
                 moved.push(flow);
@@ -405,6 +436,7 @@ impl Balancer {
         };
         let flow = self.table.content_mut(id)?;
         flow.memo = None;
+        journal::dump(&around.settings.process, flow.room.number(), Side::Up, payload.bytes, payload.segment);
         let bytes = payload.bytes.len() as u64;
         flow.client.counters.sent.fetch_add(bytes, Relaxed);
         if let Some(chosen) = &flow.chosen {
@@ -426,6 +458,13 @@ impl Balancer {
         around: &Surroundings<'_>,
     ) {
         let Some(flow) = self.table.content_mut(id) else { return };
+        journal::dump(
+            &around.settings.process,
+            flow.room.number(),
+            Side::Down,
+            payload.bytes,
+            payload.segment,
+        );
         let bytes = payload.bytes.len() as u64;
         flow.client.counters.received.fetch_add(bytes, Relaxed);
         if let Some(chosen) = &flow.chosen {
@@ -435,7 +474,8 @@ impl Balancer {
     }
 
     /// The flow has a server that has taken its datagram.
-    fn note_chosen(&mut self, id: FlowId, service: &Service) {
+    fn note_chosen(&mut self, id: FlowId, payload: Payload<'_>, service: &Service, now: Tick) {
+        let way = self.table.way(id);
         let Some(flow) = self.table.content_mut(id) else { return };
         let Some(chosen) = &flow.chosen else { return };
         chosen.reservation.connects.fetch_add(1, Relaxed);
@@ -444,6 +484,10 @@ impl Balancer {
             flow.known = Some(server);
             service.state.clients.lock().remember(flow.client.entry, Some(server));
         }
+        let Some(port) = way.and_then(|way| self.ports.get(way.index as usize)?.as_ref()) else { return };
+        let datagram = &payload.bytes[..payload.segment.unwrap_or(payload.bytes.len())];
+        let choice = journal::Choice { peer: &flow.peer, server: &chosen.server, port, datagram };
+        flow.journal.chosen(&choice, service, &mut self.routes, now);
     }
 
     /// Takes the flow's server away.
@@ -453,20 +497,29 @@ impl Balancer {
     }
 
     fn end(&mut self, id: FlowId, around: &Surroundings<'_>) {
-        let Some(flow) = self.table.remove(id) else { return };
-        around.service(self.service).state.clients.lock().close(flow.client.entry, around.now);
+        let listener = self.table.key(id).map(|key| key.listener);
+        let Some(mut flow) = self.table.remove(id) else { return };
+        if let Some(Entry::Occupied(mut flows)) = listener.map(|id| self.flows_by_listener.entry(id)) {
+            *flows.get_mut() -= 1;
+            if *flows.get() == 0 {
+                flows.remove();
+            }
+        }
+        let service = around.service(self.service);
+        flow.journal.ended(service);
+        service.state.clients.lock().close(flow.client.entry, around.now);
     }
 }
 
 /// Whether a flow may stay with its server: it is still there, and not left alone.
 fn may_go_on(chosen: &Chosen, service: &Service, now: Tick) -> bool {
-    let same = |server: &Server| {
-        server.id() == chosen.server.id() && server.address() == chosen.server.address()
-    };
+    let same =
+        |server: &Server| server.id() == chosen.server.id() && server.address() == chosen.server.address();
     if !chosen.regular {
         return service.emergency.iter().chain(&service.abuse).any(|server| same(server));
     }
-    chosen.reservation.blacklisted(now).is_none() && service.servers.iter().flatten().any(|server| same(server))
+    chosen.reservation.blacklisted(now).is_none()
+        && service.servers.iter().flatten().any(|server| same(server))
 }
 
 fn rules(service: &Service) -> Rules {

@@ -6,6 +6,7 @@ use common::client_addr::ClientAddr;
 use system::datagrams::{Datagram, Name};
 
 use super::super::connection::{Chosen, Peer, Tracked};
+use super::journal::Journal;
 use crate::engine::flows::recent::Memo;
 use crate::engine::flows::{Endpoint, FlowKey, Local};
 use crate::engine::servers::{ServerAddr, ServerId};
@@ -30,6 +31,8 @@ pub struct Flow {
     pub opened: Tick,
     /// Its latest datagram, while an answer to it is owed.
     pub memo: Option<Memo>,
+    /// What the request log was told of it.
+    pub journal: Journal,
 }
 
 /// Whose datagram this is.
@@ -55,9 +58,7 @@ pub fn server_address(name: Name<'_>) -> ServerAddr {
     use std::os::unix::ffi::OsStrExt;
     match name {
         Name::Inet(address) => ServerAddr::Inet(address),
-        Name::Unix(name) => {
-            ServerAddr::Unix(std::path::Path::new(std::ffi::OsStr::from_bytes(name)).into())
-        }
+        Name::Unix(name) => ServerAddr::Unix(std::path::Path::new(std::ffi::OsStr::from_bytes(name)).into()),
     }
 }
 

@@ -6,7 +6,9 @@ mod answers;
 mod balancer;
 mod choice;
 mod flow;
+mod journal;
 mod port;
+mod report;
 
 use std::collections::HashMap;
 use std::io;
@@ -26,6 +28,8 @@ use crate::settings::{Service, ServiceIndex, Settings};
 use crate::shared::Shared;
 use answers::Answers;
 use balancer::Balancer;
+
+pub use report::FlowPlace;
 
 /// Datagrams that are taken from a socket, and sent, at once.
 const AT_ONCE: usize = 64;
@@ -91,9 +95,10 @@ impl Udp {
         id: ListenerId,
         service: ServiceIndex,
         socket: Arc<ListenSocket>,
-        registry: &Registry,
+        around: &Surroundings<'_>,
     ) -> io::Result<()> {
-        socket.register(registry, Token::Listener(id.0).into())?;
+        socket.register(around.registry, Token::Listener(id.0).into())?;
+        around.service(service).state.counters.datagrams.lost.watch(&socket);
         self.buffers.get_or_insert_default();
         self.balancers.entry(service).or_insert_with(|| Balancer::new(service));
         self.listeners.push(Receiving { id, service, socket, ready: true, closing: false });
@@ -171,6 +176,11 @@ impl Udp {
         self.balancers.values_mut().for_each(|balancer| balancer.end_flow(number, around));
     }
 
+    /// Services have other logs than they had in the settings `before`.
+    pub fn log_changed(&mut self, before: &Settings, around: &Surroundings<'_>) {
+        self.balancers.values_mut().for_each(|balancer| balancer.log_changed(before, around));
+    }
+
     /// Ends all flows.
     pub fn end_all(&mut self, around: &Surroundings<'_>) {
         self.balancers.values_mut().for_each(|balancer| balancer.end_all(around));
@@ -185,6 +195,9 @@ impl Udp {
         };
         for listener in self.listeners.extract_if(.., is_done) {
             listener.socket.deregister(around.registry);
+            if let Some(service) = around.settings.services.get(listener.service) {
+                service.state.counters.datagrams.lost.unwatch(&listener.socket);
+            }
         }
         let listeners = &self.listeners;
         self.balancers.retain(|service, balancer| {

@@ -37,7 +37,8 @@ impl Port {
         match (kind, source) {
             // The system gives it a name, so that it can be answered.
             (PortKind::Unix, _) => socket.bind(&SockAddr::unix("")?)?,
-            (PortKind::Inet4, Some(source @ IpAddr::V4(_))) | (PortKind::Inet6, Some(source @ IpAddr::V6(_))) => {
+            (PortKind::Inet4, Some(source @ IpAddr::V4(_)))
+            | (PortKind::Inet6, Some(source @ IpAddr::V6(_))) => {
                 socket.bind(&SocketAddr::new(source, 0).into())?;
             }
             _ => {}
@@ -46,6 +47,11 @@ impl Port {
             datagrams::report_failures(&socket)?;
         }
         Ok(Port { socket, queued: false, failed: false, _descriptor: descriptor })
+    }
+
+    /// Its own address: without an IP address where the system chooses one for each datagram. Of a Unix socket there is none.
+    pub fn local_address(&self) -> Option<SocketAddr> {
+        self.socket.local_addr().ok()?.as_socket().filter(|own| own.port() != 0)
     }
 
     /// Tells the poll about it.

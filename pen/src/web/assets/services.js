@@ -2,7 +2,7 @@
 
 import { Rates, Track } from "./history.js";
 import { Chart, Meter, State, Table, element, mark, row, show, write } from "./view.js";
-import { byteRate, count, nameOf, place, preface, rate, stateText, things, verdict } from "./words.js";
+import { byteRate, count, datagrams, nameOf, place, preface, rate, stateText, things, verdict } from "./words.js";
 
 const COLUMNS = [
   { key: "slot", title: "Server", class: "name", natural: "ascending" },
@@ -164,12 +164,12 @@ export class ServiceView {
     this.#draw();
   }
 
-  #tellListeners({ listen }) {
-    const told = listen.join(" ");
+  #tellListeners({ listen, udp }) {
+    const told = [...listen, udp ? "(UDP)" : ""].join(" ");
     if (this.listened === told) return;
     this.listened = told;
     const addresses = listen.flatMap((address) => [" ", element("code", { text: address })]);
-    this.listeners.replaceChildren(listen.length > 0 ? "listens on" : "listens nowhere", ...addresses);
+    this.listeners.replaceChildren(listen.length > 0 ? "listens on" : "listens nowhere", ...addresses, udp ? " (UDP)" : "");
   }
 
   #tellFacts(service) {
@@ -189,11 +189,12 @@ export class ServiceView {
 
   /** These come and go with what the service does. */
   #tellPreface(service, time) {
-    const facts = preface(service, time);
+    const facts = [...datagrams(service), ...preface(service, time)];
     const present = new Set(facts.map(([name]) => name));
     for (const name of this.prefaced) if (!present.has(name)) this.#forget(this.facts, name);
     for (const [name, text, isBad] of facts) this.#fact(this.facts, name, text, isBad ? "worry" : null);
     this.prefaced = present;
+    this.#fact(this.settings, "udp", service.udp ? "on" : "off");
     this.#fact(this.settings, "http", service.http ? "on" : "off");
     this.#fact(this.settings, "transparent", service.transparent ? "on" : "off");
     const { accept, send } = service.proxy_protocol;

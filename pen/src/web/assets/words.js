@@ -78,6 +78,17 @@ export function verdict(service) {
   return up === 0 ? { word: "none", text: `no usable server, ${upOf}` } : { word: "some", text: upOf };
 }
 
+/** What became of a service's datagrams: a name, a text and whether it is bad. Nothing where clients make connections. */
+export function datagrams({ udp }) {
+  if (!udp) return [];
+  return [
+    ["datagrams", count(udp.received), false],
+    ["answers", count(udp.answered), false],
+    ["dropped", count(udp.dropped), udp.dropped > 0],
+    ["lost in queues", count(udp.lost), udp.lost > 0],
+  ];
+}
+
 /** Who renews certificates automatically has done so by then. */
 const SOON = 14 * 86400;
 

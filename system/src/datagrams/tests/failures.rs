@@ -79,7 +79,8 @@ fn the_parts_of_a_joined_datagram_fail_each_for_itself_or_once() {
 fn errors_of_our_own_host_are_no_failures() {
     let from = socket(HOSTS[0]);
     report_failures(&from).unwrap();
-    let too_large = Outgoing { bytes: &[0; 65_508], ..to(closed_port()) };
+    let bytes = vec![0; 65_508];
+    let too_large = Outgoing { bytes: &bytes, ..to(closed_port()) };
     Outbox::new(1).send(&from, &[too_large]).unwrap_err();
     assert_eq!(failures(&from), []);
     let network =

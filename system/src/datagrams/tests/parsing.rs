@@ -29,23 +29,23 @@ fn pktinfo4(address: [u8; 4]) -> Vec<u8> {
     message(libc::SOL_IP, libc::IP_PKTINFO, &data)
 }
 
-fn local(address: &str, interface: u32) -> Option<Local> {
-    Some(Local { address: host(address), interface })
+fn local(address: &str, interface: u32) -> Local {
+    Local { address: host(address), interface }
 }
 
 #[test]
 fn interfaces_are_told_only_where_they_matter() {
     for (address, interface) in [("2001:db8::1", 0), ("fe80::1", 3), ("ff02::1", 3), ("::1", 0)] {
-        assert_eq!(notes(&pktinfo6(address, 3)).local, local(address, interface));
+        assert_eq!(notes(&pktinfo6(address, 3)).local.unwrap(), local(address, interface));
     }
-    assert_eq!(notes(&pktinfo4([192, 0, 2, 1])).local, local("192.0.2.1", 0));
+    assert_eq!(notes(&pktinfo4([192, 0, 2, 1])).local.unwrap(), local("192.0.2.1", 0));
 }
 
 #[test]
 fn of_two_destinations_that_of_ipv4_counts_and_is_mapped() {
     let (of_ipv6, of_ipv4) = (pktinfo6("::ffff:192.0.2.255", 3), pktinfo4([192, 0, 2, 1]));
     for both in [[of_ipv6.clone(), of_ipv4.clone()], [of_ipv4, of_ipv6]] {
-        assert_eq!(notes(&both.concat()).local, local("::ffff:192.0.2.1", 0));
+        assert_eq!(notes(&both.concat()).local.unwrap(), local("::ffff:192.0.2.1", 0));
     }
 }
 
@@ -58,7 +58,7 @@ fn messages_that_are_cut_or_unknown_are_passed_over() {
     ]
     .concat();
     assert_eq!(notes(&whole).segment, Some(1200));
-    assert_eq!(notes(&whole).local, local("::1", 0));
+    assert_eq!(notes(&whole).local.unwrap(), local("::1", 0));
     for length in 0..whole.len() - 4 {
         assert_eq!(notes(&whole[..length]).local, None);
     }
@@ -69,7 +69,7 @@ fn messages_that_are_cut_or_unknown_are_passed_over() {
 #[test]
 fn an_answer_to_a_group_leaves_from_its_interface() {
     let mut control = Control::new();
-    let used = control.write(local("ff02::1", 3), None);
+    let used = control.write(Some(local("ff02::1", 3)), None);
     let expected = pktinfo6("::", 3);
     assert_eq!(control.written(used), expected);
 }

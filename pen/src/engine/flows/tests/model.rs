@@ -96,12 +96,12 @@ impl Model {
         }
     }
 
-    fn take(&mut self, step: Step) {
-        match step {
+    fn take(&mut self, step: &Step) {
+        match *step {
             Step::Client(client, count, server, alone) => self.client(client, count, server, alone),
-            Step::Server(port, server, count) => self.server(&port, server, count),
+            Step::Server(port, server, count) => self.server(port, server, count),
             Step::Assign(flow, server, port) if !self.ever.is_empty() && !self.ports.is_empty() => {
-                let port = self.ports[port.index(self.ports.len())].id;
+                let port = port.get(&self.ports).id;
                 self.assign(*flow.get(&self.ever), server, port);
             }
             Step::Unassign(flow) if !self.ever.is_empty() => {
@@ -169,8 +169,9 @@ impl Model {
         let way = flow.ways.iter().find(|way| way.0 == server).map(|way| way.1);
         assert_eq!(self.table.ways_to(id, to), way);
         let turn = self.turn(server);
-        let suits =
-            |port: &&PortModel| port.takes && !port.alone && port.kind == kind && !port.used.contains(&server);
+        let suits = |port: &&PortModel| {
+            port.takes && !port.alone && port.kind == kind && !port.used.contains(&server)
+        };
         let available = self.ports[turn..].iter().find(suits).map(|port| port.id);
         assert_eq!(self.table.port_for(to), available);
         let port = way.or(available.filter(|_| !alone)).unwrap_or_else(|| self.open(kind, alone));
@@ -211,7 +212,7 @@ impl Model {
         flow.server = Some(server);
     }
 
-    fn server(&mut self, port: &Index, server: usize, count: u32) {
+    fn server(&mut self, port: Index, server: usize, count: u32) {
         if self.ports.is_empty() {
             return;
         }
@@ -289,14 +290,14 @@ proptest! {
     fn a_table_behaves_like_lists_that_are_searched(rules in rules(), steps in prop::collection::vec(step(), 0..120)) {
         let mut model = Model::new(rules);
         for step in steps {
-            model.take(step);
+            model.take(&step);
             model.compare();
         }
         for flow in std::mem::take(&mut model.ever) {
             model.remove(flow);
         }
-        model.take(Step::Retire);
-        model.take(Step::Close);
+        model.take(&Step::Retire);
+        model.take(&Step::Close);
         model.compare();
         prop_assert_eq!((model.table.len(), model.table.ports()), (0, 0));
     }

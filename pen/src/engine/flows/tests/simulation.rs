@@ -9,8 +9,8 @@ use fastrand::Rng;
 use super::super::recent::{Memo, Recent};
 use super::*;
 
-const SEEDS: u64 = 24;
-const DATAGRAMS: usize = 1500;
+const SEEDS: u64 = 16;
+const DATAGRAMS: usize = 1000;
 
 /// What a datagram says, and what the table must not be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -144,7 +144,7 @@ impl World {
 
     fn arrive(&mut self, packet: Packet) {
         match packet {
-            Packet::FromClient(datagram) => self.from_client(datagram),
+            Packet::FromClient(datagram) => self.handle_client(datagram),
             Packet::ToServer { wire, server, datagram } if self.servers[server].alive => {
                 for _ in 0..self.rng.u8(0..4) {
                     self.send(Packet::FromServer { wire, server, datagram });
@@ -155,7 +155,7 @@ impl World {
                     self.send(Packet::Unreachable { wire, server });
                 }
             }
-            Packet::FromServer { wire, server, datagram } => self.from_server(wire, server, datagram),
+            Packet::FromServer { wire, server, datagram } => self.handle_server(wire, server, datagram),
             Packet::Unreachable { wire, server } => self.unreachable(wire, server),
         }
     }
@@ -171,7 +171,7 @@ impl World {
         }
     }
 
-    fn from_client(&mut self, datagram: Datagram) {
+    fn handle_client(&mut self, datagram: Datagram) {
         let flow = match self.table.handle_client(&client(datagram.client), 1, self.now, self.rules) {
             Heading::Onward(flow) => flow,
             Heading::Choose(flow) => {
@@ -252,7 +252,7 @@ impl World {
         self.sockets.iter().flatten().find(|socket| socket.wire == wire).copied()
     }
 
-    fn from_server(&mut self, wire: Wire, server: usize, datagram: Datagram) {
+    fn handle_server(&mut self, wire: Wire, server: usize, datagram: Datagram) {
         let owner = self.seen[&(wire, server)];
         let is_alive = self.table.content(owner).is_some();
         let Some(socket) = self.socket(wire) else {
@@ -300,7 +300,10 @@ impl World {
                 let client = u16::from_ne_bytes(client.try_into().unwrap());
                 assert_eq!((client, kept.at <= content.last_use), (content.client, true));
                 self.again += 1;
-                self.from_client(Datagram { client, number: u32::from_ne_bytes(number.try_into().unwrap()) });
+                self.handle_client(Datagram {
+                    client,
+                    number: u32::from_ne_bytes(number.try_into().unwrap()),
+                });
             }
         }
     }
@@ -346,5 +349,5 @@ fn no_answer_reaches_a_stranger_whatever_the_network_does() {
         strangers += world.strangers;
     }
     // Else the simulation does not try what it should.
-    assert!(delivered > 10_000 && again > 50 && evicted > 500 && strangers > 500);
+    assert!(delivered > 5000 && again > 100 && evicted > 1000 && strangers > 200);
 }

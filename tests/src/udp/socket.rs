@@ -1,0 +1,84 @@
+//! A socket of datagrams, of either family.
+
+use std::io;
+use std::net::UdpSocket;
+use std::os::unix::net::UnixDatagram;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use socket2::{SockRef, Socket, Type};
+
+use super::LARGEST;
+use crate::address::Address;
+
+/// Bytes that may wait for a client or server of a test, as far as the system allows it.
+const QUEUE: usize = 4 << 20;
+
+/// A socket of datagrams, of either family.
+#[derive(Debug)]
+pub(super) enum DatagramSocket {
+    Udp(UdpSocket),
+    Unix(UnixDatagram),
+}
+
+impl DatagramSocket {
+    /// A socket at this address; port 0 is a free one.
+    pub(super) fn bind(address: &Address) -> io::Result<Self> {
+        let socket = Socket::new(address.domain(), Type::DGRAM.cloexec(), None)?;
+        socket.set_recv_buffer_size(QUEUE)?;
+        socket.bind(&address.to_sockaddr()?)?;
+        Ok(match address {
+            Address::Ip(_) => Self::Udp(socket.into()),
+            Address::Unix(_) => Self::Unix(socket.into()),
+        })
+    }
+
+    /// Where it is.
+    pub(super) fn address(&self) -> Address {
+        match self {
+            Self::Udp(socket) => socket.local_addr().expect("it is bound").into(),
+            Self::Unix(socket) => {
+                let name = socket.local_addr().expect("it is bound");
+                Address::Unix(name.as_pathname().expect("it has a path").to_owned())
+            }
+        }
+    }
+
+    /// Sends a datagram, which is an error where a Unix socket's peer has gone.
+    pub(super) fn send(&self, bytes: &[u8], to: &Address) -> io::Result<()> {
+        let sent = match (self, to) {
+            (Self::Udp(socket), Address::Ip(to)) => socket.send_to(bytes, to)?,
+            (Self::Unix(socket), Address::Unix(to)) => socket.send_to(bytes, to)?,
+            _ => panic!("{to} is of another family"),
+        };
+        assert_eq!(sent, bytes.len(), "datagrams are sent whole");
+        Ok(())
+    }
+
+    /// Takes the next datagram, if one comes within that time, and tells whose it is. A Unix socket without a name has an
+    /// empty path.
+    pub(super) fn receive(&self, limit: Duration) -> Option<(Vec<u8>, Address)> {
+        self.as_socket().set_read_timeout(Some(limit)).expect("the time is not zero");
+        let mut bytes = vec![0; LARGEST + 1];
+        let (length, from) = match self {
+            Self::Udp(socket) => {
+                let (length, from) = socket.recv_from(&mut bytes).ok()?;
+                (length, Address::Ip(from))
+            }
+            Self::Unix(socket) => {
+                let (length, from) = socket.recv_from(&mut bytes).ok()?;
+                let path = from.as_pathname().map_or_else(PathBuf::new, ToOwned::to_owned);
+                (length, Address::Unix(path))
+            }
+        };
+        bytes.truncate(length);
+        Some((bytes, from))
+    }
+
+    fn as_socket(&self) -> SockRef<'_> {
+        match self {
+            Self::Udp(socket) => SockRef::from(socket),
+            Self::Unix(socket) => SockRef::from(socket),
+        }
+    }
+}
