@@ -3,14 +3,16 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
 
 use system::datagrams::{self, Datagram, Failure, Outbox, Outgoing};
 
-use super::super::connection::{Chosen, Tracked};
+use super::super::connection::{Chosen, Peer, Tracked};
 use super::super::listener::ListenerId;
 use super::super::token::{Side, Token};
-use super::super::upstream::server_failed;
+use super::super::transparent::Source;
+use super::super::upstream::{DialError, server_failed};
 use super::choice::Choice;
 use super::flow::{self, Flow};
 use super::journal::{self, Journal, Routes};
@@ -22,6 +24,7 @@ use crate::engine::flows::{Answer, FlowId, FlowKey, FlowTable, Heading, PortId, 
 use crate::engine::servers::{Server, ServerAddr};
 use crate::engine::time::Tick;
 use crate::settings::{Service, ServiceIndex, Settings};
+use crate::shared::SpareDescriptor;
 
 /// How many flows end at most to make room for one: other workers may take the room that was made.
 const EVICTIONS: usize = 4;
@@ -277,11 +280,15 @@ impl Balancer {
         let refused = !around.settings.acls[usize::from(service.client_acl)].permits(peer.address);
         let mut choice = Choice::new(flow.known, refused);
         while let Some(chosen) = choice.next(peer, service, around) {
-            let port = match self.port(id, chosen.server.address(), service, around) {
+            let port = match self.port(id, peer, chosen.server.address(), service, around) {
                 Ok(port) => port,
-                Err(error) => {
+                Err(DialError::Shortage(error)) => {
                     self.unassign(id);
                     return shortage(service, &error);
+                }
+                Err(DialError::Server(error) | DialError::Full(error)) => {
+                    server_failed(&chosen, &error, service, around.now);
+                    continue;
                 }
             };
             self.table.assign(id, chosen.server.address(), port);
@@ -362,17 +369,39 @@ impl Balancer {
     fn port(
         &mut self,
         id: FlowId,
+        peer: Peer,
         server: &ServerAddr,
         service: &Service,
         around: &Surroundings<'_>,
-    ) -> io::Result<PortId> {
-        if let Some(port) = self.table.ways_to(id, server).or_else(|| self.table.port_for(server)) {
+    ) -> Result<PortId, DialError> {
+        if let Some(port) = self.table.ways_to(id, server) {
+            return Ok(port);
+        }
+        let source = match server {
+            ServerAddr::Inet(server) => Source::towards(server.ip(), Some(peer.address), service),
+            ServerAddr::Unix(_) => Source::System,
+        };
+        let own = match source {
+            Source::Client(client) => {
+                let client = SocketAddr::new(client, peer.port);
+                let port = Port::open_for(client, server, descriptor(around)?)?;
+                let id = self.table.open_port_for_one(PortKind::of(server));
+                return self.watch(port, id, around);
+            }
+            Source::Own(own) => Some(own),
+            Source::System => None,
+        };
+        if let Some(port) = self.table.port_for(server) {
             return Ok(port);
         }
         let kind = PortKind::of(server);
-        let descriptor = around.shared.take_spare_descriptor().ok_or(nix::errno::Errno::EMFILE)?;
-        let port = Port::open(kind, service.source, descriptor)?;
+        let port = Port::open(kind, own, descriptor(around)?)?;
         let id = self.table.open_port(kind);
+        self.watch(port, id, around)
+    }
+
+    /// Takes in a port that was opened and numbered.
+    fn watch(&mut self, port: Port, id: PortId, around: &Surroundings<'_>) -> Result<PortId, DialError> {
         port.register(around.registry, Token::Port { service: self.service, port: id }.into())?;
         let index = id.index as usize;
         if self.ports.len() <= index {
@@ -509,6 +538,10 @@ impl Balancer {
         flow.journal.ended(service);
         service.state.clients.lock().close(flow.client.entry, around.now);
     }
+}
+
+fn descriptor(around: &Surroundings<'_>) -> io::Result<SpareDescriptor> {
+    Ok(around.shared.take_spare_descriptor().ok_or(nix::errno::Errno::EMFILE)?)
 }
 
 /// Whether a flow may stay with its server: it is still there, and not left alone.
