@@ -162,7 +162,7 @@ impl Running {
             move || {
                 while !ends.load(Ordering::Relaxed) {
                     if let Some((bytes, from)) = socket.receive(ATTENTION) {
-                        shared.answer(bytes, from, &socket);
+                        shared.answer(bytes, &from, &socket);
                     }
                 }
             }
@@ -177,12 +177,12 @@ impl Running {
 }
 
 impl Shared {
-    fn answer(&self, bytes: Vec<u8>, from: Address, socket: &DatagramSocket) {
+    fn answer(&self, bytes: Vec<u8>, from: &Address, socket: &DatagramSocket) {
         let answers = (self.service)(&bytes);
         lock(&self.received).push((bytes, from.clone()));
         for answer in answers {
             // Who asked may have gone.
-            let _ = socket.send(&answer, &from);
+            let _ = socket.send(&answer, from);
         }
     }
 }
