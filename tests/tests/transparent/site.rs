@@ -46,6 +46,7 @@ impl Site {
         site.client.connect("eth0", &site.balancer, "front");
         site.balancer.connect("back", &site.server, "eth0");
         // The clients' host has their networks as a whole.
+        site.client.set("net/ipv6/ip_nonlocal_bind", "1");
         site.client.ip("
             addr add 10.1.0.2/24 dev eth0
             addr add 2001:db8:1::2/64 dev eth0 nodad
