@@ -26,6 +26,7 @@ pub mod clients;
 mod content;
 mod control;
 mod daemon;
+pub mod dns;
 mod host;
 pub mod http;
 mod load;

@@ -196,6 +196,11 @@ impl<T> FlowTable<T> {
         self.ports.open_for_one(kind)
     }
 
+    /// Takes a port back that the shell could not open after all. It gets no flows, and closes.
+    pub fn abandon_port(&mut self, port: PortId) {
+        self.ports.retire(port);
+    }
+
     /// The port through which the flow goes, or once went, to that server. It goes that way again.
     pub fn ways_to(&self, flow: FlowId, server: &ServerAddr) -> Option<PortId> {
         let of = self.flow(flow)?;
@@ -238,6 +243,11 @@ impl<T> FlowTable<T> {
     pub fn server(&self, flow: FlowId) -> Option<&ServerAddr> {
         let way = self.flow(flow).filter(|flow| flow.is_assigned)?.way?;
         self.ports.servers.address(way.server)
+    }
+
+    /// The server to which the flow's latest datagrams went, also when it has been taken away since.
+    pub fn latest_server(&self, flow: FlowId) -> Option<&ServerAddr> {
+        self.ports.servers.address(self.flow(flow)?.way?.server)
     }
 
     /// The flow has no server any more. Answers that are under way still reach it.

@@ -197,13 +197,20 @@ impl Ports {
     pub(super) fn retire_all(&mut self) {
         for kind in 0..PortKind::COUNT {
             for index in std::mem::take(&mut self.takers[kind]).into_values() {
-                let port = &mut self.places[index as usize];
-                port.stage = Stage::Retired;
-                if port.flows == 0 {
-                    let id = PortId { index, generation: port.generation };
-                    self.close(id);
-                }
+                let generation = self.places[index as usize].generation;
+                self.retire(PortId { index, generation });
             }
+        }
+    }
+
+    /// From now on the port takes no flow. Without one it closes.
+    pub(super) fn retire(&mut self, id: PortId) {
+        let takes = |port: &&mut Port| matches!(port.stage, Stage::Open | Stage::ForOne);
+        let Some(port) = port_of(&mut self.places, id).filter(takes) else { return };
+        port.stage = Stage::Retired;
+        self.takers[port.kind as usize].remove(&port.sequence);
+        if port.flows == 0 {
+            self.close(id);
         }
     }
 

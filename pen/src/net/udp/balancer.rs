@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
 
+use nix::errno::Errno;
 use system::datagrams::{self, Datagram, Failure, Outbox, Outgoing};
 
 use super::super::connection::{Chosen, Peer, Tracked};
@@ -21,10 +22,9 @@ use super::{AT_ONCE, BATCHES_A_TURN, Buffers, Receiving, Surroundings, shortage}
 use crate::engine::clients::Opened;
 use crate::engine::flows::recent::Recent;
 use crate::engine::flows::{Answer, FlowId, FlowKey, FlowTable, Heading, PortId, PortKind, Rules};
-use crate::engine::servers::{Server, ServerAddr};
+use crate::engine::servers::{Server, ServerAddr, ServerState};
 use crate::engine::time::Tick;
 use crate::settings::{Service, ServiceIndex, Settings};
-use crate::shared::SpareDescriptor;
 
 /// How many flows end at most to make room for one: other workers may take the room that was made.
 const EVICTIONS: usize = 4;
@@ -83,11 +83,11 @@ impl Balancer {
         self.table.poll_timeout(rules(settings.service(self.service)))
     }
 
-    /// Notes that the poll has news of a port. Tells whether it is to be put into the queue.
-    pub fn note(&mut self, id: PortId, failed: bool) -> bool {
-        let Some(port) = self.ports.get_mut(id.index as usize).and_then(Option::as_mut) else { return false };
+    /// Notes that the poll has news of a port, of which a token tells. The port is to be put into the queue, if it is not there.
+    pub fn note(&mut self, told: PortId, failed: bool) -> Option<PortId> {
+        let port = self.ports.get_mut(told.index as usize)?.as_mut().filter(|port| port.is_told_of(told))?;
         port.failed |= failed;
-        !std::mem::replace(&mut port.queued, true)
+        (!std::mem::replace(&mut port.queued, true)).then_some(port.id)
     }
 
     /// Takes what has come to a listener, and sends it on.
@@ -123,11 +123,11 @@ impl Balancer {
 
     /// Takes the answers that have come to a port. Tells whether there may be more.
     pub(super) fn answer(&mut self, id: PortId, buffers: &mut Buffers, around: &Surroundings<'_>) -> bool {
-        let Some(port) = self.ports.get_mut(id.index as usize).and_then(Option::as_mut) else { return false };
+        let Some(port) = open_port(&mut self.ports, id) else { return false };
         if std::mem::take(&mut port.failed) {
             self.take_failures(id, &mut buffers.outbox, &mut buffers.recent, around);
         }
-        let Some(port) = self.ports.get_mut(id.index as usize).and_then(Option::as_mut) else { return false };
+        let Some(port) = open_port(&mut self.ports, id) else { return false };
         let answers = &mut buffers.answers;
         let room = answers.batch.room();
         match answers.batch.receive(port, room) {
@@ -224,12 +224,9 @@ impl Balancer {
         service.state.counters.datagrams.received.add(payload.count().into());
         let flow = match self.table.handle_client(&key, payload.count(), around.now, rules(service)) {
             Heading::Onward(flow) => match self.send(flow, payload, outbox) {
-                Ok(()) => return self.note_sent(flow, payload, recent, around),
+                Ok(()) => return self.note_sent(flow, payload, None, recent, around),
                 Err(error) if is_shortage(&error) => return shortage(service, &error),
-                Err(_) => {
-                    self.send_again(flow, payload, outbox, recent, around);
-                    return;
-                }
+                Err(error) => return self.send_again(flow, payload, &error, outbox, recent, around),
             },
             Heading::Choose(flow) => flow,
             Heading::Begin => match self.begin(key, payload.count(), around) {
@@ -237,12 +234,20 @@ impl Balancer {
                 None => return service.state.counters.datagrams.dropped.count(),
             },
         };
-        self.settle(flow, payload, outbox, recent, around);
+        let choice = self.choice(flow, around);
+        self.settle(flow, choice, payload, outbox, recent, around);
     }
 
     /// A new flow, without a server yet.
     fn begin(&mut self, key: FlowKey, count: u32, around: &Surroundings<'_>) -> Option<FlowId> {
         let service = around.service(self.service);
+        service.state.counters.accepted.count();
+        let peer = flow::peer(&key);
+        if service.abuse.is_none() && !is_permitted(peer, service, around) {
+            // It takes nobody's place.
+            service.state.counters.refused.count();
+            return None;
+        }
         let mut evictions = 0;
         let room = loop {
             if let Some(room) = around.shared.take_flow(service) {
@@ -252,23 +257,38 @@ impl Balancer {
             self.end(oldest, around);
             evictions += 1;
         };
-        let peer = flow::peer(&key);
         let (now, tracking) = (around.now, service.limits.tracking());
         let Opened { client: entry, counters, last_server } =
             service.state.clients.lock().open(peer.address, now, tracking);
         let client = Tracked { entry, counters };
-        service.state.counters.accepted.count();
-        let journal = Journal::default();
-        let content =
-            Flow { room, peer, client, known: last_server, chosen: None, opened: now, memo: None, journal };
+        let content = Flow {
+            room,
+            peer,
+            client,
+            known: last_server,
+            chosen: None,
+            opened: now,
+            memo: None,
+            choice: None,
+            journal: Journal::default(),
+        };
         *self.flows_by_listener.entry(key.listener).or_default() += 1;
         Some(self.table.begin(key, content, count, now))
     }
 
-    /// Finds a server for a flow that has none, and sends it the datagram.
+    /// The search for the server of a flow's next datagram.
+    fn choice(&self, id: FlowId, around: &Surroundings<'_>) -> Choice {
+        let service = around.service(self.service);
+        let flow = self.table.content(id);
+        let refused = flow.is_some_and(|flow| !is_permitted(flow.peer, service, around));
+        Choice::new(flow.and_then(|flow| flow.known), refused)
+    }
+
+    /// Finds a server for a flow that has none, and sends it the datagram. The search goes on where it was.
     fn settle(
         &mut self,
         id: FlowId,
+        mut choice: Choice,
         payload: Payload<'_>,
         outbox: &mut Outbox,
         recent: &mut Recent,
@@ -277,8 +297,6 @@ impl Balancer {
         let service = around.service(self.service);
         let Some(flow) = self.table.content(id) else { return };
         let peer = flow.peer;
-        let refused = !around.settings.acls[usize::from(service.client_acl)].permits(peer.address);
-        let mut choice = Choice::new(flow.known, refused);
         while let Some(chosen) = choice.next(peer, service, around) {
             let port = match self.port(id, peer, chosen.server.address(), service, around) {
                 Ok(port) => port,
@@ -294,63 +312,57 @@ impl Balancer {
             self.table.assign(id, chosen.server.address(), port);
             let Some(flow) = self.table.content_mut(id) else { return };
             flow.chosen = Some(chosen);
-            let sent = self.send(id, payload, outbox).or_else(|error| {
-                if is_shortage(&error) {
-                    return Err(error);
-                }
-                // It may be the error of an earlier datagram.
-                self.take_failures(port, outbox, recent, around);
-                self.send(id, payload, outbox)
-            });
-            match sent {
+            match self.send(id, payload, outbox) {
                 Ok(()) => {
                     self.note_chosen(id, payload, service, around.now);
-                    return self.note_sent(id, payload, recent, around);
+                    return self.note_sent(id, payload, choice.after_a_failure(), recent, around);
                 }
                 Err(error) if is_shortage(&error) => return shortage(service, &error),
                 Err(error) => {
+                    choice.note_failure();
                     if let Some(chosen) = self.unassign(id) {
-                        server_failed(&chosen, &error, service, around.now);
+                        self.note_failure(&chosen, &error, around);
                     }
                 }
             }
         }
         let counters = &service.state.counters;
-        if refused {
-            counters.refused.count()
+        if choice.is_refused() {
+            counters.refused.count();
         } else {
-            counters.unserved.count()
+            counters.unserved.count();
         }
         counters.datagrams.dropped.count();
         self.end(id, around);
     }
 
-    /// The server, or the network, did not take a datagram; the flow may have moved to another one since.
+    /// The server, or the network, does not take a flow's datagram: others are asked.
     fn send_again(
         &mut self,
         id: FlowId,
         payload: Payload<'_>,
+        error: &io::Error,
         outbox: &mut Outbox,
         recent: &mut Recent,
         around: &Surroundings<'_>,
     ) {
-        let service = around.service(self.service);
-        if let Some(port) = self.table.way(id) {
-            self.take_failures(port, outbox, recent, around);
-        }
-        if self.table.way(id).is_some() {
-            match self.send(id, payload, outbox) {
-                Ok(()) => return self.note_sent(id, payload, recent, around),
-                Err(error) if is_shortage(&error) => return shortage(service, &error),
-                Err(error) => {
-                    if let Some(chosen) = self.unassign(id) {
-                        server_failed(&chosen, &error, service, around.now);
-                        self.forsake(around);
-                    }
-                }
+        let choice = match self.unassign(id) {
+            Some(chosen) => {
+                self.note_failure(&chosen, error, around);
+                Choice::after(&chosen)
             }
+            None => self.choice(id, around),
+        };
+        self.settle(id, choice, payload, outbox, recent, around);
+    }
+
+    /// A server failed: if it is left alone from now on, no flow stays with it, at whatever worker.
+    fn note_failure(&mut self, chosen: &Chosen, error: &io::Error, around: &Surroundings<'_>) {
+        server_failed(chosen, error, around.service(self.service), around.now);
+        if chosen.regular && chosen.reservation.blacklisted(around.now).is_some() {
+            self.forsake(around);
+            around.shared.forsake();
         }
-        self.settle(id, payload, outbox, recent, around);
     }
 
     /// Sends a flow's datagram on its way.
@@ -368,47 +380,51 @@ impl Balancer {
     /// A port that can carry the flow to this server.
     fn port(
         &mut self,
-        id: FlowId,
+        flow: FlowId,
         peer: Peer,
         server: &ServerAddr,
         service: &Service,
         around: &Surroundings<'_>,
     ) -> Result<PortId, DialError> {
-        if let Some(port) = self.table.ways_to(id, server) {
+        if let Some(port) = self.table.ways_to(flow, server) {
             return Ok(port);
         }
         let source = match server {
             ServerAddr::Inet(server) => Source::towards(server.ip(), Some(peer.address), service),
             ServerAddr::Unix(_) => Source::System,
         };
-        let own = match source {
-            Source::Client(client) => {
-                let client = SocketAddr::new(client, peer.port);
-                let port = Port::open_for(client, server, descriptor(around)?)?;
-                let id = self.table.open_port_for_one(PortKind::of(server));
-                return self.watch(port, id, around);
-            }
-            Source::Own(own) => Some(own),
-            Source::System => None,
-        };
-        if let Some(port) = self.table.port_for(server) {
+        let is_for_one = matches!(source, Source::Client(_));
+        if !is_for_one && let Some(port) = self.table.port_for(server) {
             return Ok(port);
         }
         let kind = PortKind::of(server);
-        let port = Port::open(kind, own, descriptor(around)?)?;
-        let id = self.table.open_port(kind);
-        self.watch(port, id, around)
-    }
-
-    /// Takes in a port that was opened and numbered.
-    fn watch(&mut self, port: Port, id: PortId, around: &Surroundings<'_>) -> Result<PortId, DialError> {
-        port.register(around.registry, Token::Port { service: self.service, port: id }.into())?;
-        let index = id.index as usize;
-        if self.ports.len() <= index {
-            self.ports.resize_with(index + 1, || None);
+        let descriptor = around.shared.take_spare_descriptor().ok_or(io::Error::from(Errno::EMFILE))?;
+        let id = if is_for_one { self.table.open_port_for_one(kind) } else { self.table.open_port(kind) };
+        let opened = match source {
+            Source::System => Port::open(id, kind, None, descriptor),
+            Source::Own(own) => Port::open(id, kind, Some(own), descriptor),
+            Source::Client(client) => {
+                Port::open_for(id, SocketAddr::new(client, peer.port), server, descriptor)
+            }
+        };
+        let registered = opened.and_then(|port| {
+            port.register(around.registry, Token::Port { service: self.service, port: id }.into())?;
+            Ok(port)
+        });
+        match registered {
+            Ok(port) => {
+                let index = id.index as usize;
+                if self.ports.len() <= index {
+                    self.ports.resize_with(index + 1, || None);
+                }
+                self.ports[index] = Some(port);
+                Ok(id)
+            }
+            Err(error) => {
+                self.table.abandon_port(id);
+                Err(error)
+            }
         }
-        self.ports[index] = Some(port);
-        Ok(id)
     }
 
     /// Deals with what the network says of datagrams that were sent by a port.
@@ -419,7 +435,6 @@ impl Balancer {
         recent: &mut Recent,
         around: &Surroundings<'_>,
     ) {
-        let service = around.service(self.service);
         let mut moved = Vec::new();
         while let Some(port) = self.ports.get(id.index as usize).and_then(Option::as_ref) {
             let Ok(Some(Failure { destination, error })) = datagrams::take_failure(port) else { break };
@@ -428,24 +443,26 @@ impl Balancer {
                 continue;
             }
             let Some(flow) = self.table.owner(id, &server) else { continue };
-            let Some(chosen) = self.table.content(flow).and_then(|flow| flow.chosen.as_ref()) else {
+            if self.table.latest_server(flow) != Some(&server) {
+                // What it sent last went to another one.
                 continue;
-            };
-            if *chosen.server.address() == server {
-                server_failed(chosen, &error, service, around.now);
-                moved.push(flow);
             }
+            // It has none if others have found out before.
+            if let Some(chosen) = self.unassign(flow) {
+                self.note_failure(&chosen, &error, around);
+                if let Some(flow) = self.table.content_mut(flow) {
+                    flow.choice.get_or_insert_with(|| Box::new(Choice::after(&chosen)));
+                }
+            }
+            moved.push(flow);
         }
-        if moved.is_empty() {
-            return;
-        }
-        self.forsake(around);
         for flow in moved {
-            self.unassign(flow);
-            let memo = self.table.content_mut(flow).and_then(|flow| flow.memo.take());
-            let Some(remembered) = memo.and_then(|memo| recent.recall(memo)) else { continue };
+            let Some(content) = self.table.content_mut(flow) else { continue };
+            let choice = content.choice.take();
+            let Some(remembered) = content.memo.take().and_then(|memo| recent.recall(memo)) else { continue };
+            let choice = choice.map_or_else(|| self.choice(flow, around), |choice| *choice);
             let (bytes, segment) = (remembered.bytes.to_vec(), remembered.segment);
-            self.settle(flow, Payload { bytes: &bytes, segment }, outbox, recent, around);
+            self.settle(flow, choice, Payload { bytes: &bytes, segment }, outbox, recent, around);
         }
     }
 
@@ -468,9 +485,14 @@ impl Balancer {
         journal::dump(&around.settings.process, flow.room.number(), Side::Up, payload.bytes, payload.segment);
         let bytes = payload.bytes.len() as u64;
         flow.client.counters.sent.fetch_add(bytes, Relaxed);
-        if let Some(chosen) = &flow.chosen {
-            chosen.reservation.received.fetch_add(bytes, Relaxed);
-            chosen.reservation.answered();
+        if let Some(chosen) = flow.chosen.as_ref().filter(|chosen| chosen.server.address() == from) {
+            note_answer(chosen.reservation.state(), bytes);
+        } else {
+            // One of the flow's former servers.
+            let servers = around.service(self.service).servers.iter().flatten();
+            servers
+                .filter(|server| server.address() == from)
+                .for_each(|server| note_answer(&server.state, bytes));
         }
         let key = self.table.key(id).cloned();
         if last {
@@ -479,10 +501,12 @@ impl Balancer {
         key
     }
 
+    /// A datagram is on its way. `choice`: how far the search for a server has come with it, if one has failed already.
     fn note_sent(
         &mut self,
         id: FlowId,
         payload: Payload<'_>,
+        choice: Option<Box<Choice>>,
         recent: &mut Recent,
         around: &Surroundings<'_>,
     ) {
@@ -499,6 +523,7 @@ impl Balancer {
         if let Some(chosen) = &flow.chosen {
             chosen.reservation.sent.fetch_add(bytes, Relaxed);
         }
+        flow.choice = choice;
         flow.memo = Some(recent.remember(payload.bytes, payload.segment, around.now));
     }
 
@@ -540,8 +565,9 @@ impl Balancer {
     }
 }
 
-fn descriptor(around: &Surroundings<'_>) -> io::Result<SpareDescriptor> {
-    Ok(around.shared.take_spare_descriptor().ok_or(nix::errno::Errno::EMFILE)?)
+/// The port, if it has not closed since.
+fn open_port(ports: &mut [Option<Port>], id: PortId) -> Option<&mut Port> {
+    ports.get_mut(id.index as usize)?.as_mut().filter(|port| port.id == id)
 }
 
 /// Whether a flow may stay with its server: it is still there, and not left alone.
@@ -551,8 +577,19 @@ fn may_go_on(chosen: &Chosen, service: &Service, now: Tick) -> bool {
     if !chosen.regular {
         return service.emergency.iter().chain(&service.abuse).any(|server| same(server));
     }
-    chosen.reservation.blacklisted(now).is_none()
-        && service.servers.iter().flatten().any(|server| same(server))
+    let occupant = service.servers.get(chosen.server.id().slot as usize).and_then(Option::as_deref);
+    chosen.reservation.blacklisted(now).is_none() && occupant.is_some_and(same)
+}
+
+/// Whether `client_acl` lets the client in.
+fn is_permitted(peer: Peer, service: &Service, around: &Surroundings<'_>) -> bool {
+    around.settings.acls[usize::from(service.client_acl)].permits(peer.address)
+}
+
+/// A server has answered, so it is well.
+fn note_answer(server: &ServerState, bytes: u64) {
+    server.received.fetch_add(bytes, Relaxed);
+    server.answered();
 }
 
 fn rules(service: &Service) -> Rules {

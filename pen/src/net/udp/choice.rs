@@ -13,6 +13,8 @@ use crate::settings::Service;
 pub struct Choice {
     selection: Selection,
     known: Option<ServerId>,
+    refused: bool,
+    has_failures: bool,
     stage: Stage,
 }
 
@@ -27,7 +29,29 @@ impl Choice {
     /// Before the first server. `known`: the client's last server; `refused`: by `client_acl`.
     pub fn new(known: Option<ServerId>, refused: bool) -> Choice {
         let stage = if refused { Stage::Refused } else { Stage::Regular };
-        Choice { selection: Selection::new(), known, stage }
+        Choice { selection: Selection::new(), known, refused, has_failures: false, stage }
+    }
+
+    /// After this server has failed.
+    pub fn after(chosen: &Chosen) -> Choice {
+        let stage = if chosen.regular { Stage::Regular } else { Stage::Exhausted };
+        let selection = Selection::after(chosen.server.id().slot);
+        Choice { selection, known: None, refused: false, has_failures: true, stage }
+    }
+
+    /// The latest server has failed.
+    pub fn note_failure(&mut self) {
+        self.has_failures = true;
+    }
+
+    /// To go on with when the datagram meets another failure: only if there was one, so that most flows keep nothing.
+    pub fn after_a_failure(self) -> Option<Box<Choice>> {
+        self.has_failures.then(|| Box::new(self))
+    }
+
+    /// Whether it is for a client that `client_acl` refuses.
+    pub fn is_refused(&self) -> bool {
+        self.refused
     }
 
     /// The next server to try.

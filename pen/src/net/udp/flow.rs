@@ -6,6 +6,7 @@ use common::client_addr::ClientAddr;
 use system::datagrams::{Datagram, Name};
 
 use super::super::connection::{Chosen, Peer, Tracked};
+use super::choice::Choice;
 use super::journal::Journal;
 use crate::engine::flows::recent::Memo;
 use crate::engine::flows::{Endpoint, FlowKey, Local};
@@ -31,6 +32,8 @@ pub struct Flow {
     pub opened: Tick,
     /// Its latest datagram, while an answer to it is owed.
     pub memo: Option<Memo>,
+    /// How far the search for a server has come with that datagram, if one has failed already.
+    pub choice: Option<Box<Choice>>,
     /// What the request log was told of it.
     pub journal: Journal,
 }

@@ -123,7 +123,7 @@ impl Udp {
     /// The poll has news of a port.
     pub fn port_event(&mut self, service: ServiceIndex, port: PortId, event: &Event) {
         if let Some(balancer) = self.balancers.get_mut(&service)
-            && balancer.note(port, event.is_error())
+            && let Some(port) = balancer.note(port, event.is_error())
         {
             self.ready_ports.push((service, port));
         }

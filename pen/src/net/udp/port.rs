@@ -13,13 +13,16 @@ use system::datagrams;
 
 use super::super::transparent::allow_any_address;
 use super::super::upstream::DialError;
-use crate::engine::flows::PortKind;
+use crate::engine::flows::{PortId, PortKind};
 use crate::engine::servers::ServerAddr;
+use crate::net::token::PORT_GENERATION_MASK;
 use crate::shared::SpareDescriptor;
 
 /// A port.
 #[derive(Debug)]
 pub struct Port {
+    /// Which port this is.
+    pub id: PortId,
     socket: Socket,
     /// It waits for its turn.
     pub queued: bool,
@@ -30,7 +33,12 @@ pub struct Port {
 
 impl Port {
     /// Opens a port for flows to several servers. `own`: our address towards servers of its family.
-    pub fn open(kind: PortKind, own: Option<IpAddr>, descriptor: SpareDescriptor) -> Result<Port, DialError> {
+    pub fn open(
+        id: PortId,
+        kind: PortKind,
+        own: Option<IpAddr>,
+        descriptor: SpareDescriptor,
+    ) -> Result<Port, DialError> {
         let socket = socket(kind)?;
         let bound = match (kind, own) {
             // The system gives it a name, so that it can be answered.
@@ -41,11 +49,12 @@ impl Port {
             _ => Ok(()),
         };
         bound.map_err(DialError::Shortage)?;
-        Ok(Port { socket, queued: false, failed: false, _descriptor: descriptor })
+        Ok(Port { id, socket, queued: false, failed: false, _descriptor: descriptor })
     }
 
     /// Opens a port for one flow to one server, which sees the client's address.
     pub fn open_for(
+        id: PortId,
         client: SocketAddr,
         server: &ServerAddr,
         descriptor: SpareDescriptor,
@@ -57,7 +66,12 @@ impl Port {
             // Other sockets may have the same address, each for answers of another server.
             socket.connect(&(*server).into())?;
         }
-        Ok(Port { socket, queued: false, failed: false, _descriptor: descriptor })
+        Ok(Port { id, socket, queued: false, failed: false, _descriptor: descriptor })
+    }
+
+    /// Whether it is the port that a token tells of.
+    pub fn is_told_of(&self, told: PortId) -> bool {
+        self.id.index == told.index && (self.id.generation ^ told.generation) & PORT_GENERATION_MASK == 0
     }
 
     /// Its own address: without an IP address where the system chooses one for each datagram. Of a Unix socket there is none.

@@ -88,3 +88,20 @@ fn errors_of_our_own_host_are_no_failures() {
     Outbox::new(1).send(&from, &[network]).unwrap_err();
     assert_eq!(failures(&from), []);
 }
+
+#[test]
+fn a_port_is_opened_by_what_it_sends_and_reports_failures() {
+    for host in HOSTS {
+        let (server, gone) = (socket(host), UdpSocket::bind(host).unwrap().local_addr().unwrap());
+        let server_address = server.local_addr().unwrap();
+        let port = UdpSocket::from(open_port(&server_address).unwrap());
+        assert_eq!(port.local_addr().unwrap().port(), 0);
+        let mut batch = Batch::new(1);
+        assert_eq!(port.recv(&mut [0]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        assert_eq!(Outbox::new(2).send(&port, &[to(server_address), to(gone)]).unwrap(), 2);
+        assert_eq!(received(&server, &mut batch), [b"x"]);
+        let Name::Inet(client) = batch.get(0).source else { panic!("{batch:?}") };
+        assert_eq!(client.port(), port.local_addr().unwrap().port());
+        assert_eq!(failures(&port), [refused(gone)]);
+    }
+}

@@ -123,6 +123,22 @@ fn retired_ports_keep_their_flows_and_get_no_others() {
 }
 
 #[test]
+fn a_port_that_could_not_be_opened_is_nobodys() {
+    let mut table = FlowTable::new();
+    let port = table.open_port(PortKind::Inet4);
+    table.abandon_port(port);
+    table.abandon_port(port);
+    assert_eq!(table.port_for(&server(1)), None);
+    assert_eq!(closed(&mut table), [port]);
+    let (flow, carrier) = begin(&mut table, 1, &server(1), second(1));
+    table.abandon_port(port);
+    table.abandon_port(carrier);
+    assert_eq!((table.port_for(&server(2)), table.owner(carrier, &server(1))), (None, Some(flow)));
+    table.remove(flow);
+    assert_eq!(closed(&mut table), [carrier]);
+}
+
+#[test]
 fn servers_that_are_forgotten_do_not_come_back_to_their_ports() {
     let mut table = FlowTable::new();
     let (_, port) = begin(&mut table, 0, &server(0), second(1));

@@ -73,6 +73,7 @@ fn switch() -> impl Strategy<Value = String> {
         "stubborn",
         "tcp_nodelay",
         "transparent",
+        "udp",
         "weight",
     ];
     (any::<bool>(), prop::sample::select(names))
@@ -91,6 +92,9 @@ fn number() -> impl Strategy<Value = String> {
         "pending_max",
         "timeout",
         "tracking",
+        "udp_requests",
+        "udp_responses",
+        "udp_timeout",
         "debug",
         "resolve",
         "shutdown_timeout",
