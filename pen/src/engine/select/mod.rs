@@ -80,6 +80,14 @@ impl Selection {
         Selection::default()
     }
 
+    /// After the server in this slot was the choice, and failed.
+    pub fn after(slot: u32) -> Selection {
+        let slot = slot as usize;
+        let mut tried = SlotSet::default();
+        tried.insert(slot);
+        Selection { tried, last: Some(slot) }
+    }
+
     /// The next server to try, each at most once; `None`: no further one can take the client.
     ///
     /// The first one is the choice, the others are for when that one's connect fails. Queries may differ in the time and

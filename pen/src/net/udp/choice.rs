@@ -13,6 +13,7 @@ use crate::settings::Service;
 pub struct Choice {
     selection: Selection,
     known: Option<ServerId>,
+    refused: bool,
     stage: Stage,
 }
 
@@ -27,10 +28,22 @@ impl Choice {
     /// Before the first server. `known`: the client's last server; `refused`: by `client_acl`.
     pub fn new(known: Option<ServerId>, refused: bool) -> Choice {
         let stage = if refused { Stage::Refused } else { Stage::Regular };
-        Choice { selection: Selection::new(), known, stage }
+        Choice { selection: Selection::new(), known, refused, stage }
     }
 
-    /// The next server to try.
+    /// After this server was chosen, and has failed.
+    pub fn after(chosen: &Chosen) -> Choice {
+        let stage = if chosen.regular { Stage::Regular } else { Stage::Exhausted };
+        let selection = Selection::after(chosen.server.id().slot);
+        Choice { selection, known: None, refused: false, stage }
+    }
+
+    /// Whether it is for a client that `client_acl` refuses.
+    pub fn is_refused(&self) -> bool {
+        self.refused
+    }
+
+    /// The next server to try, with a place reserved at it.
     pub fn next(&mut self, peer: Peer, service: &Service, around: &Surroundings<'_>) -> Option<Chosen> {
         if self.stage == Stage::Regular {
             let query = Query {
@@ -52,8 +65,7 @@ impl Choice {
                 });
             }
         }
-        let stage = std::mem::replace(&mut self.stage, Stage::Exhausted);
-        match stage {
+        match std::mem::replace(&mut self.stage, Stage::Exhausted) {
             Stage::Regular if !service.modes.stubborn => fallback(service.emergency.as_ref()?),
             Stage::Refused => fallback(service.abuse.as_ref()?),
             Stage::Regular | Stage::Exhausted => None,
@@ -61,6 +73,7 @@ impl Choice {
     }
 }
 
+/// The emergency or the abuse server, which have no limits.
 fn fallback(server: &Arc<Server>) -> Option<Chosen> {
     let reservation = server.state.reserve(None)?;
     Some(Chosen { server: Arc::clone(server), reservation, regular: false })

@@ -6,6 +6,7 @@ use common::client_addr::ClientAddr;
 use system::datagrams::{Datagram, Name};
 
 use super::super::connection::{Chosen, Peer, Tracked};
+use super::choice::Choice;
 use super::journal::Journal;
 use crate::engine::flows::recent::Memo;
 use crate::engine::flows::{Endpoint, FlowKey, Local};
@@ -31,8 +32,23 @@ pub struct Flow {
     pub opened: Tick,
     /// Its latest datagram, while an answer to it is owed.
     pub memo: Option<Memo>,
+    /// When the latest answer came.
+    pub answered: Option<Tick>,
+    /// The search for a server, if one has failed already and none has answered since.
+    pub search: Option<Box<Search>>,
     /// What the request log was told of it.
     pub journal: Journal,
+}
+
+/// A search for a server that may go on.
+#[derive(Debug)]
+pub struct Search {
+    /// Who was tried.
+    pub choice: Choice,
+    /// When it began; an old one is over.
+    pub at: Tick,
+    /// One has failed.
+    pub has_failed: bool,
 }
 
 /// Whose datagram this is.
