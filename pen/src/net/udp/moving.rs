@@ -1,6 +1,4 @@
 //! Flows whose server is dead, or was taken away: they lose it at once, and the next one gets what the dead one has not.
-//!
-//! Only a failure blacklists a server, and no answer ends that: one that comes after a failure may have been on its way before.
 
 use std::io;
 
@@ -76,7 +74,7 @@ impl Balancer {
             // Its clients have nobody else, and may be many.
             let (address, reason) = (chosen.server.address(), common::reason(error));
             log::debug!("server {address}{} failed: {reason}", service.of());
-            chosen.reservation.state().failed(&reason);
+            chosen.reservation.state().failed(&reason, around.now);
         } else if server_failed(chosen, error, service, around.now) {
             self.has_forsaken = true;
             around.shared.forsake_elsewhere(around.worker);
@@ -118,7 +116,6 @@ impl Balancer {
         let Some(chosen) = self.unassign(id) else { return };
         let memo = self.table.content_mut(id).and_then(|flow| flow.memo.take());
         if chosen.regular && chosen.reservation.has_failed(around.now) {
-            self.search_on(id, &chosen, around.now);
             let latest = memo.filter(|memo| is_recent(*memo, &sender.recent, around.now));
             self.send_again(id, latest.as_slice(), sender, around);
         }
@@ -140,22 +137,18 @@ impl Balancer {
 
 /// Which of a flow's datagrams a dead server has not got: the one that is quoted and those after it, or else the latest.
 fn lost(latest: Option<Memo>, quote: &Quote, recent: &Recent, now: Tick) -> Vec<Memo> {
-    let mut later = Vec::new();
-    let mut next = latest;
-    while let Some((memo, remembered)) = next.and_then(|memo| Some((memo, recent.recall(memo)?))) {
-        let is_old = remembered.at.plus_seconds(RECENTLY) < now;
-        if is_old || later.len() == MOST_AGAIN {
-            break;
-        }
-        later.push(memo);
-        next = remembered.previous;
-    }
-    let is_quoted = |memo: &Memo| recent.recall(*memo).is_some_and(|kept| quote.is_of(kept.bytes));
-    // The oldest that may be meant: those like it that came before it would be gone, too.
-    let first = later.iter().rposition(is_quoted).filter(|_| !quote.is_empty()).unwrap_or(0);
-    later.truncate(first + 1);
-    later.reverse();
-    later
+    let next = |memo: &Memo| recent.recall(*memo).and_then(|kept| kept.previous);
+    let mut unanswered: Vec<Memo> = std::iter::successors(latest, next).take(MOST_AGAIN).collect();
+    let is_quoted = |memo: &&Memo| {
+        !quote.is_empty() && recent.recall(**memo).is_some_and(|kept| quote.is_of(kept.bytes))
+    };
+    let quoted = || unanswered.iter().enumerate().filter(|(_, memo)| is_quoted(memo));
+    // Of several that are alike the oldest: the others are lost, too. But one that was sent long before may have arrived.
+    let of_late = quoted().filter(|(_, memo)| is_recent(**memo, recent, now)).last();
+    let first = of_late.or_else(|| quoted().next()).map_or(0, |(place, _)| place);
+    unanswered.truncate(first + 1);
+    unanswered.reverse();
+    unanswered
 }
 
 fn is_recent(memo: Memo, recent: &Recent, now: Tick) -> bool {
