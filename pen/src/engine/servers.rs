@@ -177,13 +177,6 @@ impl ServerState {
         }
     }
 
-    /// The server has sent something, so it is well. It ends the blacklist, unless that was set by hand.
-    pub fn answered(&self) {
-        if self.failed_until.load(Ordering::Relaxed) != 0 {
-            self.forgive();
-        }
-    }
-
     /// Counts a connection that failed, and keeps why.
     pub fn failed(&self, error: &str) {
         self.failures.fetch_add(1, Ordering::Relaxed);
@@ -214,6 +207,11 @@ impl ServerState {
     pub fn clear(&self) {
         self.failed_until.store(0, Ordering::Relaxed);
         self.banned_until.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether the server is left alone because it failed.
+    pub fn has_failed(&self, now: Tick) -> bool {
+        self.failed_until.load(Ordering::Relaxed) > now.0
     }
 
     /// How long the server is still left alone; `None`: it is not.

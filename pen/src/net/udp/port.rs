@@ -12,7 +12,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use system::datagrams;
 
 use crate::engine::flows::PortKind;
-use crate::shared::SpareDescriptor;
+use crate::shared::PortDescriptor;
 
 /// A port.
 #[derive(Debug)]
@@ -22,12 +22,18 @@ pub struct Port {
     pub queued: bool,
     /// The poll has told of an error.
     pub failed: bool,
-    _descriptor: SpareDescriptor,
+    /// How often in a row it could not be read.
+    pub errors: u8,
+    /// The kernel was asked to join datagrams.
+    pub joins: bool,
+    /// That of its id.
+    pub generation: u32,
+    _descriptor: PortDescriptor,
 }
 
 impl Port {
     /// Opens a port. `source`: our address towards servers of its family.
-    pub fn open(kind: PortKind, source: Option<IpAddr>, descriptor: SpareDescriptor) -> io::Result<Port> {
+    pub fn open(kind: PortKind, source: Option<IpAddr>, descriptor: PortDescriptor) -> io::Result<Port> {
         let domain = match kind {
             PortKind::Inet4 => Domain::IPV4,
             PortKind::Inet6 => Domain::IPV6,
@@ -43,10 +49,12 @@ impl Port {
             }
             _ => {}
         }
-        if kind != PortKind::Unix {
-            datagrams::report_failures(&socket)?;
+        match kind {
+            PortKind::Inet4 => datagrams::report_failures_of_ipv4(&socket)?,
+            PortKind::Inet6 => datagrams::report_failures(&socket)?,
+            PortKind::Unix => {}
         }
-        Ok(Port { socket, queued: false, failed: false, _descriptor: descriptor })
+        Ok(Port { socket, queued: false, failed: false, errors: 0, joins: false, generation: 0, _descriptor: descriptor })
     }
 
     /// Its own address: without an IP address where the system chooses one for each datagram. Of a Unix socket there is none.
@@ -66,9 +74,11 @@ impl AsFd for Port {
     }
 }
 
-/// Whether an error of sending is our own lack of something, for which no server is to blame.
+/// Whether an error of opening or sending is our own lack of something, for which no server is to blame. `EPERM` is a full table
+/// of the packet filter, or a rule of ours.
 pub fn is_shortage(error: &io::Error) -> bool {
-    use Errno::{EADDRNOTAVAIL, EAGAIN, EMFILE, EMSGSIZE, ENFILE, ENOBUFS, ENOMEM};
-    let shortages = [EADDRNOTAVAIL, EAGAIN, EMFILE, EMSGSIZE, ENFILE, ENOBUFS, ENOMEM];
+    use Errno::{EADDRINUSE, EADDRNOTAVAIL, EAGAIN, EMFILE, EMSGSIZE, ENFILE, ENOBUFS, ENOMEM, ENOSPC, EPERM};
+    let shortages =
+        [EADDRINUSE, EADDRNOTAVAIL, EAGAIN, EMFILE, EMSGSIZE, ENFILE, ENOBUFS, ENOMEM, ENOSPC, EPERM];
     error.raw_os_error().is_some_and(|code| shortages.contains(&Errno::from_raw(code)))
 }

@@ -88,3 +88,18 @@ fn errors_of_our_own_host_are_no_failures() {
     Outbox::new(1).send(&from, &[network]).unwrap_err();
     assert_eq!(failures(&from), []);
 }
+
+#[test]
+fn what_failed_is_quoted() {
+    let from = socket(HOSTS[0]);
+    report_failures_of_ipv4(&from).unwrap();
+    let closed = closed_port();
+    let long = [b'l'; 100];
+    for bytes in [&b"one"[..], &long, b""] {
+        let datagram = Outgoing { bytes, ..to(closed) };
+        Outbox::new(1).send(&from, &[datagram]).unwrap();
+        let quote = take_failure(&from).unwrap().unwrap().quote;
+        assert!(quote.is_of(bytes));
+        assert_eq!((quote.is_of(b"other"), quote.is_empty()), (bytes.is_empty(), bytes.is_empty()));
+    }
+}
