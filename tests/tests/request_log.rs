@@ -3,6 +3,7 @@
 mod request_log {
     mod connections;
     mod destinations;
+    mod flows;
     mod http;
     mod log_host;
     mod tls;

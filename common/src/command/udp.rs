@@ -15,12 +15,18 @@ pub(super) static ROWS: &[Row] = &[
         when: When::Live,
         about: "Balances UDP instead of TCP (off)",
         details: "\
-            The service listens for datagrams instead of connections. A client's datagrams from one port \
-            are a flow, which goes to one server as long as it lives, and answers go back from the address \
-            that the client used. Flows count as connections: in `conn_max`, in the servers' limits, in the \
-            status. When there are `conn_max` of them, a new one ends the one that was silent longest.\n\
+            The service listens for datagrams instead of connections. What comes from one address and port \
+            of a client is a flow: it goes to one server as long as it lives, and answers go back from the \
+            address that the client has sent to. Flows count as connections: in `conn_max`, in the servers' \
+            limits, in the status, and for `close`. When there are `conn_max` of them, a new one ends the \
+            one that was silent longest.\n\
             A server whose host says that nobody listens there is left alone for `blacklist` seconds, and \
-            its flows go to others.",
+            its flows go to others, with the datagram that met the error.\n\
+            Names of ports are those of UDP from then on, so `udp` stands before the servers in a file. \
+            It does not go with `tls_cert`, `http`, `proxy_protocol`, `idlers` and `dummy`. `backlog`, \
+            `multi_accept`, `pending_max`, `timeout`, `idle_timeout`, `keepalive`, `tcp_nodelay` and \
+            `tcp_fastclose` mean nothing for datagrams.\n\
+            TCP and UDP on one port are two services.",
     },
     Row {
         name: "udp_requests",
@@ -30,9 +36,9 @@ pub(super) static ROWS: &[Row] = &[
         when: When::Live,
         about: "Datagrams of a flow after which a server is selected anew; 0: never (0)",
         details: "\
-            With 1 each datagram goes to the next server, even if all come from one sender, as those of a \
-            syslog daemon. Clients are not taken back to the server that they used last then. Answers \
-            still reach the client, whichever server they come from.",
+            With 1 each datagram selects a server, so that those of one sender, such as a syslog daemon, are \
+            spread over all. Clients are not taken back to the server that they used last then. Answers of \
+            all the servers that a flow has used reach the client while the flow lives.",
     },
     Row {
         name: "udp_responses",
@@ -43,7 +49,7 @@ pub(super) static ROWS: &[Row] = &[
         about: "Answers to each datagram after which a flow ends; 0: any number (0)",
         details: "\
             With 1, which suits DNS, a flow ends as soon as each of its datagrams has had its answer, and \
-            takes no more room. A flow whose answers fail to come ends after `udp_timeout`.",
+            takes no more room in `conn_max`. A flow whose answers fail to come ends after `udp_timeout`.",
     },
     Row {
         name: "udp_timeout",
@@ -52,6 +58,8 @@ pub(super) static ROWS: &[Row] = &[
         scope: Scope::Service,
         when: When::Live,
         about: "Seconds of silence after which a flow ends (30)",
-        details: "Datagrams in either direction count.",
+        details: "\
+            Datagrams in either direction begin the time anew. Too short a time is harmless where any server \
+            may go on with a client, and breaks what has a state, as QUIC, games and telephony.",
     },
 ];

@@ -4,8 +4,8 @@ use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
 use super::{
-    CertificateStatus, ClientStatus, ConnectionState, HandshakesStatus, LimitsStatus, ProxyStatus, ServerState,
-    ServerStatus, ServiceStatus, TlsStatus, UdpStatus,
+    CertificateStatus, ClientStatus, ConnectionState, HandshakesStatus, LimitsStatus, ProxyStatus,
+    ServerState, ServerStatus, ServiceStatus, TlsStatus, UdpStatus,
 };
 
 /// A number of bytes: `999 B`, `1.2 kB`, `18.4 EB`. Rounded down, in powers of 1000.

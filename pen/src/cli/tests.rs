@@ -78,6 +78,8 @@ fn every_option_that_is_a_command_becomes_its_text() {
         (&["--timeout", "3"], &["timeout 3"]),
         (&["-T", "60"], &["tracking 60"]),
         (&["--tracking", "60"], &["tracking 60"]),
+        (&["-U"], &["udp"]),
+        (&["--udp"], &["udp"]),
         (&["-w", "f"], &["web_stats f"]),
         (&["--web-stats", "f"], &["web_stats f"]),
         (&["-W"], &["weight"]),
@@ -211,8 +213,7 @@ fn every_wrong_command_line_is_told_what_is_wrong() {
         (&["80", "-O", "hash\nexit"], "-O: bad command 'hash\\nexit': one line is expected"),
         (&["80", "-i", "name"], "-i: services by name exist on Windows only"),
         (&["80", "-i"], "-i: services by name exist on Windows only"),
-        (&["80", "-frU"], "-U (--udp): this version of pen does not balance UDP yet"),
-        (&["80", "--udp"], "-U (--udp): this version of pen does not balance UDP yet"),
+        (&["80", "--udp=yes"], "--udp: this option takes no value, but got 'yes'"),
     ];
     for (words, expected) in table {
         let error = parse_words(words).unwrap_err().to_string();

@@ -18,10 +18,11 @@ const COMMAND_LINE: Target = (command_line, include_str!("../../../fuzz/seeds/co
 const CONTROL_LINE: Target = (control_line, include_str!("../../../fuzz/seeds/control_line.txt"));
 const REQUEST: Target = (request, include_str!("../../../fuzz/seeds/request.txt"));
 
-const CONFIGS: [&str; 4] = [
+const CONFIGS: [&str; 5] = [
     include_str!("../../../fuzz/seeds/config/everything.cfg"),
     include_str!("../../../fuzz/seeds/config/removed_service.cfg"),
     include_str!("../../../fuzz/seeds/config/several_services.cfg"),
+    include_str!("../../../fuzz/seeds/config/udp.cfg"),
     include_str!("../../../fuzz/seeds/config/written_by_0_34_1.cfg"),
 ];
 

@@ -116,9 +116,9 @@ mod tests {
         let port = |name: &str, transport| SystemResolver::default().port(&name.parse().unwrap(), transport);
         assert_eq!(port("8080", Transport::Stream), Ok(8080));
         assert_eq!(port("smtp", Transport::Stream), Ok(25));
-        assert_eq!(port("syslog", Transport::Datagram), Ok(514));
-        let error = port("syslog", Transport::Stream).unwrap_err();
-        assert_eq!(error, "unknown port 'syslog': a number or the name of a TCP service is expected");
+        assert_eq!(port("tftp", Transport::Datagram), Ok(69));
+        let error = port("tftp", Transport::Stream).unwrap_err();
+        assert_eq!(error, "unknown port 'tftp': a number or the name of a TCP service is expected");
         let error = port("nonesuch", Transport::Datagram).unwrap_err();
         assert_eq!(error, "unknown port 'nonesuch': a number or the name of a UDP service is expected");
     }

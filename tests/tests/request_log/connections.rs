@@ -11,13 +11,15 @@ use super::log_host::LogHost;
 
 /// A record of a connection.
 #[derive(Debug)]
-struct Told {
-    client: String,
-    pen: SocketAddr,
-    server: SocketAddr,
+pub struct Told {
+    /// Address and port.
+    pub client: String,
+    pub pen: SocketAddr,
+    pub server: SocketAddr,
     /// In milliseconds since 1970.
-    opened: u128,
-    closed: Option<u128>,
+    pub opened: u128,
+    /// Likewise.
+    pub closed: Option<u128>,
 }
 
 /// Reads `= CLIENT CPORT PENADDR PENPORT SERVER SPORT OPENED [CLOSED]`.
@@ -42,7 +44,7 @@ fn told(record: &str) -> Told {
 
 /// An opened and a closed record of one connection, which these must be.
 #[track_caller]
-fn pair(opened: &str, closed: &str) -> Told {
+pub fn pair(opened: &str, closed: &str) -> Told {
     let begun = opened.trim_end_matches('\n');
     assert!(closed.strip_prefix(begun).is_some_and(|rest| rest.starts_with(' ')), "{opened}{closed}");
     let (first, told) = (self::told(opened), self::told(closed));

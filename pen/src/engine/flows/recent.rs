@@ -126,10 +126,13 @@ mod tests {
         let mut recent = Recent::new(3 * LEAST);
         let mut memos: Vec<Memo> = (0..3).map(|_| recent.remember(b"small", None, None, Tick(1))).collect();
         assert!(memos.iter().all(|memo| recent.recall(*memo).is_some()));
+        let there = |recent: &Recent, memos: &[Memo]| -> Vec<bool> {
+            memos.iter().map(|memo| recent.recall(*memo).is_some()).collect()
+        };
         memos.push(recent.remember(&[1; LEAST], None, None, Tick(1)));
+        assert_eq!(there(&recent, &memos), [false, true, true, true]);
         memos.push(recent.remember(&[2; LEAST + 1], None, None, Tick(1)));
-        let there: Vec<bool> = memos.iter().map(|memo| recent.recall(*memo).is_some()).collect();
-        assert_eq!(there, [false, false, false, true, true]);
+        assert_eq!(there(&recent, &memos), [false, false, false, true, true]);
     }
 
     #[test]

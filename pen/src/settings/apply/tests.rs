@@ -68,6 +68,15 @@ fn numbers_answer_what_they_are_when_asked_and_most_of_them_when_set() {
             ("shutdown_timeout", "0"),
             ("shutdown_timeout 8", ""),
             ("shutdown_timeout", "8"),
+            ("udp_requests", "0"),
+            ("udp_requests 1", ""),
+            ("udp_requests", "1"),
+            ("udp_responses", "0"),
+            ("udp_responses 2", ""),
+            ("udp_responses", "2"),
+            ("udp_timeout", "30"),
+            ("udp_timeout 3", ""),
+            ("udp_timeout", "3"),
         ],
     );
 }
@@ -85,6 +94,10 @@ fn each_command_changes_its_own_setting_and_no_other() {
         ("roundrobin", "roundrobin: true"),
         ("stubborn", "stubborn: true"),
         ("no tcp_nodelay", "tcp_nodelay: false"),
+        ("udp", "udp: true"),
+        ("udp_requests 1", "udp_requests: 1"),
+        ("udp_responses 1", "udp_responses: 1"),
+        ("udp_timeout 1", "udp_timeout: 1"),
         ("weight", "weight: true"),
         ("debug 1", "debug: 1"),
         ("shutdown_timeout 1", "shutdown_timeout: 1"),
@@ -116,7 +129,9 @@ fn each_command_changes_its_own_setting_and_no_other() {
 
 #[test]
 fn a_switch_is_turned_off_again_by_no() {
-    for switch in ["abort_on_error", "ascii", "dummy", "hash", "hash_only", "keepalive", "prio", "stubborn"] {
+    for switch in
+        ["abort_on_error", "ascii", "dummy", "hash", "hash_only", "keepalive", "prio", "stubborn", "udp"]
+    {
         let mut draft = draft(Stage::Start);
         let before = format!("{:?}", draft.settings());
         run(&mut draft, &[switch]);

@@ -45,7 +45,7 @@ fn the_log_is_set_told_and_taken_away() {
             ("log /var/log/pen", "/var/log/pen"),
             ("log", "/var/log/pen"),
             ("log /var/log/pen connections", "/var/log/pen connections"),
-            ("log www1:http", "www1:http"),
+            ("log www1:syslog", "www1:syslog"),
             ("log ::1:10000 connections", "::1:10000 connections"),
             ("log", "::1:10000 connections"),
             ("no log", ""),

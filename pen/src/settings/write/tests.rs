@@ -48,8 +48,9 @@ fn everything_is_said_of_what_pen_starts_from() {
     let mut expected: Vec<String> = (0..10).map(|number| format!("no acl {number}")).collect();
     expected.extend(
         "no abort_on_error;no ascii;control_acl 0;debug 0;resolve 0;shutdown_timeout 0;threads auto;web_acl 0;no web;\
-         no web_stats;no hash;no hash_only;no prio;no roundrobin;no stubborn;no weight;backlog 500;blacklist 30;\
+         no web_stats;no udp;no hash;no hash_only;no prio;no roundrobin;no stubborn;no weight;backlog 500;blacklist 30;\
          clients_max 2048;conn_max 500;idle_timeout 0;idlers 0;multi_accept 100;pending_max 100;timeout 5;tracking 0;\
+         udp_requests 0;udp_responses 0;udp_timeout 30;\
          client_acl 0;no dummy;no http;no keepalive;no log;no proxy_protocol accept;no proxy_protocol send;no source;\
          tcp_fastclose off;tcp_nodelay;no tls_cert;no tls_key;no tls_ca_file;no tls_ca_dir;no ssl_ocsp_response;\
          no ssl_sni_path;no ssl_ciphers;no tls_alpn;tls_protocol ssl23;no ssl_option;no require_client_cert;\
@@ -93,7 +94,7 @@ fn lists_servers_and_services_are_written_as_they_are() {
             "source 127.0.0.9",
             "log a b.log",
             "service zeta listen /run/zeta.sock",
-            "service zeta log ::1:http connections",
+            "service zeta log ::1:syslog connections",
             "service alpha listen 9000",
             "service zeta server 0 address 127.0.0.1 port 1",
         ],
@@ -106,16 +107,32 @@ fn lists_servers_and_services_are_written_as_they_are() {
         "\nserver 0 name www.example.com acl 5 address 2001:db8::7 port 80 max 1 hard 2 weight 3 prio 4\n\
          server 1 address 0.0.0.0\n\
          server 2 name - acl 0 address /run/web.sock max 0 hard 0 weight 0 prio 0\n\n\
-         service alpha\nlisten 9000\n",
+         service alpha\nno udp\nlisten 9000\n",
         "\nemergency [2001:db8::6]:81\n",
         "\nabuse /run/abuse.sock\n",
         "\nsource 127.0.0.9\n",
         "\nlog a b.log\n",
-        "\n\nservice zeta\nlisten /run/zeta.sock\n",
-        "\nlog ::1:http connections\n",
+        "\n\nservice zeta\nno udp\nlisten /run/zeta.sock\n",
+        "\nlog ::1:syslog connections\n",
     ] {
         assert!(text.contains(lines), "{lines}\nis not in\n{text}");
     }
+}
+
+#[test]
+fn a_name_of_a_udp_port_is_read_again_as_it_was() {
+    let mut draft = draft(Stage::Start);
+    run(&mut draft, &["service logs", "udp", "listen syslog mixed", "server 0 address www1 port syslog"]);
+    let text = rendered(&draft);
+    assert!(text.contains("\nservice logs\nudp\nlisten syslog mixed\n"), "{text}");
+    let mut again = self::draft(Stage::Start);
+    read(&text, &mut again);
+    let places = |draft: &Draft| {
+        let service = draft.settings().services.find("logs").map(|index| draft.settings().service(index));
+        service.unwrap().listen.iter().map(|on| on.asked.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(places(&again), ["0.0.0.0:514", "0.0.0.0:2000"]);
+    assert_eq!(rendered(&again), text);
 }
 
 #[test]

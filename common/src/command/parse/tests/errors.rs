@@ -34,10 +34,9 @@ fn control_characters_are_refused() {
 #[test]
 fn commands_of_later_versions_say_so() {
     for (line, words, capability) in [
-        ("udp", "udp", "UDP"),
         ("transparent", "transparent", "transparent proxying"),
         ("no health", "no health", "health check"),
-        ("no udp x", "no udp", "UDP"),
+        ("no transparent x", "no transparent", "transparent proxying"),
         ("drain 3", "drain", "draining"),
         ("geoip_db x", "geoip_db", "GeoIP"),
         ("acl 1 permit country SE", "country", "GeoIP"),
@@ -285,7 +284,11 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("status text x", "superfluous word 'x'", "status [html|json|text|prometheus]"),
     // The process.
     ("help foo", "unknown command 'foo': 'help' alone lists all", "help [COMMAND]"),
-    ("help udp", "'udp' is not available in this version of pen: UDP support comes later", "help [COMMAND]"),
+    (
+        "help peek",
+        "'peek' is not available in this version of pen: first-frame routing support comes later",
+        "help [COMMAND]",
+    ),
     ("help acl x", "superfluous word 'x'", "help [COMMAND]"),
     ("include", "missing file name", "include FILE"),
     (

@@ -72,6 +72,7 @@ fn switch() -> impl Strategy<Value = String> {
         "roundrobin",
         "stubborn",
         "tcp_nodelay",
+        "udp",
         "weight",
     ];
     (any::<bool>(), prop::sample::select(names))
@@ -90,6 +91,9 @@ fn number() -> impl Strategy<Value = String> {
         "pending_max",
         "timeout",
         "tracking",
+        "udp_requests",
+        "udp_responses",
+        "udp_timeout",
         "debug",
         "resolve",
         "shutdown_timeout",
