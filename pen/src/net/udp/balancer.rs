@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::io::{self, ErrorKind};
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use system::datagrams::{self, Datagram, Failure, Outbox, Outgoing};
@@ -10,7 +11,7 @@ use system::datagrams::{self, Datagram, Failure, Outbox, Outgoing};
 use super::super::connection::{Chosen, Peer, Tracked};
 use super::super::listener::ListenerId;
 use super::super::token::{Side, Token};
-use super::super::upstream::server_failed;
+use super::super::upstream::{regular_server_failed, server_failed};
 use super::choice::Choice;
 use super::flow::{self, Flow};
 use super::journal::{self, Journal, Routes};
@@ -358,6 +359,21 @@ impl Balancer {
         }
     }
 
+    /// A server failed to which a flow has sent, but not its latest datagram: that one went well, or will be told of itself.
+    fn note_former_failure(&mut self, address: &ServerAddr, error: &io::Error, around: &Surroundings<'_>) {
+        let service = around.service(self.service);
+        let is_new = |server: &&Arc<Server>| {
+            server.address() == address && server.state.blacklisted(around.now).is_none()
+        };
+        for server in service.servers.iter().flatten().filter(is_new) {
+            regular_server_failed(server, error, service, around.now);
+            if server.state.blacklisted(around.now).is_some() {
+                self.forsake(around);
+                around.shared.forsake();
+            }
+        }
+    }
+
     /// Sends a flow's datagram on its way.
     fn send(&mut self, id: FlowId, payload: Payload<'_>, outbox: &mut Outbox) -> io::Result<()> {
         let gone = || io::Error::from(ErrorKind::NotConnected);
@@ -421,7 +437,7 @@ impl Balancer {
             }
             let Some(flow) = self.table.owner(id, &server) else { continue };
             if self.table.latest_server(flow) != Some(&server) {
-                // What it sent last went to another one.
+                self.note_former_failure(&server, &error, around);
                 continue;
             }
             // It has none if others have found out before.
