@@ -193,18 +193,25 @@ impl Connection {
     }
 }
 
-/// Notes that a server failed, and leaves it alone for a while; emergency and abuse servers are never blacklisted. Tells whether
-/// it is left alone from now on, and was not before.
+/// Notes that the server which was chosen failed, and leaves it alone for a while; emergency and abuse servers are never
+/// blacklisted. Tells whether it is left alone from now on, and was not before.
 pub fn server_failed(chosen: &Chosen, error: &io::Error, service: &Service, now: Tick) -> bool {
-    let state = chosen.reservation.state();
+    if chosen.regular {
+        return regular_server_failed(&chosen.server, error, service, now);
+    }
+    let reason = reason(error);
+    chosen.server.state.failed(&reason, now);
+    log::warn!("server {}{} failed: {reason}", chosen.server.address(), service.of());
+    false
+}
+
+/// The same of a server in one of the slots.
+pub fn regular_server_failed(server: &Server, error: &io::Error, service: &Service, now: Tick) -> bool {
+    let state = &server.state;
     let reason = reason(error);
     state.failed(&reason, now);
-    let (address, of) = (chosen.server.address(), service.of());
-    if !chosen.regular {
-        log::warn!("server {address}{of} failed: {reason}");
-        return false;
-    }
-    if has_moved(chosen, service) {
+    let (address, of) = (server.address(), service.of());
+    if has_moved(server, service) {
         log::debug!("server {} was at {address}, which failed: {reason}", state.id.slot);
         return false;
     }
@@ -220,11 +227,9 @@ pub fn server_failed(chosen: &Chosen, error: &io::Error, service: &Service, now:
 }
 
 /// Whether the server's name has another address by now, of which the failure of the old one says nothing.
-fn has_moved(chosen: &Chosen, service: &Service) -> bool {
-    let occupant = service.servers.get(chosen.server.id().slot as usize).and_then(Option::as_deref);
-    occupant.is_some_and(|occupant| {
-        occupant.id() == chosen.server.id() && occupant.address() != chosen.server.address()
-    })
+fn has_moved(server: &Server, service: &Service) -> bool {
+    let occupant = service.servers.get(server.id().slot as usize).and_then(Option::as_deref);
+    occupant.is_some_and(|occupant| occupant.id() == server.id() && occupant.address() != server.address())
 }
 
 /// Starts a connection to the server; it is there when the poll says that it can be written to. `client`: for whom.

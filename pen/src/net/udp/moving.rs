@@ -1,12 +1,13 @@
 //! Flows whose server is dead, or was taken away: they lose it at once, and the next one gets what the dead one has not.
 
 use std::io;
+use std::sync::Arc;
 
 use nix::errno::Errno;
 use system::datagrams::{self, Failure, Quote};
 
 use super::super::connection::Chosen;
-use super::super::upstream::server_failed;
+use super::super::upstream::{regular_server_failed, server_failed};
 use super::balancer::Balancer;
 use super::choice::Choice;
 use super::flow::Search;
@@ -46,9 +47,9 @@ impl Balancer {
         let Failure { destination, error, quote } = failure;
         let Some(server) = destination.map(ServerAddr::Inet) else { return };
         let Some(id) = self.table.owner(port, &server) else { return };
-        // Where the flow goes by now matters; what it had sent there before went on with it.
         if self.chosen(id).is_none_or(|chosen| *chosen.server.address() != server) {
-            return;
+            // What it sent last went to another one, well, or it will be told of itself.
+            return self.note_former_failure(&server, &error, around);
         }
         let memo = self.table.content_mut(id).and_then(|flow| flow.memo.take());
         if error.raw_os_error() == Some(Errno::EMSGSIZE as i32) {
@@ -78,6 +79,20 @@ impl Balancer {
         } else if server_failed(chosen, error, service, around.now) {
             self.has_forsaken = true;
             around.shared.forsake_elsewhere(around.worker);
+        }
+    }
+
+    /// A server failed to which a flow has sent, but not its latest datagram.
+    fn note_former_failure(&mut self, address: &ServerAddr, error: &io::Error, around: &Surroundings<'_>) {
+        let service = around.service(self.service);
+        let is_news = |server: &&Arc<Server>| {
+            server.address() == address && server.state.blacklisted(around.now).is_none()
+        };
+        for server in service.servers.iter().flatten().filter(is_news) {
+            if !is_shortage(error) && regular_server_failed(server, error, service, around.now) {
+                self.has_forsaken = true;
+                around.shared.forsake_elsewhere(around.worker);
+            }
         }
     }
 
