@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 use std::io::{self, ErrorKind};
 use std::sync::atomic::Ordering::Relaxed;
 
-use system::datagrams::{self, Datagram, Failure, Outbox, Outgoing};
+use system::datagrams::{Datagram, Failure, Outbox, Outgoing};
 
 use super::super::connection::{Chosen, Peer, Tracked};
 use super::super::listener::ListenerId;
@@ -100,6 +100,10 @@ impl Balancer {
             match inbound.receive(&*listener.socket, AT_ONCE) {
                 Ok(range) => {
                     for datagram in inbound.datagrams() {
+                        if listener.is_its_own(&datagram) {
+                            around.service(self.service).state.counters.datagrams.dropped.count();
+                            continue;
+                        }
                         self.forward(&datagram, listener.id, outbox, recent, around);
                     }
                     if range.len() < AT_ONCE {
@@ -196,6 +200,17 @@ impl Balancer {
             if let Some(flow) = self.table.content_mut(flow) {
                 flow.journal.log_changed(before, now);
             }
+        }
+    }
+
+    /// Ends the flows that came by this listener.
+    pub fn end_flows_by(&mut self, listener: ListenerId, around: &Surroundings<'_>) {
+        if !self.uses(listener) {
+            return;
+        }
+        let flows = self.table.iter().filter(|(_, key, _)| key.listener == listener.0);
+        for flow in flows.map(|(id, _, _)| id).collect::<Vec<_>>() {
+            self.end(flow, around);
         }
     }
 
@@ -414,7 +429,7 @@ impl Balancer {
     ) {
         let mut moved = Vec::new();
         while let Some(port) = self.ports.get(id.index as usize).and_then(Option::as_ref) {
-            let Ok(Some(Failure { destination, error })) = datagrams::take_failure(port) else { break };
+            let Ok(Some(Failure { destination, error })) = port.take_failure() else { break };
             let Some(server) = destination.map(ServerAddr::Inet) else { continue };
             if is_shortage(&error) {
                 continue;

@@ -9,7 +9,7 @@ use mio::unix::SourceFd;
 use mio::{Interest, Registry};
 use nix::errno::Errno;
 use socket2::{Domain, SockAddr, Socket, Type};
-use system::datagrams;
+use system::datagrams::{self, Failure};
 
 use crate::engine::flows::{PortId, PortKind};
 use crate::net::token::PORT_GENERATION_MASK;
@@ -20,6 +20,7 @@ use crate::shared::SpareDescriptor;
 pub struct Port {
     /// Which port this is.
     pub id: PortId,
+    kind: PortKind,
     socket: Socket,
     /// It waits for its turn.
     pub queued: bool,
@@ -54,7 +55,7 @@ impl Port {
         if kind != PortKind::Unix {
             datagrams::report_failures(&socket)?;
         }
-        Ok(Port { id, socket, queued: false, failed: false, _descriptor: descriptor })
+        Ok(Port { id, kind, socket, queued: false, failed: false, _descriptor: descriptor })
     }
 
     /// Whether it is the port that a token tells of.
@@ -65,6 +66,15 @@ impl Port {
     /// Its own address: without an IP address where the system chooses one for each datagram. Of a Unix socket there is none.
     pub fn local_address(&self) -> Option<SocketAddr> {
         self.socket.local_addr().ok()?.as_socket().filter(|own| own.port() != 0)
+    }
+
+    /// What the network says next of datagrams that were sent by it.
+    pub fn take_failure(&self) -> io::Result<Option<Failure>> {
+        match self.kind {
+            PortKind::Inet4 | PortKind::Inet6 => datagrams::take_failure(&self.socket),
+            // The kernel would hand out an answer: Unix sockets have no queue of failures, who sends is told at once.
+            PortKind::Unix => Ok(None),
+        }
     }
 
     /// Tells the poll about it.
