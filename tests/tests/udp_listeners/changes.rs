@@ -47,19 +47,21 @@ fn a_kept_listener_keeps_its_flows_whatever_is_opened_and_closed_beside_it() {
         }
     };
     ask_all(0);
+    pen.tell("service other");
     pen.tell("service other udp");
     let (host, port) = (other.address().ip().ip(), (other.address().port(), port));
     pen.tell(&format!("service other server 0 address {host} port {}", port.0));
     for round in 1..8 {
         let beside = private_address();
-        pen.tell(&format!("listen {} {beside}", pen.address()));
-        pen.tell(&format!("service other listen 127.0.0.{round}:{}", port.1));
+        pen.ask(&format!("listen {} {beside}", pen.address()));
+        pen.ask(&format!("service other listen 127.0.0.{round}:{}", port.1));
         ask_all(round);
-        assert_eq!(UdpClient::of(&beside.into()).ask_for_text("?"), "?");
+        let question = format!("beside in round {round}");
+        assert_eq!(UdpClient::of(&beside.into()).ask_for_text(&question), question);
         pen.ask(&format!("listen {} 192.0.2.1:1", pen.address()));
         pen.ask(&format!("service other listen {} 192.0.2.1:1", pen.address()));
         pen.signal(Signal::SIGHUP);
-        pen.tell(&format!("listen {}", pen.address()));
+        pen.ask(&format!("listen {}", pen.address()));
         ask_all(round);
     }
     pen.stop();

@@ -16,7 +16,7 @@ fn an_answer_comes_from_a_listener_that_has_gone() {
     let client = pen.udp_client();
     client.send("a question that takes long");
     server.wait_for(1);
-    pen.tell(&format!("listen {}", private_address()));
+    pen.ask(&format!("listen {}", private_address()));
     server.send("the answer", &server.sources()[0]);
     assert_eq!(client.receive(), b"the answer");
     client.send("another question");
@@ -31,13 +31,15 @@ fn a_wildcard_that_has_gone_answers_from_the_address_that_was_asked() {
     let server = UdpBackend::silent();
     let port = private_address().port();
     for wildcard in ["0.0.0.0", "[::]"] {
-        let pen = before(&server).listen_at(format!("{wildcard}:{port}").parse::<std::net::SocketAddr>().unwrap()).start();
+        let pen = before(&server)
+            .listen_at(format!("{wildcard}:{port}").parse::<std::net::SocketAddr>().unwrap())
+            .start();
         let asked = format!("127.0.0.7:{port}").parse::<std::net::SocketAddr>().unwrap();
         let client = UdpClient::of(&asked.into());
         server.forget();
         client.send("?");
         server.wait_for(1);
-        pen.tell(&format!("listen {}", private_address()));
+        pen.ask(&format!("listen {}", private_address()));
         server.send("answer", &server.sources()[0]);
         assert_eq!(client.receive(), b"answer");
         pen.stop();
@@ -76,7 +78,7 @@ fn an_address_is_free_for_others_as_soon_as_its_flows_are_over() {
     let server = UdpBackend::echo();
     let pen = before(&server).command("udp_responses 1").start();
     pen.udp_client().ask("?");
-    pen.tell(&format!("listen {}", private_address()));
+    pen.ask(&format!("listen {}", private_address()));
     wait_until("the address is free", || std::net::UdpSocket::bind(pen.address().ip()).is_ok());
     pen.stop();
 }
@@ -89,8 +91,8 @@ fn an_address_can_be_had_again_while_flows_of_before_live() {
     former.send("before");
     server.wait_for(1);
     for round in 0..5 {
-        pen.tell(&format!("listen {}", private_address()));
-        pen.tell(&format!("listen {}", pen.address()));
+        pen.ask(&format!("listen {}", private_address()));
+        pen.ask(&format!("listen {}", pen.address()));
         let clients: Vec<UdpClient> = (0..10).map(|_| pen.udp_client()).collect();
         let before = server.count();
         for _ in 0..2 {

@@ -32,25 +32,26 @@ fn services_of_connections_and_of_datagrams_share_a_port_number() {
 
 #[test]
 fn two_services_of_datagrams_cannot_have_one_address() {
-    let (one, other) = (UdpBackend::named("one"), UdpBackend::named("other"));
+    let one = UdpBackend::named("one");
     let pen = Pen::builder().udp().server(&one).start();
     let at = pen.address();
-    let refusal = format!("error: {at} is listened on by service 'default' already\n");
+    let refusal = format!("error: cannot listen on {at}: another service listens there\n");
+    pen.tell("service web");
     pen.tell("service web udp");
     assert_eq!(pen.ask(&format!("service web listen {at}")), refusal);
     assert_eq!(pen.udp_client().ask_for_text("?"), "one");
-    drop(other);
     pen.stop();
 }
 
 #[test]
 fn a_free_port_is_told() {
     let server = UdpBackend::named("here");
-    let pen = Pen::builder().udp().listen_at("127.0.0.1:0".parse::<SocketAddr>().unwrap()).server(&server).start();
+    let pen =
+        Pen::builder().udp().listen_at("127.0.0.1:0".parse::<SocketAddr>().unwrap()).server(&server).start();
     let told: SocketAddr = pen.ask("listen").trim_end().parse().unwrap();
     assert_ne!(told.port(), 0);
     assert_eq!(ask(told), "here");
-    pen.tell("listen 127.0.0.1:0");
+    pen.ask("listen 127.0.0.1:0");
     let again: SocketAddr = pen.ask("listen").trim_end().parse().unwrap();
     assert_eq!((again, ask(again)), (told, "here".into()), "it is the same listener");
     pen.stop();
@@ -81,16 +82,20 @@ fn one_address_of_a_port_belongs_to_one_service_and_all_others_to_another() {
 fn a_wildcard_of_ipv6_serves_both_families() {
     in_own_network(|| {
         let server = UdpBackend::named("both");
-        let pen = Pen::builder().udp().listen_at("[::]:5300".parse::<SocketAddr>().unwrap()).server(&server).start();
+        let pen = Pen::builder()
+            .udp()
+            .listen_at("[::]:5300".parse::<SocketAddr>().unwrap())
+            .server(&server)
+            .start();
         for at in ["127.0.0.1:5300", "127.0.0.2:5300", "[::1]:5300"] {
             assert_eq!(ask(at.parse().unwrap()), "both");
         }
         // From now on it leaves IPv4 to the other one.
-        pen.tell("listen 0.0.0.0:5300 [::]:5300");
+        pen.ask("listen 0.0.0.0:5300 [::]:5300");
         for at in ["127.0.0.1:5300", "127.0.0.2:5300", "[::1]:5300"] {
             assert_eq!(ask(at.parse().unwrap()), "both");
         }
-        pen.tell("listen [::]:5300");
+        pen.ask("listen [::]:5300");
         for at in ["127.0.0.1:5300", "127.0.0.2:5300", "[::1]:5300"] {
             assert_eq!(ask(at.parse().unwrap()), "both");
         }
@@ -125,7 +130,7 @@ fn a_low_port_of_datagrams_can_be_left_and_had_again_by_pens_user() {
         let pen = Pen::builder().udp().server(&server).user("nobody").listen_at(low).start();
         assert_eq!(ask(low), "here");
         for listen in ["listen 127.0.0.1:54", "listen 127.0.0.1:53 0.0.0.0:54", "listen 127.0.0.1:53"] {
-            pen.tell(listen);
+            pen.ask(listen);
         }
         assert_eq!(ask(low), "here");
         pen.stop();

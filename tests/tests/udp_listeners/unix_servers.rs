@@ -1,15 +1,67 @@
 //! Unix sockets for datagrams, as servers.
 
 use std::os::unix::net::UnixDatagram;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
-use pen_tests::{Address, Family, Pen, UdpBackend, wait_until};
+use pen_tests::{Family, LIMIT, Pen, UdpBackend, wait_until};
 use tempfile::TempDir;
+
+/// A server that answers whoever asks, also those whose name is no path, until it is dropped.
+struct UnixServer {
+    path: PathBuf,
+    ends: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl UnixServer {
+    /// Sends back what it gets, behind its own words.
+    fn start(path: PathBuf, words: &'static str) -> UnixServer {
+        let socket = UnixDatagram::bind(&path).unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
+        let ends = Arc::new(AtomicBool::new(false));
+        let ending = Arc::clone(&ends);
+        let thread = thread::spawn(move || {
+            let mut bytes = [0; 1000];
+            while !ending.load(Ordering::Relaxed) {
+                if let Ok((length, from)) = socket.recv_from(&mut bytes) {
+                    let answer = [words.as_bytes(), &bytes[..length]].concat();
+                    socket.send_to_addr(&answer, &from).unwrap();
+                }
+            }
+        });
+        UnixServer { path, ends, thread: Some(thread) }
+    }
+
+    /// Ends it. Its file stays.
+    fn leave(mut self) -> PathBuf {
+        self.end();
+        std::mem::take(&mut self.path)
+    }
+
+    fn end(&mut self) {
+        self.ends.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for UnixServer {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
 
 #[test]
 fn answers_of_unix_servers_reach_clients_of_all_kinds() {
     for family in [Family::Tcp4, Family::Tcp6, Family::Unix] {
-        let server = UdpBackend::echo_on(Family::Unix);
-        let pen = Pen::builder().udp().listen_on(family).server(&server).start();
+        let directory = TempDir::new().unwrap();
+        let server = UnixServer::start(directory.path().join("server"), "");
+        let pen = Pen::builder().udp().listen_on(family).server(server.path.display()).start();
         let clients = [pen.udp_client(), pen.udp_client()];
         for round in 0..3 {
             for (number, client) in clients.iter().enumerate() {
@@ -28,25 +80,29 @@ fn client_count(pen: &Pen) -> usize {
 
 #[test]
 fn a_unix_server_that_has_gone_is_left_for_another_and_no_datagram_is_lost() {
-    let [first, second] = [UdpBackend::serve_on(Family::Unix, |_| vec![b"first".to_vec()]), UdpBackend::named("second")];
-    let pen = Pen::builder().udp().servers([&first, &second]).start();
+    let (directory, second) = (TempDir::new().unwrap(), UdpBackend::named("second"));
+    let path = directory.path().join("server");
+    let first = UnixServer::start(path.clone(), "first ");
+    let pen = Pen::builder().udp().server(path.display()).server(&second).start();
     let client = pen.udp_client();
-    assert_eq!(client.ask_for_text("?"), "first");
-    // Without a file.
+    assert_eq!(client.ask_for_text("one"), "first one");
+    // At its file is nobody.
     first.leave();
-    assert_eq!((client.ask_for_text("?"), client.ask_for_text("?")), ("second".into(), "second".into()));
-    // With a file at which nobody is.
-    first.come_back();
+    assert_eq!(
+        (client.ask_for_text("two"), client.ask_for_text("three")),
+        ("second".into(), "second".into())
+    );
+    assert_eq!(second.datagrams(), [b"two".to_vec(), b"three".to_vec()]);
+    // It is back.
+    std::fs::remove_file(&path).unwrap();
+    let first = UnixServer::start(path, "first ");
     pen.tell("server 0 blacklist 0");
     pen.tell("server 1 blacklist 60");
-    assert_eq!(client.ask_for_text("?"), "first");
-    let Address::Unix(path) = first.address() else { panic!("it has a path") };
-    let held = path.with_extension("held");
-    std::fs::rename(path, &held).unwrap();
-    first.leave();
-    std::fs::rename(&held, path).unwrap();
+    assert_eq!(client.ask_for_text("four"), "first four");
+    // There is no file.
+    std::fs::remove_file(first.leave()).unwrap();
     pen.tell("server 1 blacklist 0");
-    assert_eq!(client.ask_for_text("?"), "second");
+    assert_eq!(client.ask_for_text("five"), "second");
     pen.stop();
 }
 
@@ -55,7 +111,7 @@ fn a_unix_server_whose_queue_is_full_is_not_to_blame() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("slow");
     let slow = UnixDatagram::bind(&path).unwrap();
-    slow.set_read_timeout(Some(pen_tests::LIMIT)).unwrap();
+    slow.set_read_timeout(Some(LIMIT)).unwrap();
     let other = UdpBackend::named("other");
     let pen = Pen::builder().udp().server(path.display()).server(&other).start();
     let client = pen.udp_client();
