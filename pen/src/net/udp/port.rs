@@ -50,7 +50,7 @@ impl Port {
             _ => Ok(()),
         };
         bound.map_err(DialError::Shortage)?;
-        Ok(Port { id, socket, queued: false, failed: false, _descriptor: descriptor })
+        Ok(Port { id, kind, socket, queued: false, failed: false, _descriptor: descriptor })
     }
 
     /// Opens a port for one flow to one server, which sees the client's address.
@@ -60,7 +60,8 @@ impl Port {
         server: &ServerAddr,
         descriptor: SpareDescriptor,
     ) -> Result<Port, DialError> {
-        let socket = socket(PortKind::of(server))?;
+        let kind = PortKind::of(server);
+        let socket = socket(kind)?;
         // Whatever stands in the way of that, it is not the server.
         take_address(&socket, client).map_err(DialError::Shortage)?;
         if let ServerAddr::Inet(server) = server {
