@@ -174,6 +174,17 @@ impl Balancer {
         }
     }
 
+    /// Ends the flows that came by this listener.
+    pub fn end_flows_by(&mut self, listener: ListenerId, around: &Surroundings<'_>) {
+        if !self.uses(listener) {
+            return;
+        }
+        let flows = self.table.iter().filter(|(_, key, _)| key.listener == listener.0);
+        for flow in flows.map(|(id, _, _)| id).collect::<Vec<_>>() {
+            self.end(flow, around);
+        }
+    }
+
     /// Ends all flows.
     pub fn end_all(&mut self, around: &Surroundings<'_>) {
         while let Some(flow) = self.table.oldest() {

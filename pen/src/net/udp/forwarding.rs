@@ -79,6 +79,10 @@ impl Balancer {
         for index in 0..inbound.len() {
             let datagram = inbound.get(index);
             let payload = Payload::of(&datagram);
+            if listener.is_its_own(&datagram) {
+                around.service(self.service).state.counters.datagrams.dropped.add(payload.count().into());
+                continue;
+            }
             let key = flow::key(&datagram, listener.id);
             self.counting.requests += u64::from(payload.count());
             if rules.requests > 0 {
