@@ -47,7 +47,8 @@ impl NameServer {
                  logging {{ channel file {{ file \"log\"; }}; category default {{ file; }}; }};
                  zone \"example.test\" {{ type primary; file \"zone\"; }};"
             );
-            let mut zone = String::from("$TTL 60\n@ SOA ns hostmaster 1 60 60 60 60\n@ NS ns\nns A 127.0.0.1\n");
+            let mut zone =
+                String::from("$TTL 60\n@ SOA ns hostmaster 1 60 60 60 60\n@ NS ns\nns A 127.0.0.1\n");
             writeln!(zone, "server TXT {name}").expect("a string takes everything");
             writeln!(zone, "big TXT {}", big_text("\" \"")).expect("a string takes everything");
             for number in 0..HOSTS {
@@ -86,7 +87,8 @@ impl NameServer {
         let mut command = configure(directory.path());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let program = command.spawn().expect("the name server can be run");
-        let server = Self { program, command, name, address: SocketAddr::new(address, 53), _directory: directory };
+        let server =
+            Self { program, command, name, address: SocketAddr::new(address, 53), _directory: directory };
         server.wait_until_it_answers();
         server
     }

@@ -56,7 +56,8 @@ fn none_is_lost(pen: &Pen) -> Tally {
     eprintln!("{} a second at most, {} at half of it", fast.rate, tally.rate);
     for (tally, rounds) in [(fast, 20), (tally, 100)] {
         let all = rounds * HOSTS;
-        let expected = Tally { sent: all, completed: all, lost: 0, good: all, unexpected: 0, rate: tally.rate };
+        let expected =
+            Tally { sent: all, completed: all, lost: 0, good: all, unexpected: 0, rate: tally.rate };
         assert_eq!(tally, expected);
     }
     tally
@@ -180,9 +181,8 @@ fn a_name_server_that_is_killed_costs_little_and_comes_back() {
         let builder = pen(FRONT).servers(&servers).option("-r").option("-b 1");
         let pen = builder.command("udp_responses 1").start();
         let (tally, before) = thread::scope(|scope| {
-            let run = scope.spawn(|| {
-                dnsperf(FRONT, 24, &["-c", "10", "-q", &UNDER_WAY.to_string(), "-Q", "4000"])
-            });
+            let run =
+                scope.spawn(|| dnsperf(FRONT, 24, &["-c", "10", "-q", &UNDER_WAY.to_string(), "-Q", "4000"]));
             wait_until("both have work", || pen.servers().iter().all(|row| row.rx > 20_000));
             servers[0].kill();
             let before = pen.servers()[1].rx;
