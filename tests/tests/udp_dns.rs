@@ -184,13 +184,13 @@ fn a_name_server_that_is_killed_costs_little_and_comes_back() {
             let run =
                 scope.spawn(|| dnsperf(FRONT, 24, &["-c", "10", "-q", &UNDER_WAY.to_string(), "-Q", "4000"]));
             wait_until("both have work", || pen.servers().iter().all(|row| row.rx > 20_000));
-            servers[0].kill();
             let before = pen.servers()[1].rx;
+            servers[0].kill();
             (run.join().expect("dnsperf has counted"), before)
         });
         eprintln!("{} of {} lost, {} answered twice", tally.lost, tally.sent, tally.unexpected);
         assert_eq!((tally.sent, tally.sent - tally.lost), (24 * HOSTS, tally.good));
-        assert!(pen.servers()[1].rx > before + 20_000, "{:?} {before}", pen.servers());
+        assert!(pen.servers()[1].rx > before + 100_000, "{:?} {before}", pen.servers());
         // A question is asked again that had its answer in the moment of the death.
         assert!(tally.lost <= UNDER_WAY && tally.unexpected <= UNDER_WAY, "{tally:?}");
         assert_eq!(answering(FRONT), "other");
