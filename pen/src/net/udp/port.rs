@@ -101,6 +101,9 @@ fn socket(kind: PortKind) -> io::Result<Socket> {
     if kind != PortKind::Unix {
         datagrams::report_failures(&socket)?;
     }
+    if kind == PortKind::Inet4 {
+        datagrams::allow_fragments(&socket)?;
+    }
     Ok(socket)
 }
 
