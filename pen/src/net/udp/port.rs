@@ -122,6 +122,9 @@ fn socket(kind: PortKind) -> io::Result<Socket> {
         PortKind::Inet6 => datagrams::report_failures(&socket)?,
         PortKind::Unix => {}
     }
+    if kind == PortKind::Inet4 {
+        datagrams::allow_fragments(&socket)?;
+    }
     Ok(socket)
 }
 
