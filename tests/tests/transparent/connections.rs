@@ -1,9 +1,10 @@
 //! TCP.
 
+use std::io::Write as _;
 use std::net::IpAddr;
 use std::{fs, thread};
 
-use pen_tests::{Address, Content, End, Stream, wait_until};
+use pen_tests::{Address, Backend, Content, End, Stream, wait_until};
 
 use super::site::{BACK, FRONT, at, client, with_site};
 
@@ -129,7 +130,7 @@ fn clients_whom_the_server_could_not_answer_come_from_pen() {
         pen.tell("source 10.1.0.1");
         assert_eq!(see(Stream::connect(&unix)), "0 10.1.0.1");
         assert_eq!(see(site.client.on(|| Stream::connect_from(client(0, 1), &own[0]))), "0 10.9.0.1");
-        assert_eq!(pen.servers()[0].conn, 0);
+        assert!(pen.ask("status json").contains(r#""failures":0"#));
         pen.stop();
     });
 }
@@ -172,5 +173,30 @@ fn a_record_of_a_connection_tells_the_port_that_the_server_sees() {
         wait_until("the records are written", || records().lines().count() == 2);
         assert!(records().starts_with(&format!("= 10.9.0.3 {port} 10.9.0.3 ")), "{}", records());
         pen.stop();
+    });
+}
+
+#[test]
+fn servers_have_other_ways_through_pen_s_host_where_answers_are_taken_in_by_port() {
+    with_site(|site| {
+        site.take_in_by_port();
+        for (family, outside) in ["10.1.0.2", "2001:db8:1::2"].into_iter().enumerate() {
+            let servers = [site.web(family, 0), site.web(family, 1)];
+            let pen = site.start(site.pen(family).servers(&servers).option("-r"));
+            for number in [0, 1, 0] {
+                let stream = site.connect(client(family, 1), &pen);
+                assert_eq!(whom(&stream), seen(number, client(family, 1)));
+            }
+            let other = site.client.on(|| {
+                Backend::serve_at(&at(outside, 7000), |client| {
+                    let seen = client.peer().unwrap().ip();
+                    let _ = writeln!({ client }, "{seen}");
+                })
+            });
+            let own: IpAddr = BACK[1][family].parse().unwrap();
+            let direct = site.server.on(|| Stream::connect_from(own, other.address())).unwrap();
+            assert_eq!(direct.line(), BACK[1][family]);
+            pen.stop();
+        }
     });
 }

@@ -101,6 +101,22 @@ fn the_next_server_takes_over_from_one_that_is_gone() {
 }
 
 #[test]
+fn that_a_server_is_gone_is_heard_where_answers_are_taken_in_by_port() {
+    with_site(|site| {
+        site.take_in_by_port();
+        for family in [0, 1] {
+            let second = site.echo(family, 1);
+            let gone = at(BACK[0][family], 80);
+            let pen = site.pen(family).udp().servers([&gone, second.address()]).command("blacklist 3600");
+            let pen = site.start(pen);
+            let client = site.udp_client(source(family, 1, 4001), &pen);
+            assert_eq!(client.ask("x"), b"1x");
+            assert!(pen.stop().stderr.contains("server 0 ("));
+        }
+    });
+}
+
+#[test]
 fn one_client_port_hears_all_the_servers_that_it_is_spread_over() {
     with_site(|site| {
         let servers = [site.echo(0, 0), site.echo(0, 1)];
