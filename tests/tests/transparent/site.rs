@@ -55,8 +55,8 @@ impl Site {
             addr add 2001:db8:1::2/64 dev eth0 nodad
             route add local 10.9.0.0/16 dev lo
             -6 route add local 2001:db8:9::/64 dev lo
-            route add default via 10.1.0.1
-            -6 route add default via 2001:db8:1::1");
+            route replace default via 10.1.0.1
+            -6 route replace default via 2001:db8:1::1");
         site.balancer.ip("
             addr add 10.1.0.1/24 dev front
             addr add 2001:db8:1::1/64 dev front nodad
@@ -76,11 +76,13 @@ impl Site {
         }
         site.server.ip(&lines);
         site.server.ip("
-            route add default via 10.2.0.1
-            -6 route add default via 2001:db8:2::1");
+            route replace default via 10.2.0.1
+            -6 route replace default via 2001:db8:2::1");
         for family in [0, 1] {
             wait_for_neighbour(&site.client, FRONT[family]);
-            BACK.iter().for_each(|server| wait_for_neighbour(&site.balancer, server[family]));
+            for server in BACK {
+                wait_for_neighbour(&site.balancer, server[family]);
+            }
         }
         site
     }
@@ -101,7 +103,7 @@ impl Site {
     }
 
     /// A pen at the front address of this family, and port 80.
-    pub fn pen(&self, family: usize) -> PenBuilder {
+    pub fn pen(family: usize) -> PenBuilder {
         Pen::builder().listen_at(at(FRONT[family], 80)).command("transparent")
     }
 
