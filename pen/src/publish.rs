@@ -119,7 +119,7 @@ impl Publisher {
     fn put_in_force(&mut self, mut settings: Settings) -> Result<(), String> {
         settings.check_udp()?;
         settings.services.values().try_for_each(|service| check_transparent(service))?;
-        let plan = self.listeners.plan(&wanted(&settings)).map_err(|error| error.to_string())?;
+        let mut plan = self.listeners.plan(&wanted(&settings)).map_err(|error| error.to_string())?;
         self.tell_ports(&mut settings, &plan);
         let web = self.web.plan(settings.process.web.as_ref())?;
         if let (Some(on), Some(bound)) = (&mut settings.process.web, self.web.bound(&web)) {
