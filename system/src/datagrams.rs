@@ -23,8 +23,8 @@ use std::time::Duration;
 pub use self::batch::Batch;
 pub use self::failure::{Failure, take_failure};
 pub use self::options::{
-    enable_arrival_times, join_datagrams, lost, open_port, report_failures, set_receive_buffer,
-    set_send_buffer, tell_destinations,
+    enable_arrival_times, join_datagrams, lost, report_failures, set_receive_buffer, set_send_buffer,
+    tell_destinations,
 };
 pub use self::outbox::Outbox;
 

@@ -3,24 +3,10 @@
 
 use std::io;
 use std::mem;
-use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd};
 
 use nix::errno::Errno;
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, setsockopt, socket, sockopt};
-
-/// Opens a socket towards others like this one in the cheapest way: it waits for nothing and [reports failures](report_failures).
-/// The first datagram that it sends gives it a random port that nobody else has.
-pub fn open_port(peer: &SocketAddr) -> io::Result<OwnedFd> {
-    let family = if peer.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
-    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
-    let socket = socket(family, SockType::Datagram, flags, None)?;
-    match peer {
-        SocketAddr::V4(_) => setsockopt(&socket, sockopt::Ipv4RecvErr, &true)?,
-        SocketAddr::V6(_) => report_failures(&socket)?,
-    }
-    Ok(socket)
-}
+use nix::sys::socket::{setsockopt, sockopt};
 
 /// Lets the socket keep so many bytes until they are read, as far as the system allows it.
 pub fn set_receive_buffer(socket: &impl AsFd, bytes: usize) -> io::Result<()> {

@@ -124,6 +124,7 @@ impl<T> FlowTable<T> {
     }
 
     /// How many flows there are.
+    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.by_key.len()
     }
@@ -190,6 +191,12 @@ impl<T> FlowTable<T> {
         self.ports.open(kind)
     }
 
+    /// The same of a port that is for one flow to one server, because it has that client's address: the first that is assigned to
+    /// it, at once.
+    pub fn open_port_for_one(&mut self, kind: PortKind) -> PortId {
+        self.ports.open_for_one(kind)
+    }
+
     /// Takes a port back that the shell could not open after all. It gets no flows, and closes.
     pub fn abandon_port(&mut self, port: PortId) {
         self.ports.retire(port);
@@ -205,7 +212,7 @@ impl<T> FlowTable<T> {
     /// From now on the flow's datagrams go to `server`: the way it had there before, else through `port`. From its former
     /// servers it still gets answers.
     ///
-    /// A port that `port_for` and `open_port` would not give for this server is refused: the flow then has no server.
+    /// A port that `port_for`, `open_port` and `open_port_for_one` would not give for this server is refused: the flow then has no server.
     pub fn assign(&mut self, flow: FlowId, server: &ServerAddr, port: PortId) {
         let Some(of) = self.flow(flow) else { return };
         let known = self.ports.servers.find(server);
@@ -234,6 +241,7 @@ impl<T> FlowTable<T> {
     }
 
     /// The server to which the flow's datagrams go.
+    #[cfg(test)]
     pub fn server(&self, flow: FlowId) -> Option<&ServerAddr> {
         let way = self.flow(flow).filter(|flow| flow.is_assigned)?.way?;
         self.ports.servers.address(way.server)
@@ -290,6 +298,7 @@ impl<T> FlowTable<T> {
     }
 
     /// When the flow's last datagram passed, in either direction.
+    #[cfg(test)]
     pub fn last_use(&self, flow: FlowId) -> Option<Tick> {
         self.flow(flow).and_then(|_| self.line.last_use(flow.index))
     }
@@ -362,6 +371,7 @@ impl<T> FlowTable<T> {
     }
 
     /// How many ports are open.
+    #[cfg(test)]
     pub fn ports(&self) -> usize {
         self.ports.len()
     }

@@ -43,9 +43,8 @@ pub(super) struct Ports {
     pub(super) takers: [BTreeMap<u64, u32>; PortKind::COUNT],
     /// What ports carry besides their `first`.
     pub(super) others: HashTable<Carried>,
-    /// How many were ever opened, and how many are open.
+    /// How many places in the order of opening were ever given, counted from 1.
     opened: u64,
-    open: usize,
     pub(super) closed: Vec<PortId>,
 }
 
@@ -54,7 +53,7 @@ pub(super) struct Port {
     pub(super) generation: u32,
     pub(super) kind: PortKind,
     pub(super) stage: Stage,
-    /// Its place in the order of opening.
+    /// Its place in the order of opening; 0: it has none, because it is for one flow.
     pub(super) sequence: u64,
     /// How many flows it carries.
     pub(super) flows: u32,
@@ -66,6 +65,8 @@ pub(super) struct Port {
 pub(super) enum Stage {
     /// It takes flows.
     Open,
+    /// It takes one flow, to one server, and none after it.
+    ForOne,
     /// It takes none, and closes when those that it has are over.
     Retired,
     Closed,
@@ -105,8 +106,7 @@ impl Ports {
             servers: Servers::default(),
             takers: [const { BTreeMap::new() }; PortKind::COUNT],
             others: HashTable::new(),
-            opened: 0,
-            open: 0,
+            opened: 1,
             closed: Vec::new(),
         }
     }
@@ -119,12 +119,19 @@ impl Ports {
     }
 
     pub(super) fn open(&mut self, kind: PortKind) -> PortId {
-        let index = self.numbers.take().expect("there are fewer sockets than numbers");
         let sequence = self.opened;
         self.opened += 1;
-        self.open += 1;
-        self.takers[kind as usize].insert(sequence, index);
-        let port = Port { generation: 0, kind, stage: Stage::Open, sequence, flows: 0, first: None };
+        let id = self.add(Port { generation: 0, kind, stage: Stage::Open, sequence, flows: 0, first: None });
+        self.takers[kind as usize].insert(sequence, id.index);
+        id
+    }
+
+    pub(super) fn open_for_one(&mut self, kind: PortKind) -> PortId {
+        self.add(Port { generation: 0, kind, stage: Stage::ForOne, sequence: 0, flows: 0, first: None })
+    }
+
+    fn add(&mut self, port: Port) -> PortId {
+        let index = self.numbers.take().expect("there are fewer sockets than numbers");
         let Some(place) = self.places.get_mut(index as usize) else {
             self.places.push(port);
             return PortId { index, generation: 0 };
@@ -136,10 +143,11 @@ impl Ports {
 
     /// Has the port carry the flow to the server, and returns the server's number; `None`: it must not.
     pub(super) fn carry(&mut self, id: PortId, server: &ServerAddr, flow: u32) -> Option<u32> {
-        let port = port_of(&mut self.places, id)?;
-        let suits = port.stage == Stage::Open && port.kind == PortKind::of(server);
-        if !suits || port.sequence < self.servers.turn(server) {
-            return None;
+        let port = port_of(&mut self.places, id).filter(|port| port.kind == PortKind::of(server))?;
+        match port.stage {
+            Stage::Open if port.sequence >= self.servers.turn(server) => {}
+            Stage::ForOne => port.stage = Stage::Retired,
+            Stage::Open | Stage::Retired | Stage::Closed => return None,
         }
         let server = self.servers.add_way(server, port.sequence);
         port.flows += 1;
@@ -194,9 +202,8 @@ impl Ports {
 
     /// From now on the port takes no flow. Without one it closes.
     pub(super) fn retire(&mut self, id: PortId) {
-        let Some(port) = port_of(&mut self.places, id).filter(|port| port.stage == Stage::Open) else {
-            return;
-        };
+        let takes = |port: &&mut Port| matches!(port.stage, Stage::Open | Stage::ForOne);
+        let Some(port) = port_of(&mut self.places, id).filter(takes) else { return };
         port.stage = Stage::Retired;
         self.takers[port.kind as usize].remove(&port.sequence);
         if port.flows == 0 {
@@ -205,8 +212,9 @@ impl Ports {
     }
 
     /// How many are open.
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.open
+        self.places.iter().filter(|port| port.stage != Stage::Closed).count()
     }
 
     /// Takes one of those that have closed. Its number is free for another only from here on, so the shell never has
@@ -224,7 +232,6 @@ impl Ports {
         }
         port.stage = Stage::Closed;
         self.closed.push(id);
-        self.open -= 1;
     }
 }
 

@@ -3,15 +3,18 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::io::{self, ErrorKind};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use nix::errno::Errno;
 use system::datagrams::{self, Datagram, Failure, Outbox, Outgoing};
 
 use super::super::connection::{Chosen, Peer, Tracked};
 use super::super::listener::ListenerId;
 use super::super::token::{Side, Token};
-use super::super::upstream::{regular_server_failed, server_failed};
+use super::super::transparent::Source;
+use super::super::upstream::{DialError, regular_server_failed, server_failed};
 use super::choice::Choice;
 use super::flow::{self, Flow};
 use super::journal::{self, Journal, Routes};
@@ -37,6 +40,8 @@ pub struct Balancer {
     /// By the indices of their ids.
     pub(super) ports: Vec<Option<Port>>,
     routes: Routes,
+    /// The address of ours that ports have, as far as they take further flows.
+    source: Option<IpAddr>,
 }
 
 /// Bytes of one datagram, or of several that the kernel has joined.
@@ -63,6 +68,7 @@ impl Balancer {
             flows_by_listener: HashMap::new(),
             ports: Vec::new(),
             routes: Routes::default(),
+            source: None,
         }
     }
 
@@ -296,11 +302,15 @@ impl Balancer {
         let Some(flow) = self.table.content(id) else { return };
         let peer = flow.peer;
         while let Some(chosen) = choice.next(peer, service, around) {
-            let port = match self.port(id, chosen.server.address(), service, around) {
+            let port = match self.port(id, peer, chosen.server.address(), service, around) {
                 Ok(port) => port,
-                Err(error) => {
+                Err(DialError::Shortage(error)) => {
                     self.unassign(id);
                     return shortage(service, &error);
+                }
+                Err(DialError::Server(error) | DialError::Full(error)) => {
+                    server_failed(&chosen, &error, service, around.now);
+                    continue;
                 }
             };
             self.table.assign(id, chosen.server.address(), port);
@@ -389,22 +399,42 @@ impl Balancer {
     /// A port that can carry the flow to this server.
     fn port(
         &mut self,
-        id: FlowId,
+        flow: FlowId,
+        peer: Peer,
         server: &ServerAddr,
         service: &Service,
         around: &Surroundings<'_>,
-    ) -> io::Result<PortId> {
-        if let Some(port) = self.table.ways_to(id, server).or_else(|| self.table.port_for(server)) {
+    ) -> Result<PortId, DialError> {
+        if let Some(port) = self.table.ways_to(flow, server) {
+            return Ok(port);
+        }
+        let source = match server {
+            ServerAddr::Inet(server) => Source::towards(server.ip(), Some(peer.address), service),
+            ServerAddr::Unix(_) => Source::System,
+        };
+        if self.source != service.source {
+            self.source = service.source;
+            self.table.retire_ports();
+        }
+        let is_for_one = matches!(source, Source::Client(_));
+        if !is_for_one && let Some(port) = self.table.port_for(server) {
             return Ok(port);
         }
         let kind = PortKind::of(server);
-        let descriptor = around.shared.take_spare_descriptor().ok_or(nix::errno::Errno::EMFILE)?;
-        let id = self.table.open_port(kind);
-        let opened = Port::open(id, kind, service.source, descriptor).and_then(|port| {
+        let descriptor = around.shared.take_spare_descriptor().ok_or(io::Error::from(Errno::EMFILE))?;
+        let id = if is_for_one { self.table.open_port_for_one(kind) } else { self.table.open_port(kind) };
+        let opened = match source {
+            Source::System => Port::open(id, kind, None, descriptor),
+            Source::Own(own) => Port::open(id, kind, Some(own), descriptor),
+            Source::Client(client) => {
+                Port::open_for(id, SocketAddr::new(client, peer.port), server, descriptor)
+            }
+        };
+        let registered = opened.and_then(|port| {
             port.register(around.registry, Token::Port { service: self.service, port: id }.into())?;
             Ok(port)
         });
-        match opened {
+        match registered {
             Ok(port) => {
                 let index = id.index as usize;
                 if self.ports.len() <= index {

@@ -11,7 +11,10 @@ use nix::errno::Errno;
 use socket2::{Domain, SockAddr, Socket, Type};
 use system::datagrams;
 
+use super::super::transparent::allow_any_address;
+use super::super::upstream::DialError;
 use crate::engine::flows::{PortId, PortKind};
+use crate::engine::servers::ServerAddr;
 use crate::net::token::PORT_GENERATION_MASK;
 use crate::shared::SpareDescriptor;
 
@@ -29,30 +32,39 @@ pub struct Port {
 }
 
 impl Port {
-    /// Opens a port. `source`: our address towards servers of its family.
+    /// Opens a port for flows to several servers. `own`: our address towards servers of its family.
     pub fn open(
         id: PortId,
         kind: PortKind,
-        source: Option<IpAddr>,
+        own: Option<IpAddr>,
         descriptor: SpareDescriptor,
-    ) -> io::Result<Port> {
-        let domain = match kind {
-            PortKind::Inet4 => Domain::IPV4,
-            PortKind::Inet6 => Domain::IPV6,
-            PortKind::Unix => Domain::UNIX,
-        };
-        let socket = Socket::new(domain, Type::DGRAM.nonblocking().cloexec(), None)?;
-        match (kind, source) {
+    ) -> Result<Port, DialError> {
+        let socket = socket(kind)?;
+        let bound = match (kind, own) {
             // The system gives it a name, so that it can be answered.
-            (PortKind::Unix, _) => socket.bind(&SockAddr::unix("")?)?,
-            (PortKind::Inet4, Some(source @ IpAddr::V4(_)))
-            | (PortKind::Inet6, Some(source @ IpAddr::V6(_))) => {
-                socket.bind(&SocketAddr::new(source, 0).into())?;
+            (PortKind::Unix, _) => SockAddr::unix("").and_then(|address| socket.bind(&address)),
+            (PortKind::Inet4, Some(own @ IpAddr::V4(_))) | (PortKind::Inet6, Some(own @ IpAddr::V6(_))) => {
+                socket.bind(&SocketAddr::new(own, 0).into())
             }
-            _ => {}
-        }
-        if kind != PortKind::Unix {
-            datagrams::report_failures(&socket)?;
+            _ => Ok(()),
+        };
+        bound.map_err(DialError::Shortage)?;
+        Ok(Port { id, socket, queued: false, failed: false, _descriptor: descriptor })
+    }
+
+    /// Opens a port for one flow to one server, which sees the client's address.
+    pub fn open_for(
+        id: PortId,
+        client: SocketAddr,
+        server: &ServerAddr,
+        descriptor: SpareDescriptor,
+    ) -> Result<Port, DialError> {
+        let socket = socket(PortKind::of(server))?;
+        // Whatever stands in the way of that, it is not the server.
+        take_address(&socket, client).map_err(DialError::Shortage)?;
+        if let ServerAddr::Inet(server) = server {
+            // Other sockets may have the same address, each for answers of another server.
+            socket.connect(&(*server).into())?;
         }
         Ok(Port { id, socket, queued: false, failed: false, _descriptor: descriptor })
     }
@@ -77,6 +89,28 @@ impl AsFd for Port {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
+}
+
+fn socket(kind: PortKind) -> io::Result<Socket> {
+    let domain = match kind {
+        PortKind::Inet4 => Domain::IPV4,
+        PortKind::Inet6 => Domain::IPV6,
+        PortKind::Unix => Domain::UNIX,
+    };
+    let socket = Socket::new(domain, Type::DGRAM.nonblocking().cloexec(), None)?;
+    if kind != PortKind::Unix {
+        datagrams::report_failures(&socket)?;
+    }
+    Ok(socket)
+}
+
+/// Gives the socket a client's address. It may have been given to others before: of the same client's flows to other servers, and
+/// a listener for all addresses may have the port, which then has to be of the same user.
+fn take_address(socket: &Socket, client: SocketAddr) -> io::Result<()> {
+    allow_any_address(socket)?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.bind(&client.into())
 }
 
 /// Whether an error of sending is our own lack of something, for which no server is to blame.

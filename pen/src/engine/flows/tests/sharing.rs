@@ -153,3 +153,24 @@ fn servers_that_are_forgotten_do_not_come_back_to_their_ports() {
     assert_ne!(again, port);
     assert_eq!(begin(&mut table, 2, &server(0), second(1)).1, again);
 }
+
+#[test]
+fn a_port_for_one_flow_carries_no_other_and_leaves_the_shared_ones_alone() {
+    let mut table = FlowTable::new();
+    let (_, shared) = begin(&mut table, 1, &server(1), second(1));
+    let own = table.open_port_for_one(PortKind::Inet4);
+    let flow = table.begin(client(2), 2, 1, second(1));
+    table.assign(flow, &server(2), own);
+    table.check_invariants();
+    assert_eq!((table.way(flow), table.owner(own, &server(2))), (Some(own), Some(flow)));
+    assert_eq!(table.port_for(&server(2)), Some(shared), "the server has not used the shared one");
+    let other = table.begin(client(3), 3, 1, second(1));
+    for number in [2, 3] {
+        table.assign(other, &server(number), own);
+        assert_eq!(table.way(other), None);
+    }
+    assert_eq!(table.handle_server(own, &server(2), 1, second(1), RULES), Answer::Deliver(flow));
+    assert_eq!(table.handle_server(own, &server(3), 1, second(1), RULES), Answer::Stranger);
+    table.remove(flow);
+    assert_eq!(closed(&mut table), [own]);
+}
