@@ -124,7 +124,6 @@ impl<T> FlowTable<T> {
     }
 
     /// How many flows there are.
-    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.by_key.len()
     }

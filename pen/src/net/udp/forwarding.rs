@@ -80,7 +80,8 @@ impl Balancer {
             let datagram = inbound.get(index);
             let payload = Payload::of(&datagram);
             if listener.is_its_own(&datagram) {
-                around.service(self.service).state.counters.datagrams.dropped.add(payload.count().into());
+                let dropped = &around.service(self.service).state.counters.datagrams.dropped;
+                dropped.add(payload.count().into());
                 continue;
             }
             let key = flow::key(&datagram, listener.id);
