@@ -37,6 +37,9 @@ pub enum Message {
     Unlisten(ListenerId),
     /// Some servers may have no flows any more: their blacklists or the settings say which.
     Forsake,
+    /// Another worker has begun a flow of datagrams although the service had all that it may have: end one, if you have more than
+    /// your share.
+    MakeRoom(ServiceIndex),
     /// End the connection of this number, if it is one of yours.
     EndConnection(u32),
     /// Tell about some of your connections.
@@ -240,6 +243,10 @@ impl Worker {
 
     /// Passes datagrams on.
     fn balance_datagrams(&mut self) {
+        if self.udp.is_ready() {
+            // What is sent after a command was answered is served by its settings, even if this turn began before.
+            self.refresh_settings();
+        }
         self.with_udp(Udp::turn);
     }
 
@@ -250,6 +257,7 @@ impl Worker {
             settings: &self.settings,
             now: self.now,
             shared: &self.shared,
+            worker: self.index,
         };
         act(&mut self.udp, &around)
     }
@@ -351,6 +359,7 @@ impl Worker {
                     self.with_udp(|udp, around| udp.end_flow(number, around));
                 }
                 Message::Forsake => self.with_udp(Udp::forsake),
+                Message::MakeRoom(service) => self.with_udp(|udp, around| udp.make_room(service, around)),
                 Message::Report(order) => order.answer(self.index, &self.connections, &self.udp),
                 Message::Stop => self.stop(),
             }

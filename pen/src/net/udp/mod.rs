@@ -2,15 +2,21 @@
 //!
 //! Who belongs to which flow, when a flow ends and which port it uses is decided in `engine::flows`; here are the sockets.
 
+mod answering;
 mod answers;
 mod balancer;
 mod choice;
+mod counting;
 mod flow;
+mod forwarding;
 mod journal;
+mod moving;
+mod payload;
 mod port;
+mod ports;
 mod report;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
@@ -42,10 +48,12 @@ const RECENT: usize = 1 << 20;
 #[derive(Debug, Default)]
 pub struct Udp {
     listeners: Vec<Receiving>,
-    balancers: HashMap<ServiceIndex, Balancer>,
+    balancers: BTreeMap<ServiceIndex, Balancer>,
     /// Ports where answers may wait.
     ready_ports: Vec<(ServiceIndex, PortId)>,
     buffers: Option<Box<Buffers>>,
+    /// Nobody is served any more.
+    has_stopped: bool,
 }
 
 /// A listener for datagrams as a worker sees it.
@@ -57,6 +65,8 @@ struct Receiving {
     /// Something may wait in its queue.
     ready: bool,
     closing: bool,
+    /// The kernel was asked to join datagrams.
+    joins: bool,
 }
 
 /// What a worker needs once it balances datagrams.
@@ -64,6 +74,12 @@ struct Receiving {
 struct Buffers {
     inbound: Batch,
     answers: Answers,
+    sender: Sender,
+}
+
+/// What sends datagrams to servers, and for a while knows what it has sent.
+#[derive(Debug)]
+struct Sender {
     outbox: Outbox,
     recent: Recent,
 }
@@ -79,6 +95,8 @@ pub struct Surroundings<'a> {
     pub now: Tick,
     /// What the threads share.
     pub shared: &'a Arc<Shared>,
+    /// The worker, by the index of its mailbox.
+    pub worker: usize,
 }
 
 impl Surroundings<'_> {
@@ -101,7 +119,7 @@ impl Udp {
         around.service(service).state.counters.datagrams.lost.watch(&socket);
         self.buffers.get_or_insert_default();
         self.balancers.entry(service).or_insert_with(|| Balancer::new(service));
-        self.listeners.push(Receiving { id, service, socket, ready: true, closing: false });
+        self.listeners.push(Receiving { id, service, socket, ready: true, closing: false, joins: false });
         Ok(())
     }
 
@@ -131,7 +149,9 @@ impl Udp {
 
     /// Whether there is something to do at once.
     pub fn is_ready(&self) -> bool {
-        !self.ready_ports.is_empty() || self.listeners.iter().any(|listener| listener.ready)
+        let waits = |service| self.buffers.as_ref().is_some_and(|buffers| buffers.answers.is_blocked(service));
+        self.listeners.iter().any(|listener| listener.ready)
+            || self.ready_ports.iter().any(|(service, _)| !waits(*service))
     }
 
     /// Whether nothing is left: neither flows nor listeners.
@@ -139,36 +159,62 @@ impl Udp {
         self.listeners.is_empty() && self.balancers.values().all(Balancer::is_empty)
     }
 
-    /// When a flow ends next, if none is used before.
+    /// When there is something to do next, if nothing comes before: a flow ends, or answers are tried again.
     pub fn next_deadline(&self, settings: &Settings) -> Option<Tick> {
-        self.balancers.values().filter_map(|balancer| balancer.next_deadline(settings)).min()
+        let flows = self.balancers.values().filter_map(|balancer| balancer.next_deadline(settings)).min();
+        let answers = self.buffers.as_ref().and_then(|buffers| buffers.answers.next_deadline());
+        flows.into_iter().chain(answers).min()
     }
 
     /// Passes on what can be passed on, and ends the flows whose time has come.
     pub fn turn(&mut self, around: &Surroundings<'_>) {
         let Some(buffers) = &mut self.buffers else { return };
         self.ready_ports.retain(|&(service, port)| {
-            let Some(balancer) = self.balancers.get_mut(&service) else { return false };
             if buffers.answers.is_full() {
-                buffers.answers.send(&self.listeners, &mut buffers.outbox, around);
+                buffers.answers.send(&self.listeners, &mut buffers.sender.outbox, around);
             }
+            if buffers.answers.is_blocked(service) {
+                return true;
+            }
+            let Some(balancer) = self.balancers.get_mut(&service) else { return false };
             balancer.answer(port, buffers, around)
         });
+        buffers.answers.send(&self.listeners, &mut buffers.sender.outbox, around);
         for listener in self.listeners.iter_mut().filter(|listener| listener.ready) {
+            if self.has_stopped {
+                listener.ready = false;
+                continue;
+            }
             let Some(balancer) = self.balancers.get_mut(&listener.service) else { continue };
             balancer.receive(listener, buffers, around);
         }
-        buffers.answers.send(&self.listeners, &mut buffers.outbox, around);
         for balancer in self.balancers.values_mut() {
+            balancer.follow_up(&mut buffers.sender, around);
             balancer.expire(around);
             balancer.close_ports();
+            balancer.counting.settle(around.service(balancer.service));
         }
         self.let_go(around);
     }
 
     /// Ends the flows of servers that may have none any more, as far as `settings` and their blacklists say.
     pub fn forsake(&mut self, around: &Surroundings<'_>) {
-        self.balancers.values_mut().for_each(|balancer| balancer.forsake(around));
+        let Some(buffers) = &mut self.buffers else { return };
+        for balancer in self.balancers.values_mut() {
+            balancer.forsake(&mut buffers.sender, around);
+        }
+    }
+
+    /// Ends a flow of the service if it has more than may be, because another worker has begun one.
+    pub fn make_room(&mut self, service: ServiceIndex, around: &Surroundings<'_>) {
+        if let Some(balancer) = self.balancers.get_mut(&service) {
+            balancer.make_room(around);
+        }
+    }
+
+    /// The logs of some services are others than in the settings `before`.
+    pub fn log_changed(&mut self, before: &Settings, around: &Surroundings<'_>) {
+        self.balancers.values_mut().for_each(|balancer| balancer.log_changed(before, around));
     }
 
     /// Ends the flow of this number, if it is one of ours.
@@ -176,14 +222,11 @@ impl Udp {
         self.balancers.values_mut().for_each(|balancer| balancer.end_flow(number, around));
     }
 
-    /// Services have other logs than they had in the settings `before`.
-    pub fn log_changed(&mut self, before: &Settings, around: &Surroundings<'_>) {
-        self.balancers.values_mut().for_each(|balancer| balancer.log_changed(before, around));
-    }
-
-    /// Ends all flows.
+    /// Ends all flows. None begins any more.
     pub fn end_all(&mut self, around: &Surroundings<'_>) {
+        self.has_stopped = true;
         self.balancers.values_mut().for_each(|balancer| balancer.end_all(around));
+        self.turn(around);
     }
 
     /// Lets go of the listeners whose time is over, and of balancers that nobody needs.
@@ -211,8 +254,7 @@ impl Default for Buffers {
         Buffers {
             inbound: Batch::new(AT_ONCE),
             answers: Answers::new(AT_ONCE),
-            outbox: Outbox::new(AT_ONCE),
-            recent: Recent::new(RECENT),
+            sender: Sender { outbox: Outbox::new(AT_ONCE), recent: Recent::new(RECENT) },
         }
     }
 }

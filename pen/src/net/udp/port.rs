@@ -16,7 +16,7 @@ use super::super::upstream::DialError;
 use crate::engine::flows::{PortId, PortKind};
 use crate::engine::servers::ServerAddr;
 use crate::net::token::PORT_GENERATION_MASK;
-use crate::shared::SpareDescriptor;
+use crate::shared::PortDescriptor;
 
 /// A port.
 #[derive(Debug)]
@@ -28,7 +28,11 @@ pub struct Port {
     pub queued: bool,
     /// The poll has told of an error.
     pub failed: bool,
-    _descriptor: SpareDescriptor,
+    /// How often in a row it could not be read.
+    pub errors: u8,
+    /// The kernel was asked to join datagrams.
+    pub joins: bool,
+    _descriptor: PortDescriptor,
 }
 
 impl Port {
@@ -37,7 +41,7 @@ impl Port {
         id: PortId,
         kind: PortKind,
         own: Option<IpAddr>,
-        descriptor: SpareDescriptor,
+        descriptor: PortDescriptor,
     ) -> Result<Port, DialError> {
         let socket = socket(kind)?;
         let bound = match (kind, own) {
@@ -49,7 +53,7 @@ impl Port {
             _ => Ok(()),
         };
         bound.map_err(DialError::Shortage)?;
-        Ok(Port { id, socket, queued: false, failed: false, _descriptor: descriptor })
+        Ok(Port::new(id, socket, descriptor))
     }
 
     /// Opens a port for one flow to one server, which sees the client's address.
@@ -57,7 +61,7 @@ impl Port {
         id: PortId,
         client: SocketAddr,
         server: &ServerAddr,
-        descriptor: SpareDescriptor,
+        descriptor: PortDescriptor,
     ) -> Result<Port, DialError> {
         let socket = socket(PortKind::of(server))?;
         // Whatever stands in the way of that, it is not the server.
@@ -66,7 +70,11 @@ impl Port {
             // Other sockets may have the same address, each for answers of another server.
             socket.connect(&(*server).into())?;
         }
-        Ok(Port { id, socket, queued: false, failed: false, _descriptor: descriptor })
+        Ok(Port::new(id, socket, descriptor))
+    }
+
+    fn new(id: PortId, socket: Socket, descriptor: PortDescriptor) -> Port {
+        Port { id, socket, queued: false, failed: false, errors: 0, joins: false, _descriptor: descriptor }
     }
 
     /// Whether it is the port that a token tells of.
@@ -98,8 +106,10 @@ fn socket(kind: PortKind) -> io::Result<Socket> {
         PortKind::Unix => Domain::UNIX,
     };
     let socket = Socket::new(domain, Type::DGRAM.nonblocking().cloexec(), None)?;
-    if kind != PortKind::Unix {
-        datagrams::report_failures(&socket)?;
+    match kind {
+        PortKind::Inet4 => datagrams::report_failures_of_ipv4(&socket)?,
+        PortKind::Inet6 => datagrams::report_failures(&socket)?,
+        PortKind::Unix => {}
     }
     Ok(socket)
 }
@@ -113,9 +123,11 @@ fn take_address(socket: &Socket, client: SocketAddr) -> io::Result<()> {
     socket.bind(&client.into())
 }
 
-/// Whether an error of sending is our own lack of something, for which no server is to blame.
+/// Whether an error of opening or sending is our own lack of something, for which no server is to blame. `EPERM` is a full table
+/// of the packet filter, or a rule of ours.
 pub fn is_shortage(error: &io::Error) -> bool {
-    use Errno::{EADDRNOTAVAIL, EAGAIN, EMFILE, EMSGSIZE, ENFILE, ENOBUFS, ENOMEM};
-    let shortages = [EADDRNOTAVAIL, EAGAIN, EMFILE, EMSGSIZE, ENFILE, ENOBUFS, ENOMEM];
+    use Errno::{EADDRINUSE, EADDRNOTAVAIL, EAGAIN, EMFILE, EMSGSIZE, ENFILE, ENOBUFS, ENOMEM, ENOSPC, EPERM};
+    let shortages =
+        [EADDRINUSE, EADDRNOTAVAIL, EAGAIN, EMFILE, EMSGSIZE, ENFILE, ENOBUFS, ENOMEM, ENOSPC, EPERM];
     error.raw_os_error().is_some_and(|code| shortages.contains(&Errno::from_raw(code)))
 }
