@@ -43,8 +43,13 @@ pub fn tell_destinations(socket: &impl AsFd) -> io::Result<()> {
 /// one of IPv4 or IPv6; one that serves both reports both.
 pub fn report_failures(socket: &impl AsFd) -> io::Result<()> {
     let of_ipv6 = setsockopt(&socket, sockopt::Ipv6RecvErr, &true);
-    let of_ipv4 = setsockopt(&socket, sockopt::Ipv4RecvErr, &true);
-    Ok(of_ipv6.or(of_ipv4)?)
+    let of_ipv4 = report_failures_of_ipv4(socket);
+    if of_ipv6.is_ok() { Ok(()) } else { of_ipv4 }
+}
+
+/// The same of a socket of IPv4, at half the cost.
+pub fn report_failures_of_ipv4(socket: &impl AsFd) -> io::Result<()> {
+    Ok(setsockopt(&socket, sockopt::Ipv4RecvErr, &true)?)
 }
 
 /// Lets routers split datagrams of IPv4 that are too large for a link on their way. Otherwise each of them loses the first one
