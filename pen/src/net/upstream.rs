@@ -86,7 +86,7 @@ impl Connection {
                 }
                 Err(DialError::Shortage(error)) => return self.shortage(&error, context),
                 Err(DialError::Server(error)) => _ = server_failed(&chosen, &error, service, context.now),
-                Err(DialError::Full(error)) => chosen.reservation.state().failed(&reason(&error), context.now),
+                Err(DialError::Full(error)) => chosen.reservation.state().failed(&reason(&error)),
             }
         }
         self.give_up(service, context)
@@ -196,7 +196,7 @@ impl Connection {
 pub fn server_failed(chosen: &Chosen, error: &io::Error, service: &Service, now: Tick) -> bool {
     let state = chosen.reservation.state();
     let reason = reason(error);
-    state.failed(&reason, now);
+    state.failed(&reason);
     let (address, of) = (chosen.server.address(), service.of());
     if !chosen.regular {
         log::warn!("server {address}{of} failed: {reason}");
