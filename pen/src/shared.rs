@@ -12,7 +12,7 @@ use crate::engine::gauge::Gauge;
 use crate::engine::ids::IdPool;
 use crate::engine::time::Tick;
 use crate::net::worker::Message;
-use crate::settings::{Service, ServiceState, Settings};
+use crate::settings::{Service, ServiceIndex, ServiceState, Settings};
 use crate::status::renderings::Renderings;
 
 /// Descriptors that a connection may need: one to the client, one to the server.
@@ -72,10 +72,14 @@ pub struct PendingRoom {
 #[derive(Debug)]
 pub struct SpareDescriptor(Arc<Shared>);
 
+/// A descriptor for flows of datagrams. Given back exactly once, on drop.
+#[derive(Debug)]
+pub struct PortDescriptor(Arc<Shared>);
+
 impl Shared {
     /// `wakers`: one a worker. Connections get no descriptors before [`Shared::allow_descriptors`].
     pub fn new(settings: Arc<Settings>, clock: Clock, wakers: Vec<mio::Waker>) -> Shared {
-        let numbers = IdPool::new(settings.connections_wanted());
+        let numbers = IdPool::new(numbers_wanted(&settings, wakers.len()));
         Shared {
             settings: ArcSwap::new(settings),
             mailboxes: wakers.into_iter().map(Mailbox::new).collect(),
@@ -95,7 +99,7 @@ impl Shared {
 
     /// Puts new settings in force and tells the workers.
     pub fn publish(&self, settings: Arc<Settings>) {
-        self.numbers.lock().grow(settings.connections_wanted());
+        self.numbers.lock().grow(numbers_wanted(&settings, self.mailboxes.len()));
         self.settings.store(settings);
         for mailbox in &self.mailboxes {
             mailbox.wake();
@@ -107,6 +111,20 @@ impl Shared {
         for mailbox in &self.mailboxes {
             mailbox.send(Message::Forsake);
         }
+    }
+
+    /// Has the workers but this one look which servers may have no flows any more.
+    pub fn forsake_elsewhere(&self, worker: usize) {
+        self.others(worker).for_each(|mailbox| mailbox.send(Message::Forsake));
+    }
+
+    /// Has the workers but this one end a flow of the service that is beyond its limit.
+    pub fn ask_for_flow(&self, service: ServiceIndex, worker: usize) {
+        self.others(worker).for_each(|mailbox| mailbox.send(Message::MakeRoom(service)));
+    }
+
+    fn others(&self, worker: usize) -> impl Iterator<Item = &Mailbox> {
+        self.mailboxes.iter().enumerate().filter(move |(index, _)| *index != worker).map(|(_, mailbox)| mailbox)
     }
 
     /// The time.
@@ -146,14 +164,23 @@ impl Shared {
         if !there_is_room {
             return None;
         }
-        let room = self.take_connection(service, DESCRIPTORS_PER_CONNECTION)?;
+        let room = self.take_connection(service, service.limits.conn_max as usize, DESCRIPTORS_PER_CONNECTION)?;
         let pending = self.take_pending(service)?;
         Some((room, pending))
     }
 
     /// Takes room for a flow of datagrams, which needs no descriptor of its own; `None`: there is none now.
     pub fn take_flow(self: &Arc<Shared>, service: &Service) -> Option<Room> {
-        self.take_connection(service, 0)
+        let limit = service.limits.conn_max as usize;
+        if service.state.connections.used() >= limit {
+            return None;
+        }
+        self.take_connection(service, limit, 0)
+    }
+
+    /// The same beyond the limit, for a worker that has less than its share: one for each, until others have made room.
+    pub fn take_flow_beyond(self: &Arc<Shared>, service: &Service) -> Option<Room> {
+        self.take_connection(service, service.limits.conn_max as usize + self.mailboxes.len(), 0)
     }
 
     /// Takes room for one connect.
@@ -163,9 +190,14 @@ impl Shared {
         pending.then(|| PendingRoom { shared: Arc::clone(self), service: Arc::clone(state) })
     }
 
-    fn take_connection(self: &Arc<Shared>, service: &Service, descriptors: usize) -> Option<Room> {
+    fn take_connection(
+        self: &Arc<Shared>,
+        service: &Service,
+        conn_max: usize,
+        descriptors: usize,
+    ) -> Option<Room> {
         let state = &service.state;
-        if !state.connections.take(1, service.limits.conn_max as usize) {
+        if !state.connections.take(1, conn_max) {
             return None;
         }
         let limit = self.descriptor_limit.load(Ordering::Relaxed);
@@ -194,6 +226,12 @@ impl Shared {
             return None;
         }
         Some(SpareDescriptor(Arc::clone(self)))
+    }
+
+    /// Takes a descriptor for flows of datagrams; `None`: there is none now.
+    pub fn take_port_descriptor(self: &Arc<Shared>) -> Option<PortDescriptor> {
+        let limit = self.descriptor_limit.load(Ordering::Relaxed);
+        self.descriptors.take(1, limit).then(|| PortDescriptor(Arc::clone(self)))
     }
 
     /// There is room again: whoever waits for it is told, whatever thread it is.
@@ -281,11 +319,24 @@ impl Drop for SpareDescriptor {
     }
 }
 
+impl Drop for PortDescriptor {
+    fn drop(&mut self) {
+        self.0.descriptors.give_back(1);
+        self.0.room_was_freed();
+    }
+}
+
 impl Drop for PendingRoom {
     fn drop(&mut self) {
         self.service.pending.give_back(1);
         self.shared.room_was_freed();
     }
+}
+
+/// How many numbers connections may need at a time. A worker without a flow takes one beyond the limit before another ends.
+fn numbers_wanted(settings: &Settings, workers: usize) -> usize {
+    let of_datagrams = settings.services.values().filter(|service| service.udp).count();
+    settings.connections_wanted() + of_datagrams * workers
 }
 
 #[cfg(test)]

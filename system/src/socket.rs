@@ -24,7 +24,7 @@ pub fn refuse_new_peers(listener: &impl AsFd) -> io::Result<()> {
 
 /// Takes a UDP socket out of its `SO_REUSEPORT` group; it keeps its address.
 ///
-/// The kernel does so whenever a socket is bound to a network device, also to none. (Since Linux 6.13 a connect does it, too.)
+/// The kernel does so whenever a socket is bound to a network device, also to none. (Newer kernels do it at a connect, too.)
 pub fn leave_group(socket: &impl AsFd) -> io::Result<()> {
     bind_to_interface(socket, 0)
 }

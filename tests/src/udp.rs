@@ -4,10 +4,12 @@ mod backend;
 mod client;
 mod queue;
 mod socket;
+mod sources;
 
 pub use backend::UdpBackend;
 pub use client::UdpClient;
 pub use queue::{ReceiveQueue, receive_queue, unused_address};
+pub use sources::ManySources;
 
 /// No datagram is larger.
 pub const LARGEST: usize = 65_507;

@@ -56,7 +56,8 @@ fn none_is_lost(pen: &Pen) -> Tally {
     eprintln!("{} a second at most, {} at half of it", fast.rate, tally.rate);
     for (tally, rounds) in [(fast, 20), (tally, 100)] {
         let all = rounds * HOSTS;
-        let expected = Tally { sent: all, completed: all, lost: 0, good: all, unexpected: 0, rate: tally.rate };
+        let expected =
+            Tally { sent: all, completed: all, lost: 0, good: all, unexpected: 0, rate: tally.rate };
         assert_eq!(tally, expected);
     }
     tally
@@ -180,17 +181,16 @@ fn a_name_server_that_is_killed_costs_little_and_comes_back() {
         let builder = pen(FRONT).servers(&servers).option("-r").option("-b 1");
         let pen = builder.command("udp_responses 1").start();
         let (tally, before) = thread::scope(|scope| {
-            let run = scope.spawn(|| {
-                dnsperf(FRONT, 24, &["-c", "10", "-q", &UNDER_WAY.to_string(), "-Q", "4000"])
-            });
+            let run =
+                scope.spawn(|| dnsperf(FRONT, 24, &["-c", "10", "-q", &UNDER_WAY.to_string(), "-Q", "4000"]));
             wait_until("both have work", || pen.servers().iter().all(|row| row.rx > 20_000));
-            servers[0].kill();
             let before = pen.servers()[1].rx;
+            servers[0].kill();
             (run.join().expect("dnsperf has counted"), before)
         });
         eprintln!("{} of {} lost, {} answered twice", tally.lost, tally.sent, tally.unexpected);
         assert_eq!((tally.sent, tally.sent - tally.lost), (24 * HOSTS, tally.good));
-        assert!(pen.servers()[1].rx > before + 20_000, "{:?} {before}", pen.servers());
+        assert!(pen.servers()[1].rx > before + 100_000, "{:?} {before}", pen.servers());
         // A question is asked again that had its answer in the moment of the death.
         assert!(tally.lost <= UNDER_WAY && tally.unexpected <= UNDER_WAY, "{tally:?}");
         assert_eq!(answering(FRONT), "other");

@@ -87,8 +87,8 @@ impl Connection {
                     return Next::Wait;
                 }
                 Err(DialError::Shortage(error)) => return self.shortage(&error, context),
-                Err(DialError::Server(error)) => server_failed(&chosen, &error, service, context.now),
-                Err(DialError::Full(error)) => chosen.reservation.state().failed(&reason(&error)),
+                Err(DialError::Server(error)) => _ = server_failed(&chosen, &error, service, context.now),
+                Err(DialError::Full(error)) => chosen.reservation.state().failed(&reason(&error), context.now),
             }
         }
         self.give_up(service, context)
@@ -193,35 +193,43 @@ impl Connection {
     }
 }
 
-/// Notes that a server failed, and leaves it alone for a while; emergency and abuse servers are never blacklisted.
-pub fn server_failed(chosen: &Chosen, error: &io::Error, service: &Service, now: Tick) {
-    let state = chosen.reservation.state();
+/// Notes that the server which was chosen failed, and leaves it alone for a while; emergency and abuse servers are never
+/// blacklisted. Tells whether it is left alone from now on, and was not before.
+pub fn server_failed(chosen: &Chosen, error: &io::Error, service: &Service, now: Tick) -> bool {
+    if chosen.regular {
+        return regular_server_failed(&chosen.server, error, service, now);
+    }
     let reason = reason(error);
-    state.failed(&reason);
-    let (address, of) = (chosen.server.address(), service.of());
-    if !chosen.regular {
-        log::warn!("server {address}{of} failed: {reason}");
-        return;
-    }
-    if has_moved(chosen, service) {
+    chosen.server.state.failed(&reason, now);
+    log::warn!("server {}{} failed: {reason}", chosen.server.address(), service.of());
+    false
+}
+
+/// The same of a server in one of the slots.
+pub fn regular_server_failed(server: &Server, error: &io::Error, service: &Service, now: Tick) -> bool {
+    let state = &server.state;
+    let reason = reason(error);
+    state.failed(&reason, now);
+    let (address, of) = (server.address(), service.of());
+    if has_moved(server, service) {
         log::debug!("server {} was at {address}, which failed: {reason}", state.id.slot);
-        return;
+        return false;
     }
-    if state.blacklisted(now).is_none() && service.limits.blacklist > 0 {
+    let is_news = state.blacklisted(now).is_none() && service.limits.blacklist > 0;
+    if is_news {
         let (slot, seconds) = (state.id.slot, service.limits.blacklist);
         log::warn!("server {slot}{of} ({address}) failed: {reason}; it is left alone for {seconds} seconds");
     } else {
         log::debug!("server {}{of} ({address}) failed: {reason}", state.id.slot);
     }
     state.blacklist(now.plus_seconds(service.limits.blacklist));
+    is_news
 }
 
 /// Whether the server's name has another address by now, of which the failure of the old one says nothing.
-fn has_moved(chosen: &Chosen, service: &Service) -> bool {
-    let occupant = service.servers.get(chosen.server.id().slot as usize).and_then(Option::as_deref);
-    occupant.is_some_and(|occupant| {
-        occupant.id() == chosen.server.id() && occupant.address() != chosen.server.address()
-    })
+fn has_moved(server: &Server, service: &Service) -> bool {
+    let occupant = service.servers.get(server.id().slot as usize).and_then(Option::as_deref);
+    occupant.is_some_and(|occupant| occupant.id() == server.id() && occupant.address() != server.address())
 }
 
 /// Starts a connection to the server; it is there when the poll says that it can be written to. `client`: for whom.

@@ -37,6 +37,9 @@ pub enum Message {
     Unlisten(ListenerId),
     /// Some servers may have no flows any more: their blacklists or the settings say which.
     Forsake,
+    /// Another worker has begun a flow of datagrams although the service had all that it may have: end one, if you have more than
+    /// your share.
+    MakeRoom(ServiceIndex),
     /// End the connection of this number, if it is one of yours.
     EndConnection(u32),
     /// Tell about some of your connections.
@@ -240,6 +243,10 @@ impl Worker {
 
     /// Passes datagrams on.
     fn balance_datagrams(&mut self) {
+        if self.udp.is_ready() {
+            // What is sent after a command was answered is served by its settings, even if this turn began before.
+            self.refresh_settings();
+        }
         self.with_udp(|udp, around| udp.turn(around));
     }
 
@@ -250,6 +257,7 @@ impl Worker {
             settings: &self.settings,
             now: self.now,
             shared: &self.shared,
+            worker: self.index,
         };
         act(&mut self.udp, &around)
     }
@@ -344,13 +352,14 @@ impl Worker {
                     for listening in self.listeners.iter_mut().filter(|listening| listening.id == id) {
                         listening.close_when_empty();
                     }
-                    self.udp.unlisten(id);
+                    self.with_udp(|udp, around| udp.unlisten(id, around));
                 }
                 Message::EndConnection(number) => {
                     self.end_connections(|connection| connection.number() == number);
                     self.with_udp(|udp, around| udp.end_flow(number, around));
                 }
                 Message::Forsake => self.with_udp(|udp, around| udp.forsake(around)),
+                Message::MakeRoom(service) => self.with_udp(|udp, around| udp.make_room(service, around)),
                 Message::Report(order) => order.answer(self.index, &self.connections, &self.udp),
                 Message::Stop => self.stop(),
             }
@@ -382,7 +391,7 @@ impl Worker {
     fn stop(&mut self) {
         self.stop_at = Some(self.now.plus(STOP_PATIENCE));
         self.end_connections(|_| true);
-        self.with_udp(|udp, around| udp.end_all(around));
+        self.with_udp(|udp, around| udp.stop(around));
     }
 
     fn refresh_settings(&mut self) {

@@ -23,6 +23,29 @@ pub struct Failure {
     /// What the ICMP message means. `ECONNREFUSED`: nobody has that port; `EHOSTUNREACH`, `ENETUNREACH`: there is no way;
     /// `EMSGSIZE`: it is only too large for the way.
     pub error: io::Error,
+    /// What the datagram said, as far as the network has sent it back.
+    pub quote: Quote,
+}
+
+/// The beginning of a datagram: 64 bytes at most, often fewer, and sometimes none.
+#[derive(Clone, Copy, Debug)]
+pub struct Quote {
+    bytes: [u8; QUOTE],
+    length: usize,
+}
+
+const QUOTE: usize = 64;
+
+impl Quote {
+    /// Whether a datagram may be the one that is quoted.
+    pub fn is_of(&self, datagram: &[u8]) -> bool {
+        datagram.starts_with(&self.bytes[..self.length])
+    }
+
+    /// Nothing of it was sent back.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
 }
 
 /// The oldest failure that the network has reported and nobody has taken, if the socket was told to
@@ -31,29 +54,35 @@ pub fn take_failure(socket: &impl AsFd) -> io::Result<Option<Failure>> {
     loop {
         let mut address = Address::new();
         let mut control = Control::new();
+        let mut quote = [0; QUOTE];
+        let mut vector: libc::iovec = zeroed();
+        vector.iov_base = quote.as_mut_ptr().cast();
+        vector.iov_len = QUOTE;
         let mut header: libc::msghdr = zeroed();
+        header.msg_iov = &raw mut vector;
+        header.msg_iovlen = 1;
         header.msg_name = address.as_mut_ptr().cast();
         header.msg_namelen = libc::socklen_t::try_from(address::SIZE).unwrap_or(0);
         header.msg_control = control.as_mut_ptr().cast();
         header.msg_controllen = control::SIZE;
-        // SAFETY: the header points to buffers of the sizes that it names, which live until the end of the call; there is no
-        // room for the datagram itself. The descriptor is open while it is borrowed.
+        // SAFETY: the header points to buffers of the sizes that it names, which live until the end of the call. The descriptor
+        // is open while it is borrowed.
         let result = Errno::result(unsafe {
             let flags = libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT;
             libc::recvmsg(socket.as_fd().as_raw_fd(), &raw mut header, flags)
         });
-        match result {
+        let length = match result {
             Err(Errno::EAGAIN) => return Ok(None),
             Err(error) => return Err(error.into()),
-            Ok(_) => (),
-        }
+            Ok(length) => usize::try_from(length).unwrap_or(0).min(QUOTE),
+        };
         // Errors of our own host were returned by the call that sent, and other things there are none of ours.
         if let Some(error) = reported(control.written(header.msg_controllen)) {
             let destination = match address.read(usize::try_from(header.msg_namelen).unwrap_or(0)) {
                 Name::Inet(address) => Some(address),
                 Name::Unix(_) => None,
             };
-            return Ok(Some(Failure { destination, error: error.into() }));
+            return Ok(Some(Failure { destination, error: error.into(), quote: Quote { bytes: quote, length } }));
         }
     }
 }

@@ -245,11 +245,6 @@ impl<T> FlowTable<T> {
         self.ports.servers.address(way.server)
     }
 
-    /// The server to which the flow's latest datagrams went, also when it has been taken away since.
-    pub fn latest_server(&self, flow: FlowId) -> Option<&ServerAddr> {
-        self.ports.servers.address(self.flow(flow)?.way?.server)
-    }
-
     /// The flow has no server any more. Answers that are under way still reach it.
     pub fn unassign(&mut self, flow: FlowId) {
         if let Some(flow) = self.flow_mut(flow) {

@@ -34,6 +34,8 @@ pub struct Remembered<'a> {
     pub segment: Option<usize>,
     /// When it was remembered.
     pub at: Tick,
+    /// The one before it that is owed an answer, too.
+    pub previous: Option<Memo>,
 }
 
 #[derive(Debug)]
@@ -42,6 +44,7 @@ struct Kept {
     len: usize,
     segment: Option<usize>,
     at: Tick,
+    previous: Option<Memo>,
 }
 
 impl Recent {
@@ -50,8 +53,15 @@ impl Recent {
         Recent { ring: vec![0; capacity].into(), kept: VecDeque::new(), first: 0, next: 0 }
     }
 
-    /// Keeps a datagram in place of the oldest ones. One that is larger than the ring is not kept.
-    pub fn remember(&mut self, bytes: &[u8], segment: Option<usize>, now: Tick) -> Memo {
+    /// Keeps a datagram in place of the oldest ones. One that is larger than the ring is not kept. `previous`: whatever the user
+    /// wants to find from there.
+    pub fn remember(
+        &mut self,
+        bytes: &[u8],
+        segment: Option<usize>,
+        previous: Option<Memo>,
+        now: Tick,
+    ) -> Memo {
         let room = bytes.len().max(LEAST);
         if room > self.ring.len() {
             return Memo(u64::MAX);
@@ -64,7 +74,7 @@ impl Recent {
         let (begin, end) = (self.next, self.next + room);
         self.forget(begin, end);
         self.ring[begin..begin + bytes.len()].copy_from_slice(bytes);
-        self.kept.push_back(Kept { begin, len: bytes.len(), segment, at: now });
+        self.kept.push_back(Kept { begin, len: bytes.len(), segment, at: now, previous });
         self.next = end;
         Memo(self.first + self.kept.len() as u64 - 1)
     }
@@ -72,8 +82,8 @@ impl Recent {
     /// The datagram, unless others have taken its place.
     pub fn recall(&self, memo: Memo) -> Option<Remembered<'_>> {
         let place = usize::try_from(memo.0.checked_sub(self.first)?).ok()?;
-        let &Kept { begin, len, segment, at } = self.kept.get(place)?;
-        Some(Remembered { bytes: &self.ring[begin..begin + len], segment, at })
+        let &Kept { begin, len, segment, at, previous } = self.kept.get(place)?;
+        Some(Remembered { bytes: &self.ring[begin..begin + len], segment, at, previous })
     }
 
     /// Drops the oldest datagrams as long as they reach into this part of the ring.
@@ -99,42 +109,44 @@ mod tests {
     #[test]
     fn a_datagram_is_recalled_as_it_was() {
         let mut recent = Recent::new(1000);
-        let one = recent.remember(b"one", None, Tick(1));
-        let empty = recent.remember(b"", None, Tick(2));
-        let joined = recent.remember(b"two of them", Some(6), Tick(3));
-        for (memo, bytes, segment, at) in
-            [(one, &b"one"[..], None, 1), (empty, b"", None, 2), (joined, b"two of them", Some(6), 3)]
-        {
-            assert_eq!(recent.recall(memo), Some(Remembered { bytes, segment, at: Tick(at) }));
+        let one = recent.remember(b"one", None, None, Tick(1));
+        let empty = recent.remember(b"", None, Some(one), Tick(2));
+        let joined = recent.remember(b"two of them", Some(6), None, Tick(3));
+        for (memo, bytes, segment, previous, at) in [
+            (one, &b"one"[..], None, None, 1),
+            (empty, b"", None, Some(one), 2),
+            (joined, b"two of them", Some(6), None, 3),
+        ] {
+            assert_eq!(recent.recall(memo), Some(Remembered { bytes, segment, at: Tick(at), previous }));
         }
     }
 
     #[test]
     fn only_the_oldest_make_room() {
         let mut recent = Recent::new(3 * LEAST);
-        let mut memos: Vec<Memo> = (0..3).map(|_| recent.remember(b"small", None, Tick(1))).collect();
+        let mut memos: Vec<Memo> = (0..3).map(|_| recent.remember(b"small", None, None, Tick(1))).collect();
         assert!(memos.iter().all(|memo| recent.recall(*memo).is_some()));
         let there = |recent: &Recent, memos: &[Memo]| -> Vec<bool> {
             memos.iter().map(|memo| recent.recall(*memo).is_some()).collect()
         };
-        memos.push(recent.remember(&[1; LEAST], None, Tick(1)));
+        memos.push(recent.remember(&[1; LEAST], None, None, Tick(1)));
         assert_eq!(there(&recent, &memos), [false, true, true, true]);
-        memos.push(recent.remember(&[2; LEAST + 1], None, Tick(1)));
+        memos.push(recent.remember(&[2; LEAST + 1], None, None, Tick(1)));
         assert_eq!(there(&recent, &memos), [false, false, false, true, true]);
     }
 
     #[test]
     fn a_datagram_that_is_larger_than_the_ring_is_not_kept() {
         let mut recent = Recent::new(100);
-        let kept = recent.remember(b"kept", None, Tick(1));
-        let large = recent.remember(&[1; 101], None, Tick(1));
+        let kept = recent.remember(b"kept", None, None, Tick(1));
+        let large = recent.remember(&[1; 101], None, None, Tick(1));
         assert_eq!(recent.recall(large), None);
         assert!(recent.recall(kept).is_some());
-        let exact = recent.remember(&[2; 100], None, Tick(1));
+        let exact = recent.remember(&[2; 100], None, None, Tick(1));
         assert_eq!(recent.recall(exact).map(|kept| kept.bytes.len()), Some(100));
         assert_eq!(recent.recall(kept), None);
         let nothing = &mut Recent::new(0);
-        let empty = nothing.remember(b"", None, Tick(1));
+        let empty = nothing.remember(b"", None, None, Tick(1));
         assert_eq!(nothing.recall(empty), None);
     }
 
@@ -148,7 +160,7 @@ mod tests {
             let mut memos = VecDeque::new();
             for (length, fill) in lengths.into_iter().zip(0u8..) {
                 let bytes = vec![fill; length];
-                let memo = recent.remember(&bytes, None, Tick(fill.into()));
+                let memo = recent.remember(&bytes, None, None, Tick(fill.into()));
                 prop_assert_eq!(recent.recall(memo).is_some(), length.max(LEAST) <= capacity);
                 memos.push_back((memo, bytes));
                 let there = |(memo, bytes): &(Memo, Vec<u8>)| recent.recall(*memo).map(|kept| {

@@ -80,7 +80,7 @@ impl Selection {
         Selection::default()
     }
 
-    /// After the server in this slot was tried and failed.
+    /// After the server in this slot was the choice, and failed.
     pub fn after(slot: u32) -> Selection {
         let slot = slot as usize;
         let mut tried = SlotSet::default();

@@ -14,7 +14,6 @@ pub struct Choice {
     selection: Selection,
     known: Option<ServerId>,
     refused: bool,
-    has_failures: bool,
     stage: Stage,
 }
 
@@ -29,24 +28,14 @@ impl Choice {
     /// Before the first server. `known`: the client's last server; `refused`: by `client_acl`.
     pub fn new(known: Option<ServerId>, refused: bool) -> Choice {
         let stage = if refused { Stage::Refused } else { Stage::Regular };
-        Choice { selection: Selection::new(), known, refused, has_failures: false, stage }
+        Choice { selection: Selection::new(), known, refused, stage }
     }
 
-    /// After this server has failed.
+    /// After this server was chosen, and has failed.
     pub fn after(chosen: &Chosen) -> Choice {
         let stage = if chosen.regular { Stage::Regular } else { Stage::Exhausted };
         let selection = Selection::after(chosen.server.id().slot);
-        Choice { selection, known: None, refused: false, has_failures: true, stage }
-    }
-
-    /// The latest server has failed.
-    pub fn note_failure(&mut self) {
-        self.has_failures = true;
-    }
-
-    /// To go on with when the datagram meets another failure: only if there was one, so that most flows keep nothing.
-    pub fn after_a_failure(self) -> Option<Box<Choice>> {
-        self.has_failures.then(|| Box::new(self))
+        Choice { selection, known: None, refused: false, stage }
     }
 
     /// Whether it is for a client that `client_acl` refuses.
@@ -54,7 +43,7 @@ impl Choice {
         self.refused
     }
 
-    /// The next server to try.
+    /// The next server to try, with a place reserved at it.
     pub fn next(&mut self, peer: Peer, service: &Service, around: &Surroundings<'_>) -> Option<Chosen> {
         if self.stage == Stage::Regular {
             let query = Query {
@@ -76,8 +65,7 @@ impl Choice {
                 });
             }
         }
-        let stage = std::mem::replace(&mut self.stage, Stage::Exhausted);
-        match stage {
+        match std::mem::replace(&mut self.stage, Stage::Exhausted) {
             Stage::Regular if !service.modes.stubborn => fallback(service.emergency.as_ref()?),
             Stage::Refused => fallback(service.abuse.as_ref()?),
             Stage::Regular | Stage::Exhausted => None,
@@ -85,6 +73,7 @@ impl Choice {
     }
 }
 
+/// The emergency or the abuse server, which have no limits.
 fn fallback(server: &Arc<Server>) -> Option<Chosen> {
     let reservation = server.state.reserve(None)?;
     Some(Chosen { server: Arc::clone(server), reservation, regular: false })

@@ -32,10 +32,23 @@ pub struct Flow {
     pub opened: Tick,
     /// Its latest datagram, while an answer to it is owed.
     pub memo: Option<Memo>,
-    /// How far the search for a server has come with that datagram, if one has failed already.
-    pub choice: Option<Box<Choice>>,
+    /// When the latest answer came.
+    pub answered: Option<Tick>,
+    /// The search for a server, if one has failed already and none has answered since.
+    pub search: Option<Box<Search>>,
     /// What the request log was told of it.
     pub journal: Journal,
+}
+
+/// A search for a server that may go on.
+#[derive(Debug)]
+pub struct Search {
+    /// Who was tried.
+    pub choice: Choice,
+    /// When it began; an old one is over.
+    pub at: Tick,
+    /// One has failed.
+    pub has_failed: bool,
 }
 
 /// Whose datagram this is.

@@ -2,22 +2,29 @@
 //!
 //! Who belongs to which flow, when a flow ends and which port it uses is decided in `engine::flows`; here are the sockets.
 
+mod answering;
 mod answers;
 mod balancer;
 mod choice;
+mod counting;
 mod flow;
+mod forwarding;
 mod journal;
+mod moving;
+mod payload;
 mod port;
+mod ports;
 mod report;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use common::reason;
 use mio::Registry;
 use mio::event::Event;
-use system::datagrams::{Batch, Outbox};
+use system::datagrams::{Batch, Datagram, Name, Outbox};
 
 use super::listener::{ListenSocket, ListenerId};
 use super::token::Token;
@@ -42,10 +49,12 @@ const RECENT: usize = 1 << 20;
 #[derive(Debug, Default)]
 pub struct Udp {
     listeners: Vec<Receiving>,
-    balancers: HashMap<ServiceIndex, Balancer>,
+    balancers: BTreeMap<ServiceIndex, Balancer>,
     /// Ports where answers may wait.
     ready_ports: Vec<(ServiceIndex, PortId)>,
     buffers: Option<Box<Buffers>>,
+    /// Nobody is served any more.
+    has_stopped: bool,
 }
 
 /// A listener for datagrams as a worker sees it.
@@ -54,9 +63,28 @@ struct Receiving {
     id: ListenerId,
     service: ServiceIndex,
     socket: Arc<ListenSocket>,
+    /// Its address.
+    own: Option<SocketAddr>,
     /// Something may wait in its queue.
     ready: bool,
-    closing: bool,
+    /// The kernel was asked to join datagrams.
+    joins: bool,
+    /// It receives no more, and its flows end then at the latest.
+    leaving: Option<Tick>,
+}
+
+impl Receiving {
+    /// Whether the datagram is said to come from this very listener. An answer would be the next one, and so on for ever.
+    fn is_its_own(&self, datagram: &Datagram<'_>) -> bool {
+        let (Name::Inet(source), Some(own)) = (datagram.source, self.own) else { return false };
+        let to = datagram.local.map_or(own.ip(), |local| local.address);
+        source.port() == own.port() && source.ip() == to
+    }
+
+    fn leave(&mut self, until: Tick) {
+        self.leaving = Some(until);
+        self.ready = true;
+    }
 }
 
 /// What a worker needs once it balances datagrams.
@@ -64,6 +92,12 @@ struct Receiving {
 struct Buffers {
     inbound: Batch,
     answers: Answers,
+    sender: Sender,
+}
+
+/// What sends datagrams to servers, and for a while knows what it has sent.
+#[derive(Debug)]
+struct Sender {
     outbox: Outbox,
     recent: Recent,
 }
@@ -79,6 +113,8 @@ pub struct Surroundings<'a> {
     pub now: Tick,
     /// What the threads share.
     pub shared: &'a Arc<Shared>,
+    /// The worker, by the index of its mailbox.
+    pub worker: usize,
 }
 
 impl Surroundings<'_> {
@@ -101,16 +137,23 @@ impl Udp {
         around.service(service).state.counters.datagrams.lost.watch(&socket);
         self.buffers.get_or_insert_default();
         self.balancers.entry(service).or_insert_with(|| Balancer::new(service));
-        self.listeners.push(Receiving { id, service, socket, ready: true, closing: false });
+        let own = socket.local_address();
+        self.listeners.push(Receiving { id, service, socket, own, ready: true, leaving: None, joins: false });
         Ok(())
     }
 
-    /// Serves what the listener's queue holds, and lets go of it when its flows have ended.
-    pub fn unlisten(&mut self, id: ListenerId) {
+    /// Serves what the listener's queue holds, and lets go of it when its flows have ended. Their clients are not heard any more,
+    /// so this takes no longer than a flow may be silent, whatever servers go on to say.
+    pub fn unlisten(&mut self, id: ListenerId, around: &Surroundings<'_>) {
         for listener in self.listeners.iter_mut().filter(|listener| listener.id == id) {
-            listener.closing = true;
-            listener.ready = true;
+            let patience = around.service(listener.service).limits.udp_timeout;
+            listener.leave(around.now.plus_seconds(patience));
         }
+    }
+
+    /// Serves what the listeners' queues hold, and lets go of them; answers are not waited for.
+    pub fn stop(&mut self, around: &Surroundings<'_>) {
+        self.listeners.iter_mut().for_each(|listener| listener.leave(around.now));
     }
 
     /// The poll says that a listener has something.
@@ -131,7 +174,9 @@ impl Udp {
 
     /// Whether there is something to do at once.
     pub fn is_ready(&self) -> bool {
-        !self.ready_ports.is_empty() || self.listeners.iter().any(|listener| listener.ready)
+        let waits = |service| self.buffers.as_ref().is_some_and(|buffers| buffers.answers.is_blocked(service));
+        self.listeners.iter().any(|listener| listener.ready)
+            || self.ready_ports.iter().any(|(service, _)| !waits(*service))
     }
 
     /// Whether nothing is left: neither flows nor listeners.
@@ -139,36 +184,68 @@ impl Udp {
         self.listeners.is_empty() && self.balancers.values().all(Balancer::is_empty)
     }
 
-    /// When a flow ends next, if none is used before.
+    /// When there is something to do next, if nothing comes before: a flow ends, or answers are tried again.
     pub fn next_deadline(&self, settings: &Settings) -> Option<Tick> {
-        self.balancers.values().filter_map(|balancer| balancer.next_deadline(settings)).min()
+        let flows = self.balancers.values().filter_map(|balancer| balancer.next_deadline(settings)).min();
+        let answers = self.buffers.as_ref().and_then(|buffers| buffers.answers.next_deadline());
+        flows.into_iter().chain(answers).min()
     }
 
     /// Passes on what can be passed on, and ends the flows whose time has come.
     pub fn turn(&mut self, around: &Surroundings<'_>) {
         let Some(buffers) = &mut self.buffers else { return };
         self.ready_ports.retain(|&(service, port)| {
-            let Some(balancer) = self.balancers.get_mut(&service) else { return false };
             if buffers.answers.is_full() {
-                buffers.answers.send(&self.listeners, &mut buffers.outbox, around);
+                buffers.answers.send(&self.listeners, &mut buffers.sender.outbox, around);
             }
+            if buffers.answers.is_blocked(service) {
+                return true;
+            }
+            let Some(balancer) = self.balancers.get_mut(&service) else { return false };
             balancer.answer(port, buffers, around)
         });
+        buffers.answers.send(&self.listeners, &mut buffers.sender.outbox, around);
         for listener in self.listeners.iter_mut().filter(|listener| listener.ready) {
+            if self.has_stopped {
+                listener.ready = false;
+                continue;
+            }
             let Some(balancer) = self.balancers.get_mut(&listener.service) else { continue };
             balancer.receive(listener, buffers, around);
         }
-        buffers.answers.send(&self.listeners, &mut buffers.outbox, around);
+        let is_over = |listener: &&Receiving| listener.leaving.is_some_and(|until| until <= around.now);
+        for listener in self.listeners.iter().filter(is_over) {
+            if let Some(balancer) = self.balancers.get_mut(&listener.service) {
+                balancer.end_flows_by(listener.id, around);
+            }
+        }
         for balancer in self.balancers.values_mut() {
+            balancer.follow_up(&mut buffers.sender, around);
             balancer.expire(around);
             balancer.close_ports();
+            balancer.counting.settle(around.service(balancer.service));
         }
         self.let_go(around);
     }
 
     /// Ends the flows of servers that may have none any more, as far as `settings` and their blacklists say.
     pub fn forsake(&mut self, around: &Surroundings<'_>) {
-        self.balancers.values_mut().for_each(|balancer| balancer.forsake(around));
+        let Some(buffers) = &mut self.buffers else { return };
+        for balancer in self.balancers.values_mut() {
+            balancer.forsake(&mut buffers.sender, around);
+        }
+    }
+
+    /// Ends a flow of the service if it has more than may be, because another worker has begun one.
+    pub fn make_room(&mut self, service: ServiceIndex, around: &Surroundings<'_>) {
+        if let Some(balancer) = self.balancers.get_mut(&service) {
+            balancer.make_room(around);
+        }
+    }
+
+    /// The logs of some services are others than in the settings `before`.
+    pub fn log_changed(&mut self, before: &Settings, around: &Surroundings<'_>) {
+        self.balancers.values_mut().for_each(|balancer| balancer.log_changed(before, around));
     }
 
     /// Ends the flow of this number, if it is one of ours.
@@ -176,14 +253,11 @@ impl Udp {
         self.balancers.values_mut().for_each(|balancer| balancer.end_flow(number, around));
     }
 
-    /// Services have other logs than they had in the settings `before`.
-    pub fn log_changed(&mut self, before: &Settings, around: &Surroundings<'_>) {
-        self.balancers.values_mut().for_each(|balancer| balancer.log_changed(before, around));
-    }
-
-    /// Ends all flows.
+    /// Ends all flows. None begins any more.
     pub fn end_all(&mut self, around: &Surroundings<'_>) {
+        self.has_stopped = true;
         self.balancers.values_mut().for_each(|balancer| balancer.end_all(around));
+        self.turn(around);
     }
 
     /// Lets go of the listeners whose time is over, and of balancers that nobody needs.
@@ -191,7 +265,7 @@ impl Udp {
         let balancers = &self.balancers;
         let is_done = |listener: &mut Receiving| {
             let in_use = || balancers.get(&listener.service).is_some_and(|one| one.uses(listener.id));
-            listener.closing && !listener.ready && !in_use()
+            listener.leaving.is_some() && !listener.ready && !in_use()
         };
         for listener in self.listeners.extract_if(.., is_done) {
             listener.socket.deregister(around.registry);
@@ -211,8 +285,7 @@ impl Default for Buffers {
         Buffers {
             inbound: Batch::new(AT_ONCE),
             answers: Answers::new(AT_ONCE),
-            outbox: Outbox::new(AT_ONCE),
-            recent: Recent::new(RECENT),
+            sender: Sender { outbox: Outbox::new(AT_ONCE), recent: Recent::new(RECENT) },
         }
     }
 }

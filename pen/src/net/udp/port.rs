@@ -9,26 +9,31 @@ use mio::unix::SourceFd;
 use mio::{Interest, Registry};
 use nix::errno::Errno;
 use socket2::{Domain, SockAddr, Socket, Type};
-use system::datagrams;
+use system::datagrams::{self, Failure};
 
 use super::super::transparent::allow_any_address;
 use super::super::upstream::DialError;
 use crate::engine::flows::{PortId, PortKind};
 use crate::engine::servers::ServerAddr;
 use crate::net::token::PORT_GENERATION_MASK;
-use crate::shared::SpareDescriptor;
+use crate::shared::PortDescriptor;
 
 /// A port.
 #[derive(Debug)]
 pub struct Port {
     /// Which port this is.
     pub id: PortId,
+    kind: PortKind,
     socket: Socket,
     /// It waits for its turn.
     pub queued: bool,
     /// The poll has told of an error.
     pub failed: bool,
-    _descriptor: SpareDescriptor,
+    /// How often in a row it could not be read.
+    pub errors: u8,
+    /// The kernel was asked to join datagrams.
+    pub joins: bool,
+    _descriptor: PortDescriptor,
 }
 
 impl Port {
@@ -37,7 +42,7 @@ impl Port {
         id: PortId,
         kind: PortKind,
         own: Option<IpAddr>,
-        descriptor: SpareDescriptor,
+        descriptor: PortDescriptor,
     ) -> Result<Port, DialError> {
         let socket = socket(kind)?;
         let bound = match (kind, own) {
@@ -49,7 +54,7 @@ impl Port {
             _ => Ok(()),
         };
         bound.map_err(DialError::Shortage)?;
-        Ok(Port { id, socket, queued: false, failed: false, _descriptor: descriptor })
+        Ok(Port::new(id, kind, socket, descriptor))
     }
 
     /// Opens a port for one flow to one server, which sees the client's address.
@@ -57,16 +62,21 @@ impl Port {
         id: PortId,
         client: SocketAddr,
         server: &ServerAddr,
-        descriptor: SpareDescriptor,
+        descriptor: PortDescriptor,
     ) -> Result<Port, DialError> {
-        let socket = socket(PortKind::of(server))?;
+        let kind = PortKind::of(server);
+        let socket = socket(kind)?;
         // Whatever stands in the way of that, it is not the server.
         take_address(&socket, client).map_err(DialError::Shortage)?;
         if let ServerAddr::Inet(server) = server {
             // Other sockets may have the same address, each for answers of another server.
             socket.connect(&(*server).into())?;
         }
-        Ok(Port { id, socket, queued: false, failed: false, _descriptor: descriptor })
+        Ok(Port::new(id, kind, socket, descriptor))
+    }
+
+    fn new(id: PortId, kind: PortKind, socket: Socket, descriptor: PortDescriptor) -> Port {
+        Port { id, kind, socket, queued: false, failed: false, errors: 0, joins: false, _descriptor: descriptor }
     }
 
     /// Whether it is the port that a token tells of.
@@ -77,6 +87,15 @@ impl Port {
     /// Its own address: without an IP address where the system chooses one for each datagram. Of a Unix socket there is none.
     pub fn local_address(&self) -> Option<SocketAddr> {
         self.socket.local_addr().ok()?.as_socket().filter(|own| own.port() != 0)
+    }
+
+    /// What the network says next of datagrams that were sent by it.
+    pub fn take_failure(&self) -> io::Result<Option<Failure>> {
+        match self.kind {
+            PortKind::Inet4 | PortKind::Inet6 => datagrams::take_failure(&self.socket),
+            // The kernel would hand out an answer: Unix sockets have no queue of failures, who sends is told at once.
+            PortKind::Unix => Ok(None),
+        }
     }
 
     /// Tells the poll about it.
@@ -98,8 +117,13 @@ fn socket(kind: PortKind) -> io::Result<Socket> {
         PortKind::Unix => Domain::UNIX,
     };
     let socket = Socket::new(domain, Type::DGRAM.nonblocking().cloexec(), None)?;
-    if kind != PortKind::Unix {
-        datagrams::report_failures(&socket)?;
+    match kind {
+        PortKind::Inet4 => datagrams::report_failures_of_ipv4(&socket)?,
+        PortKind::Inet6 => datagrams::report_failures(&socket)?,
+        PortKind::Unix => {}
+    }
+    if kind == PortKind::Inet4 {
+        datagrams::allow_fragments(&socket)?;
     }
     Ok(socket)
 }
@@ -112,9 +136,11 @@ fn take_address(socket: &Socket, client: SocketAddr) -> io::Result<()> {
     socket.bind(&client.into())
 }
 
-/// Whether an error of sending is our own lack of something, for which no server is to blame.
+/// Whether an error of opening or sending is our own lack of something, for which no server is to blame. `EPERM` is a full table
+/// of the packet filter, or a rule of ours.
 pub fn is_shortage(error: &io::Error) -> bool {
-    use Errno::{EADDRNOTAVAIL, EAGAIN, EMFILE, EMSGSIZE, ENFILE, ENOBUFS, ENOMEM};
-    let shortages = [EADDRNOTAVAIL, EAGAIN, EMFILE, EMSGSIZE, ENFILE, ENOBUFS, ENOMEM];
+    use Errno::{EADDRINUSE, EADDRNOTAVAIL, EAGAIN, EMFILE, EMSGSIZE, ENFILE, ENOBUFS, ENOMEM, ENOSPC, EPERM};
+    let shortages =
+        [EADDRINUSE, EADDRNOTAVAIL, EAGAIN, EMFILE, EMSGSIZE, ENFILE, ENOBUFS, ENOMEM, ENOSPC, EPERM];
     error.raw_os_error().is_some_and(|code| shortages.contains(&Errno::from_raw(code)))
 }

@@ -187,7 +187,7 @@ impl World {
             }
         };
         let bytes = [&datagram.client.to_ne_bytes()[..], &datagram.number.to_ne_bytes()].concat();
-        let memo = self.recent.remember(&bytes, None, self.now);
+        let memo = self.recent.remember(&bytes, None, None, self.now);
         let content = self.table.content_mut(flow).unwrap();
         assert_eq!(content.client, datagram.client);
         (content.last_use, content.latest) = (self.now, Some(memo));

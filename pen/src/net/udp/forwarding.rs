@@ -1,0 +1,365 @@
+//! From clients to servers: each datagram is given its flow, each flow its server, and those of a batch that go the same way are
+//! sent together.
+
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+
+use system::datagrams::{self, Batch, Outgoing};
+
+use super::super::connection::Chosen;
+use super::super::token::Side;
+use super::super::upstream::DialError;
+use super::balancer::{Balancer, is_refused, rules};
+use super::choice::Choice;
+use super::flow;
+use super::journal;
+use super::payload::Payload;
+use super::port::is_shortage;
+use super::{AT_ONCE, BATCHES_A_TURN, Buffers, Receiving, Sender, Surroundings, shortage};
+use crate::engine::flows::{FlowId, Heading, PortId};
+use crate::engine::time::Tick;
+use crate::settings::Service;
+
+/// Datagrams to one port that are sent with one system call.
+const RUN: usize = 16;
+/// So many datagrams of one client in a row tell that it sends more than one at a time.
+const BURST: usize = 4;
+/// What is larger is remembered only if the server has not answered of late.
+const SMALL: usize = 2048;
+
+/// A datagram of a batch that goes on to its flow's server.
+#[derive(Clone, Copy, Debug)]
+pub struct Onward {
+    port: PortId,
+    flow: FlowId,
+    /// Its place in the batch.
+    index: usize,
+}
+
+impl Balancer {
+    /// Takes what has come to a listener, and sends it on.
+    pub(super) fn receive(
+        &mut self,
+        listener: &mut Receiving,
+        buffers: &mut Buffers,
+        around: &Surroundings<'_>,
+    ) {
+        let Buffers { inbound, sender, .. } = buffers;
+        for _ in 0..BATCHES_A_TURN {
+            inbound.clear();
+            match inbound.receive(&*listener.socket, AT_ONCE) {
+                Ok(range) => {
+                    self.forward(inbound, listener, sender, around);
+                    listener.ready = range.len() == AT_ONCE;
+                }
+                Err(error) => {
+                    if error.kind() != ErrorKind::WouldBlock {
+                        log::debug!("cannot receive on {}: {}", listener.socket, common::reason(&error));
+                    }
+                    listener.ready = false;
+                }
+            }
+            if !listener.ready {
+                return;
+            }
+        }
+    }
+
+    /// Sends on what was received.
+    fn forward(
+        &mut self,
+        inbound: &Batch,
+        listener: &mut Receiving,
+        sender: &mut Sender,
+        around: &Surroundings<'_>,
+    ) {
+        let rules = rules(around.service(self.service));
+        let mut onward = std::mem::take(&mut self.onward);
+        let (mut in_a_row, mut last) = (0, None);
+        for index in 0..inbound.len() {
+            let datagram = inbound.get(index);
+            let payload = Payload::of(&datagram);
+            if listener.is_its_own(&datagram) {
+                around.service(self.service).state.counters.datagrams.dropped.add(payload.count().into());
+                continue;
+            }
+            let key = flow::key(&datagram, listener.id);
+            self.counting.requests += u64::from(payload.count());
+            if rules.requests > 0 {
+                // Each may go to another server.
+                for part in payload.parts() {
+                    match self.table.handle_client(&key, 1, around.now, rules) {
+                        Heading::Onward(flow) => self.deliver(flow, part, sender, around),
+                        Heading::Choose(flow) => self.choose(flow, part, sender, around),
+                        Heading::Begin => self.begin_with(key.clone(), part, sender, around),
+                    }
+                }
+                continue;
+            }
+            match self.table.handle_client(&key, payload.count(), around.now, rules) {
+                Heading::Onward(flow) => {
+                    in_a_row = if last == Some(flow) { in_a_row + 1 } else { 1 };
+                    last = Some(flow);
+                    match self.table.way(flow) {
+                        Some(port) if !self.is_forsaken(flow, around) => {
+                            onward.push(Onward { port, flow, index });
+                        }
+                        _ => self.deliver(flow, payload, sender, around),
+                    }
+                }
+                Heading::Choose(flow) => self.choose(flow, payload, sender, around),
+                Heading::Begin => self.begin_with(key, payload, sender, around),
+            }
+            if in_a_row == BURST {
+                listener.join();
+            }
+        }
+        self.send_onward(&mut onward, inbound, sender, around);
+        onward.clear();
+        self.onward = onward;
+    }
+
+    /// The first datagram of a flow.
+    fn begin_with(
+        &mut self,
+        key: crate::engine::flows::FlowKey,
+        payload: Payload<'_>,
+        sender: &mut Sender,
+        around: &Surroundings<'_>,
+    ) {
+        match self.begin(key, payload.count(), around) {
+            Some(flow) => self.choose(flow, payload, sender, around),
+            None => {
+                let counters = &around.service(self.service).state.counters;
+                counters.datagrams.dropped.add(payload.count().into());
+            }
+        }
+    }
+
+    /// Sends what the flows' servers get, as much as possible with each system call.
+    fn send_onward(
+        &mut self,
+        onward: &mut [Onward],
+        inbound: &Batch,
+        sender: &mut Sender,
+        around: &Surroundings<'_>,
+    ) {
+        // Stable: what belongs to one flow keeps its order.
+        onward.sort_by_key(|datagram| datagram.port.index);
+        for run in onward.chunk_by(|a, b| a.port == b.port) {
+            for run in run.chunks(RUN) {
+                let sent = self.send_run(run, inbound, sender);
+                for datagram in &run[..sent] {
+                    let payload = Payload::of(&inbound.get(datagram.index));
+                    self.note_sent(datagram.flow, payload, sender, around);
+                }
+                for datagram in &run[sent..] {
+                    let payload = Payload::of(&inbound.get(datagram.index));
+                    self.deliver(datagram.flow, payload, sender, around);
+                }
+            }
+        }
+    }
+
+    /// Sends datagrams by one port. Tells how many were sent whole; others are to be sent one by one.
+    fn send_run(&mut self, run: &[Onward], inbound: &Batch, sender: &mut Sender) -> usize {
+        let mut outgoing = [Outgoing { bytes: &[], to: None, from: None, segment: None }; RUN];
+        let mut count = 0;
+        for (datagram, place) in run.iter().zip(&mut outgoing) {
+            let Some(chosen) = self.chosen(datagram.flow).filter(|_| self.table.way(datagram.flow).is_some())
+            else {
+                break;
+            };
+            let Payload { bytes, segment } = Payload::of(&inbound.get(datagram.index));
+            *place = Outgoing { bytes, to: Some(flow::name(chosen.server.address())), from: None, segment };
+            count += 1;
+        }
+        let Some(port) = run.first().and_then(|first| self.port_of(first.port)).filter(|_| count > 0) else {
+            return 0;
+        };
+        let sent = sender.outbox.send(port, &outgoing[..count]).unwrap_or(0);
+        self.note_unsent(sender.outbox.unsent(), sent.checked_sub(1).and_then(|last| outgoing[last].segment));
+        sent
+    }
+
+    /// Sends a datagram to its flow's server; if the flow has none any more, or that does not take it, to another one.
+    pub(super) fn deliver(
+        &mut self,
+        id: FlowId,
+        payload: Payload<'_>,
+        sender: &mut Sender,
+        around: &Surroundings<'_>,
+    ) {
+        if self.is_forsaken(id, around) {
+            self.move_flow(id, sender, around);
+        }
+        if self.table.way(id).is_none() {
+            return self.choose(id, payload, sender, around);
+        }
+        match self.send(id, payload, sender) {
+            Ok(()) => self.note_sent(id, payload, sender, around),
+            Err(error) if is_shortage(&error) => shortage(around.service(self.service), &error),
+            Err(error) => {
+                if let Some(chosen) = self.unassign(id) {
+                    self.note_failure(&chosen, &error, around);
+                    self.search_on(id, &chosen, around.now);
+                }
+                self.choose(id, payload, sender, around);
+            }
+        }
+    }
+
+    /// Finds a server for a flow, and sends it the datagram. The search for one that follows a failed one goes on.
+    fn choose(&mut self, id: FlowId, payload: Payload<'_>, sender: &mut Sender, around: &Surroundings<'_>) {
+        let service = around.service(self.service);
+        let Some(flow) = self.table.content_mut(id) else { return };
+        let peer = flow.peer;
+        // Its own place at a server must not stand in its way.
+        flow.chosen = None;
+        let search = flow.search.take();
+        let mut choice = match search {
+            Some(search) if search.at.plus_seconds(1) > around.now => *search,
+            _ => {
+                let choice = Choice::new(flow.known, is_refused(peer, service, around));
+                flow::Search { choice, at: around.now, has_failed: false }
+            }
+        };
+        while let Some(chosen) = choice.choice.next(peer, service, around) {
+            match self.try_server(id, chosen, payload, sender, around) {
+                Ok(()) => {
+                    self.note_chosen(id, payload, service, around.now);
+                    self.note_sent(id, payload, sender, around);
+                    if let Some(flow) = self.table.content_mut(id).filter(|_| choice.has_failed) {
+                        flow.search = Some(Box::new(choice));
+                    }
+                    return;
+                }
+                Err(DialError::Shortage(error)) => return shortage(service, &error),
+                Err(DialError::Server(error) | DialError::Full(error)) => {
+                    choice.has_failed = true;
+                    if let Some(chosen) = self.unassign(id) {
+                        self.note_failure(&chosen, &error, around);
+                    }
+                }
+            }
+        }
+        let counters = &service.state.counters;
+        if choice.choice.is_refused() {
+            counters.refused.count();
+        } else {
+            counters.unserved.count();
+        }
+        counters.datagrams.dropped.add(payload.count().into());
+        self.end(id, around);
+    }
+
+    /// Gives the flow a server, if it takes the datagram.
+    fn try_server(
+        &mut self,
+        id: FlowId,
+        chosen: Chosen,
+        payload: Payload<'_>,
+        sender: &mut Sender,
+        around: &Surroundings<'_>,
+    ) -> Result<(), DialError> {
+        let server = Arc::clone(&chosen.server);
+        let Some(flow) = self.table.content_mut(id) else { return Ok(()) };
+        flow.chosen = Some(chosen);
+        let port = match self.port(id, server.address(), around) {
+            Ok(port) => port,
+            Err(DialError::Shortage(error)) => {
+                self.unassign(id);
+                return Err(DialError::Shortage(error));
+            }
+            Err(error) => return Err(error),
+        };
+        self.table.assign(id, server.address(), port);
+        let sent = match self.send(id, payload, sender) {
+            // The system gives a port its number now: others have to make room.
+            Err(error) if is_shortage(&error) && self.is_unbound(port) && self.evict(id, around) => {
+                self.close_ports();
+                self.send(id, payload, sender)
+            }
+            sent => sent,
+        };
+        sent.map_err(|error| {
+            if is_shortage(&error) { DialError::Shortage(error) } else { DialError::Server(error) }
+        })
+    }
+
+    /// Sends a flow's datagram on its way.
+    pub(super) fn send(&mut self, id: FlowId, payload: Payload<'_>, sender: &mut Sender) -> io::Result<()> {
+        let gone = || io::Error::from(ErrorKind::NotConnected);
+        let port = self.table.way(id).and_then(|way| self.port_of(way)).ok_or_else(gone)?;
+        let chosen = self.chosen(id).ok_or_else(gone)?;
+        let to = Some(flow::name(chosen.server.address()));
+        let Payload { bytes, segment } = payload;
+        sender.outbox.send(port, &[Outgoing { bytes, to, from: None, segment }])?;
+        self.note_unsent(sender.outbox.unsent(), segment);
+        Ok(())
+    }
+
+    /// A part of several datagrams that were joined could not be sent any more.
+    fn note_unsent(&mut self, bytes: usize, segment: Option<usize>) {
+        if let Some(size @ 1..) = segment {
+            self.counting.dropped += bytes.div_ceil(size) as u64;
+        }
+    }
+
+    /// A server has taken the flow's datagram.
+    pub(super) fn note_sent(
+        &mut self,
+        id: FlowId,
+        payload: Payload<'_>,
+        sender: &mut Sender,
+        around: &Surroundings<'_>,
+    ) {
+        let Some(flow) = self.table.content_mut(id) else { return };
+        let Payload { bytes, segment } = payload;
+        journal::dump(&around.settings.process, flow.room.number(), Side::Down, bytes, segment);
+        self.counting.from_client(flow, bytes.len());
+        if is_to_be_kept(bytes.len(), flow.answered, around.now) {
+            flow.memo = Some(sender.recent.remember(bytes, segment, flow.memo, around.now));
+        }
+    }
+
+    /// The flow has a server that has taken its datagram.
+    fn note_chosen(&mut self, id: FlowId, payload: Payload<'_>, service: &Service, now: Tick) {
+        let way = self.table.way(id);
+        let Some(flow) = self.table.content_mut(id) else { return };
+        let Some(chosen) = &flow.chosen else { return };
+        chosen.reservation.connects.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let server = chosen.server.id();
+        if chosen.regular && flow.known != Some(server) {
+            flow.known = Some(server);
+            service.state.clients.lock().remember(flow.client.entry, Some(server));
+        }
+        let Some(port) = way.and_then(|way| self.ports.get(way.index as usize)?.as_ref()) else { return };
+        let datagram = &payload.bytes[..payload.segment.unwrap_or(payload.bytes.len())];
+        let choice = journal::Choice { peer: &flow.peer, server: &chosen.server, port, datagram };
+        flow.journal.chosen(&choice, service, &mut self.routes, now);
+    }
+
+    /// The flow's server, and its place there.
+    pub(super) fn chosen(&self, id: FlowId) -> Option<&Chosen> {
+        self.table.content(id)?.chosen.as_ref()
+    }
+}
+
+impl Receiving {
+    /// Has the kernel join what a client sends at once, as far as it can.
+    fn join(&mut self) {
+        if !std::mem::replace(&mut self.joins, true)
+            && let Err(error) = datagrams::join_datagrams(&*self.socket)
+        {
+            // Unix sockets have nothing like it.
+            log::debug!("{} cannot join datagrams: {}", self.socket, common::reason(&error));
+        }
+    }
+}
+
+/// Whether a datagram is remembered in case that its server is dead. That is nearly always cheap; but large ones, which many
+/// of the kind follow, are not copied while their server is known to answer.
+fn is_to_be_kept(size: usize, answered: Option<Tick>, now: Tick) -> bool {
+    size <= SMALL || answered.is_none_or(|answered| answered.plus_seconds(1) <= now)
+}
