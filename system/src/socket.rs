@@ -46,6 +46,19 @@ fn bind_to_interface(socket: &impl AsFd, interface: libc::c_int) -> io::Result<(
     Ok(())
 }
 
+/// Has a UDP socket give the port back that the system has given it. It gets another one when it next sends something, and until
+/// then receives nothing; what it has received stays. An address that it was bound to stays, too.
+pub fn give_up_port(socket: &impl AsFd) -> io::Result<()> {
+    // SAFETY: all of it are plain numbers of C, for which all-zero is a valid value.
+    let mut nobody: libc::sockaddr_storage = unsafe { std::mem::zeroed() };
+    nobody.ss_family = libc::sa_family_t::try_from(libc::AF_UNSPEC).unwrap_or_default();
+    let size = libc::socklen_t::try_from(size_of_val(&nobody)).unwrap_or(0);
+    // SAFETY: the descriptor is open while it is borrowed, and the address has the size that is told.
+    let result = unsafe { libc::connect(socket.as_fd().as_raw_fd(), (&raw const nobody).cast(), size) };
+    nix::errno::Errno::result(result)?;
+    Ok(())
+}
+
 /// Closes two descriptors, with one system call if their numbers are neighbours: as those of a connection's two sockets mostly are.
 pub fn close_pair(one: OwnedFd, other: OwnedFd) {
     let (low, high) = (one.as_raw_fd().min(other.as_raw_fd()), one.as_raw_fd().max(other.as_raw_fd()));
@@ -62,10 +75,14 @@ pub fn close_pair(one: OwnedFd, other: OwnedFd) {
 
 #[cfg(test)]
 mod tests {
+    use std::mem::MaybeUninit;
     use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
     use std::os::unix::net::UnixStream;
 
     use socket2::{Domain, Socket, Type};
+
+    use std::time::Duration;
+
 
     use super::*;
 
@@ -114,6 +131,33 @@ mod tests {
         stream.set_nonblocking(true).unwrap();
         while io::Write::write(&mut stream, &[0; 4096]).is_ok() {}
         assert!(unsent_bytes(&stream).unwrap() > 0);
+    }
+
+    #[test]
+    fn a_port_that_was_given_up_receives_nothing_and_the_next_one_is_another() {
+        for host in ["127.0.0.1", "::1"] {
+            let peer = UdpSocket::bind((host, 0)).unwrap();
+            let own = Socket::new(Domain::for_address(peer.local_addr().unwrap()), Type::DGRAM, None).unwrap();
+            own.bind(&SocketAddr::new(host.parse().unwrap(), 0).into()).unwrap();
+            own.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+            let number = || own.local_addr().unwrap().as_socket().unwrap().port();
+            let receive = || own.recv(&mut [MaybeUninit::uninit(); 8]);
+            let mut numbers = Vec::new();
+            for _ in 0..5 {
+                own.send_to(b"ask", &peer.local_addr().unwrap().into()).unwrap();
+                numbers.push(number());
+                let (_, asked_from) = peer.recv_from(&mut [0; 8]).unwrap();
+                assert_eq!(asked_from.ip().to_string(), host);
+                peer.send_to(b"in time", asked_from).unwrap();
+                give_up_port(&own).unwrap();
+                assert_eq!(number(), 0);
+                peer.send_to(b"late", asked_from).unwrap();
+                assert_eq!(receive().unwrap(), 7);
+                assert!(receive().is_err());
+            }
+            numbers.dedup();
+            assert!(numbers.len() > 1);
+        }
     }
 
     #[test]

@@ -7,7 +7,6 @@
     reason = "packing cuts at known bits, and pen runs on 64-bit Linux only"
 )]
 
-use crate::engine::flows::PortId;
 use crate::settings::ServiceIndex;
 
 /// The two sides of a connection.
@@ -38,18 +37,15 @@ pub enum Token {
     Listener(u32),
     /// One side of the connection in `slot`, if that still is of this `generation` (of which 29 bits count).
     Connection { slot: u32, generation: u32, side: Side },
-    /// A port of a service, of whose generation 14 bits count.
-    Port { service: ServiceIndex, port: PortId },
+    /// A socket towards servers, by its place among those of the service.
+    Port { service: ServiceIndex, place: u32 },
 }
 
 const KIND_SHIFT: u32 = 62;
 const SIDE_SHIFT: u32 = 61;
 const GENERATION_SHIFT: u32 = 32;
 const SERVICE_SHIFT: u32 = 32;
-const PORT_GENERATION_SHIFT: u32 = 48;
 
-/// The bits of a port's generation that fit into a token.
-pub const PORT_GENERATION_MASK: u32 = (1 << (KIND_SHIFT - PORT_GENERATION_SHIFT)) - 1;
 
 /// The bits of a generation that fit into a token.
 pub const GENERATION_MASK: u32 = (1 << (SIDE_SHIFT - GENERATION_SHIFT)) - 1;
@@ -65,11 +61,8 @@ impl From<Token> for mio::Token {
                     | u64::from(generation & GENERATION_MASK) << GENERATION_SHIFT
                     | u64::from(slot)
             }
-            Token::Port { service, port } => {
-                3 << KIND_SHIFT
-                    | u64::from(port.generation & PORT_GENERATION_MASK) << PORT_GENERATION_SHIFT
-                    | u64::from(service.0) << SERVICE_SHIFT
-                    | u64::from(port.index)
+            Token::Port { service, place } => {
+                3 << KIND_SHIFT | u64::from(service.0) << SERVICE_SHIFT | u64::from(place)
             }
         };
         mio::Token(bits as usize)
@@ -83,13 +76,7 @@ impl From<mio::Token> for Token {
         match bits >> KIND_SHIFT {
             0 => Token::Mailbox,
             1 => Token::Listener(low),
-            3 => Token::Port {
-                service: ServiceIndex((bits >> SERVICE_SHIFT) as u16),
-                port: PortId {
-                    index: low,
-                    generation: (bits >> PORT_GENERATION_SHIFT) as u32 & PORT_GENERATION_MASK,
-                },
-            },
+            3 => Token::Port { service: ServiceIndex((bits >> SERVICE_SHIFT) as u16), place: low },
             _ => Token::Connection {
                 slot: low,
                 generation: (bits >> GENERATION_SHIFT) as u32 & GENERATION_MASK,
@@ -112,11 +99,8 @@ mod tests {
             Token::Connection { slot: 0, generation: 0, side: Side::Down },
             Token::Connection { slot: u32::MAX, generation: GENERATION_MASK, side: Side::Up },
             Token::Connection { slot: 7, generation: 1, side: Side::Up },
-            Token::Port { service: ServiceIndex(0), port: PortId { index: 0, generation: 0 } },
-            Token::Port {
-                service: ServiceIndex(u16::MAX),
-                port: PortId { index: u32::MAX, generation: PORT_GENERATION_MASK },
-            },
+            Token::Port { service: ServiceIndex(0), place: 0 },
+            Token::Port { service: ServiceIndex(u16::MAX), place: u32::MAX },
         ];
         for token in tokens {
             assert_eq!(Token::from(mio::Token::from(token)), token);

@@ -172,7 +172,7 @@ impl Worker {
             Token::Connection { slot, generation, side } => {
                 self.step(slot, generation, |connection, context| connection.event(side, event, context));
             }
-            Token::Port { service, port } => self.udp.port_event(service, port, event),
+            Token::Port { service, place } => self.udp.port_event(service, place, event),
         }
     }
 

@@ -19,10 +19,9 @@ const BURST: usize = 4;
 const TRIES: u8 = 3;
 
 impl Balancer {
-    /// Notes that the poll has news of a port. If it is to be put into the queue for that, tells its full name: the poll knows
-    /// only a part.
-    pub fn note(&mut self, id: PortId, failed: bool) -> Option<PortId> {
-        let port = self.ports.get_mut(id.index as usize)?.as_mut().filter(|port| port.is_told_of(id))?;
+    /// Notes that the poll has news of a socket. If its port is to be put into the queue for that, tells which one it is.
+    pub fn note(&mut self, place: u32, failed: bool) -> Option<PortId> {
+        let port = self.sockets.at(place).filter(|port| !port.rests)?;
         port.failed |= failed;
         (!std::mem::replace(&mut port.queued, true)).then_some(port.id)
     }

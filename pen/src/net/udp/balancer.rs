@@ -14,7 +14,7 @@ use super::counting::Counting;
 use super::flow::{self, Flow};
 use super::forwarding::Onward;
 use super::journal::{Journal, Routes};
-use super::port::Port;
+use super::sockets::Sockets;
 use crate::engine::clients::Opened;
 use crate::engine::flows::{FlowId, FlowKey, FlowTable, Rules};
 use crate::engine::time::Tick;
@@ -28,8 +28,8 @@ pub struct Balancer {
     pub(super) table: FlowTable<Flow>,
     /// How many flows came by each listener.
     flows_by_listener: HashMap<u32, usize>,
-    /// By the indices of their ids.
-    pub(super) ports: Vec<Option<Port>>,
+    /// Of the ports.
+    pub(super) sockets: Sockets,
     /// From where the ports send, as it was set when the first of them was opened.
     pub(super) source: Option<IpAddr>,
     pub(super) routes: Routes,
@@ -47,7 +47,7 @@ impl Balancer {
             service,
             table: FlowTable::new(),
             flows_by_listener: HashMap::new(),
-            ports: Vec::new(),
+            sockets: Sockets::default(),
             source: None,
             routes: Routes::default(),
             counting: Counting::default(),
@@ -68,7 +68,8 @@ impl Balancer {
 
     /// When a flow ends next.
     pub fn next_deadline(&self, settings: &Settings) -> Option<Tick> {
-        self.table.poll_timeout(rules(settings.service(self.service)))
+        let flows = self.table.poll_timeout(rules(settings.service(self.service)));
+        flows.into_iter().chain(self.sockets.next_deadline()).min()
     }
 
     /// Begins a flow, without a server yet. `None`: the client is refused, or there is no room.
@@ -181,7 +182,7 @@ impl Balancer {
         while let Some(flow) = self.table.oldest() {
             self.end(flow, around);
         }
-        self.close_ports();
+        self.close_ports(around.now);
     }
 
     /// Takes the flow's server away.

@@ -283,7 +283,7 @@ impl Balancer {
         let sent = match self.send(id, payload, sender) {
             // The system gives a port its number now: others have to make room.
             Err(error) if is_shortage(&error) && self.is_unbound(port) && self.evict(id, around) => {
-                self.close_ports();
+                self.close_ports(around.now);
                 self.send(id, payload, sender)
             }
             sent => sent,
@@ -340,7 +340,7 @@ impl Balancer {
             flow.known = Some(server);
             service.state.clients.lock().remember(flow.client.entry, Some(server));
         }
-        let Some(port) = way.and_then(|way| self.ports.get(way.index as usize)?.as_ref()) else { return };
+        let Some(port) = way.and_then(|way| self.sockets.port(way)) else { return };
         let datagram = &payload.bytes[..payload.segment.unwrap_or(payload.bytes.len())];
         let choice = journal::Choice { peer: &flow.peer, server: &chosen.server, port, datagram };
         flow.journal.chosen(&choice, service, &mut self.routes, now);

@@ -15,6 +15,7 @@ mod payload;
 mod port;
 mod ports;
 mod report;
+mod sockets;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -164,9 +165,9 @@ impl Udp {
     }
 
     /// The poll has news of a port.
-    pub fn port_event(&mut self, service: ServiceIndex, port: PortId, event: &Event) {
+    pub fn port_event(&mut self, service: ServiceIndex, place: u32, event: &Event) {
         if let Some(balancer) = self.balancers.get_mut(&service)
-            && let Some(port) = balancer.note(port, event.is_error())
+            && let Some(port) = balancer.note(place, event.is_error())
         {
             self.ready_ports.push((service, port));
         }
@@ -222,7 +223,7 @@ impl Udp {
         for balancer in self.balancers.values_mut() {
             balancer.follow_up(&mut buffers.sender, around);
             balancer.expire(around);
-            balancer.close_ports();
+            balancer.close_ports(around.now);
             balancer.counting.settle(around.service(balancer.service));
         }
         self.let_go(around);

@@ -1,6 +1,7 @@
 //! A port: a socket towards servers. Answers come back to it from those it has sent to.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
@@ -9,14 +10,16 @@ use mio::unix::SourceFd;
 use mio::{Interest, Registry};
 use nix::errno::Errno;
 use socket2::{Domain, SockAddr, Socket, Type};
-use system::datagrams;
+use system::{datagrams, socket};
 
 use super::super::transparent::allow_any_address;
 use super::super::upstream::DialError;
 use crate::engine::flows::{PortId, PortKind};
 use crate::engine::servers::ServerAddr;
-use crate::net::token::PORT_GENERATION_MASK;
 use crate::shared::PortDescriptor;
+
+/// A socket with more datagrams than that left over is closed rather than emptied.
+const MOST_LEFT_OVER: usize = 32;
 
 /// A port.
 #[derive(Debug)]
@@ -32,6 +35,10 @@ pub struct Port {
     pub errors: u8,
     /// The kernel was asked to join datagrams.
     pub joins: bool,
+    /// No port has its socket now.
+    pub rests: bool,
+    /// What it is for, if it may be for several servers.
+    shared: Option<(PortKind, Option<IpAddr>)>,
     _descriptor: PortDescriptor,
 }
 
@@ -43,7 +50,7 @@ impl Port {
         own: Option<IpAddr>,
         descriptor: PortDescriptor,
     ) -> Result<Port, DialError> {
-        let socket = socket(kind)?;
+        let socket = open(kind)?;
         let bound = match (kind, own) {
             // The system gives it a name, so that it can be answered.
             (PortKind::Unix, _) => SockAddr::unix("").and_then(|address| socket.bind(&address)),
@@ -53,7 +60,7 @@ impl Port {
             _ => Ok(()),
         };
         bound.map_err(DialError::Shortage)?;
-        Ok(Port::new(id, socket, descriptor))
+        Ok(Port::new(id, socket, (kind != PortKind::Unix).then_some((kind, own)), descriptor))
     }
 
     /// Opens a port for one flow to one server, which sees the client's address.
@@ -63,23 +70,58 @@ impl Port {
         server: &ServerAddr,
         descriptor: PortDescriptor,
     ) -> Result<Port, DialError> {
-        let socket = socket(PortKind::of(server))?;
+        let socket = open(PortKind::of(server))?;
         // Whatever stands in the way of that, it is not the server.
         take_address(&socket, client).map_err(DialError::Shortage)?;
         if let ServerAddr::Inet(server) = server {
             // Other sockets may have the same address, each for answers of another server.
             socket.connect(&(*server).into())?;
         }
-        Ok(Port::new(id, socket, descriptor))
+        Ok(Port::new(id, socket, None, descriptor))
     }
 
-    fn new(id: PortId, socket: Socket, descriptor: PortDescriptor) -> Port {
-        Port { id, socket, queued: false, failed: false, errors: 0, joins: false, _descriptor: descriptor }
+    fn new(
+        id: PortId,
+        socket: Socket,
+        shared: Option<(PortKind, Option<IpAddr>)>,
+        descriptor: PortDescriptor,
+    ) -> Port {
+        Port {
+            id,
+            socket,
+            queued: false,
+            failed: false,
+            errors: 0,
+            joins: false,
+            rests: false,
+            shared,
+            _descriptor: descriptor,
+        }
     }
 
-    /// Whether it is the port that a token tells of.
-    pub fn is_told_of(&self, told: PortId) -> bool {
-        self.id.index == told.index && (self.id.generation ^ told.generation) & PORT_GENERATION_MASK == 0
+    /// Whether it is, or was, for flows to several servers, of this kind and with this address of ours.
+    pub fn is_shared(&self, kind: PortKind, own: Option<IpAddr>) -> bool {
+        self.shared == Some((kind, own))
+    }
+
+    /// Gives its number back to the system, so that nothing more arrives. Tells whether the socket may serve another port: one
+    /// that has a client's address, or whose name the system has made, may not.
+    pub fn rest(&mut self) -> bool {
+        self.rests = self.shared.is_some() && socket::give_up_port(&self.socket).is_ok();
+        self.rests
+    }
+
+    /// Gets ready for another port: what has arrived since somebody read is thrown away. Tells whether that went well.
+    pub fn wake(&mut self) -> bool {
+        (self.queued, self.failed, self.errors, self.rests) = (false, false, 0, false);
+        for _ in 0..MOST_LEFT_OVER {
+            match self.socket.recv(&mut [MaybeUninit::uninit()]) {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
+                Err(_) => while let Ok(Some(_)) = datagrams::take_failure(&self.socket) {},
+            }
+        }
+        false
     }
 
     /// Its own address: without an IP address where the system chooses one for each datagram. Of a Unix socket there is none.
@@ -99,7 +141,7 @@ impl AsFd for Port {
     }
 }
 
-fn socket(kind: PortKind) -> io::Result<Socket> {
+fn open(kind: PortKind) -> io::Result<Socket> {
     let domain = match kind {
         PortKind::Inet4 => Domain::IPV4,
         PortKind::Inet6 => Domain::IPV6,

@@ -13,6 +13,7 @@ use super::balancer::Balancer;
 use super::port::{Port, is_shortage};
 use crate::engine::flows::{FlowId, PortId, PortKind};
 use crate::engine::servers::ServerAddr;
+use crate::engine::time::Tick;
 
 /// How many flows end at most so that a port can be opened: each port may have several.
 const EVICTIONS: usize = 8;
@@ -46,8 +47,9 @@ impl Balancer {
         }
         for _ in 0..EVICTIONS {
             match self.open_port(own, server, around) {
+                Err(DialError::Shortage(_)) if self.sockets.close_resting() => {}
                 Err(DialError::Shortage(error)) if is_shortage(&error) && self.evict(flow, around) => {
-                    self.close_ports();
+                    self.close_ports(around.now);
                 }
                 result => return result,
             }
@@ -72,8 +74,14 @@ impl Balancer {
         server: &ServerAddr,
         around: &Surroundings<'_>,
     ) -> Result<PortId, DialError> {
-        let descriptor = around.shared.take_port_descriptor().ok_or(io::Error::from(Errno::EMFILE))?;
         let kind = PortKind::of(server);
+        if let OwnAddress::Shared(own) = own {
+            let open = || self.table.open_port(kind);
+            if let Some(id) = self.sockets.reuse(kind, own, around.now, open) {
+                return Ok(id);
+            }
+        }
+        let descriptor = around.shared.take_port_descriptor().ok_or(io::Error::from(Errno::EMFILE))?;
         let (id, opened) = match own {
             OwnAddress::Shared(own) => {
                 let id = self.table.open_port(kind);
@@ -85,16 +93,13 @@ impl Balancer {
             }
         };
         let registered = opened.and_then(|port| {
-            port.register(around.registry, Token::Port { service: self.service, port: id }.into())?;
+            let place = self.sockets.next_place();
+            port.register(around.registry, Token::Port { service: self.service, place }.into())?;
             Ok(port)
         });
         match registered {
             Ok(port) => {
-                let index = id.index as usize;
-                if self.ports.len() <= index {
-                    self.ports.resize_with(index + 1, || None);
-                }
-                self.ports[index] = Some(port);
+                self.sockets.put_in(port);
                 Ok(id)
             }
             Err(error) => {
@@ -114,21 +119,20 @@ impl Balancer {
     }
 
     /// Closes the ports that nobody uses any more.
-    pub fn close_ports(&mut self) {
+    pub fn close_ports(&mut self, now: Tick) {
         for id in self.table.closed_ports() {
-            if let Some(port) = self.ports.get_mut(id.index as usize) {
-                *port = None;
-            }
+            self.sockets.close(id, now);
         }
+        self.sockets.close_rested(now);
     }
 
     /// The port of this name, unless it has closed.
     pub(super) fn port_of(&self, id: PortId) -> Option<&Port> {
-        self.ports.get(id.index as usize)?.as_ref().filter(|port| port.id == id)
+        self.sockets.port(id)
     }
 
     pub(super) fn port_mut(&mut self, id: PortId) -> Option<&mut Port> {
-        self.ports.get_mut(id.index as usize)?.as_mut().filter(|port| port.id == id)
+        self.sockets.port_mut(id)
     }
 
     /// Whether the system has yet to give the port a number.
