@@ -1,11 +1,13 @@
 //! Putting settings in force: everything that they need is opened first, so that it happens as a whole or not at all.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use common::reason;
 
 use crate::net::listener::{Inherited, TcpOptions};
 use crate::net::registry::{Plan, Registry, Wanted, needs_only_v6};
+use crate::net::transparent;
 use crate::request_log::RequestLog;
 use crate::settings::draft::Draft;
 use crate::settings::{ListenOn, Place, Service, Settings};
@@ -116,7 +118,8 @@ impl Publisher {
 
     fn put_in_force(&mut self, mut settings: Settings) -> Result<(), String> {
         settings.check_udp()?;
-        let plan = self.listeners.plan(&wanted(&settings)).map_err(|error| error.to_string())?;
+        settings.services.values().try_for_each(|service| check_transparent(service))?;
+        let mut plan = self.listeners.plan(&wanted(&settings)).map_err(|error| error.to_string())?;
         self.tell_ports(&mut settings, &plan);
         let web = self.web.plan(settings.process.web.as_ref())?;
         if let (Some(on), Some(bound)) = (&mut settings.process.web, self.web.bound(&web)) {
@@ -230,6 +233,21 @@ pub fn warn_of_what_is_in_vain(settings: &Settings, known: Option<&Settings>) {
             log::warn!("tls_cert{} is missing: clients speak no TLS, in spite of {names}", service.of());
         }
     }
+}
+
+/// Refuses what pen has not the right to.
+fn check_transparent(service: &Service) -> Result<(), String> {
+    if !service.transparent || service.draining {
+        return Ok(());
+    }
+    transparent::is_permitted().map_err(|error| match error.kind() {
+        ErrorKind::PermissionDenied => format!(
+            "transparent{} needs the capability CAP_NET_RAW, which this pen lacks: \
+             root is to start it with 'transparent' in its options or its file",
+            service.of()
+        ),
+        _ => format!("cannot try whether transparent{} is permitted: {}", service.of(), reason(&error)),
+    })
 }
 
 /// Reads certificates, unless those in force were made of the same settings.

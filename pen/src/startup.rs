@@ -144,11 +144,11 @@ fn control_address(text: &str, resolver: &SystemResolver) -> Result<ListenOn, Fa
 
 /// Whether the command line's ports are of UDP. They are looked up before options are applied, so these are asked first.
 fn balances_udp(invocation: &Invocation) -> bool {
-    let toggles = invocation.steps.iter().filter_map(|step| match parse(&step.line) {
+    let last = invocation.steps.iter().rev().find_map(|step| match parse(&step.line) {
         Ok(Some(Command::Switch(Switch::Udp, toggle))) => Some(toggle),
         _ => None,
     });
-    toggles.last() == Some(Toggle::On)
+    last == Some(Toggle::On)
 }
 
 /// The positional arguments: where to listen, and the servers.
@@ -306,12 +306,19 @@ fn open_control(
     Ok(Some(listener))
 }
 
-/// What pen needs beyond its user's rights: to listen on another port below 1024 if it began on one.
+/// What pen needs beyond its user's rights: to listen on another port below 1024 if it began on one, and clients' addresses if
+/// a service is transparent, with their ports if it balances datagrams.
 fn capabilities_to_keep(draft: &Draft) -> Vec<Capability> {
     let is_low = |place: &Place| matches!(place, Place::Inet(address) if (1..1024).contains(&address.port()));
-    let services = draft.settings().services.values();
-    let low = services.flat_map(|service| &service.listen).any(|on| is_low(&on.asked));
-    if low { vec![Capability::CAP_NET_BIND_SERVICE] } else { Vec::new() }
+    let services = || draft.settings().services.values();
+    let has_low_port = services().flat_map(|service| &service.listen).any(|on| is_low(&on.asked));
+    let transparent = || services().filter(|service| service.transparent);
+    let needs_low_ports = has_low_port || transparent().any(|service| service.udp);
+    let needed = [
+        (Capability::CAP_NET_BIND_SERVICE, needs_low_ports),
+        (Capability::CAP_NET_RAW, transparent().next().is_some()),
+    ];
+    needed.into_iter().filter_map(|(capability, is_needed)| is_needed.then_some(capability)).collect()
 }
 
 /// Enters the new root and becomes the user, who gets the listeners too.

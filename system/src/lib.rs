@@ -1,6 +1,6 @@
-//! What pen's programs ask of the operating system beyond sockets: being a daemon, giving up rights, limits, priorities,
-//! signals, messages on stderr or syslog, and files that nobody can trick them into writing. The only crate in which
-//! `unsafe` is allowed.
+//! What pen's programs ask of the operating system beyond the sockets of libraries: datagrams by the batch, being a daemon,
+//! giving up rights, limits, priorities, signals, messages on stderr or syslog, and files that nobody can trick them into
+//! writing. The only crate in which `unsafe` is allowed.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod daemon;

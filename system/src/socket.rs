@@ -18,16 +18,27 @@ pub fn unsent_bytes(socket: &impl AsFd) -> io::Result<usize> {
 ///
 /// The socket is bound to a network device that does not exist, which needs no privilege and concerns new handshakes only.
 pub fn refuse_new_peers(listener: &impl AsFd) -> io::Result<()> {
+    let no_such_device = libc::c_int::MAX;
+    bind_to_interface(listener, no_such_device)
+}
+
+/// Takes a UDP socket out of its `SO_REUSEPORT` group; it keeps its address.
+///
+/// The kernel does so whenever a socket is bound to a network device, also to none. (Newer kernels do it at a connect, too.)
+pub fn leave_group(socket: &impl AsFd) -> io::Result<()> {
+    bind_to_interface(socket, 0)
+}
+
+fn bind_to_interface(socket: &impl AsFd, interface: libc::c_int) -> io::Result<()> {
     const SIZE_OF_AN_INT: libc::socklen_t = 4;
-    let no_such_device: libc::c_int = libc::c_int::MAX;
     // SAFETY: the descriptor is open while it is borrowed, and the option reads one int of the given size.
     let result = unsafe {
-        let fd = listener.as_fd().as_raw_fd();
+        let fd = socket.as_fd().as_raw_fd();
         libc::setsockopt(
             fd,
             libc::SOL_SOCKET,
             libc::SO_BINDTOIFINDEX,
-            (&raw const no_such_device).cast(),
+            (&raw const interface).cast(),
             SIZE_OF_AN_INT,
         )
     };
@@ -51,8 +62,10 @@ pub fn close_pair(one: OwnedFd, other: OwnedFd) {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{TcpListener, TcpStream};
+    use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
     use std::os::unix::net::UnixStream;
+
+    use socket2::{Domain, Socket, Type};
 
     use super::*;
 
@@ -65,6 +78,32 @@ mod tests {
         let late = TcpStream::connect(address).map_err(|error| error.kind());
         assert_eq!(late.unwrap_err(), io::ErrorKind::ConnectionRefused);
         listener.accept().unwrap();
+    }
+
+    #[test]
+    fn who_has_left_its_group_shares_no_clients_with_it() {
+        let open = |address: SocketAddr| {
+            let socket = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
+            socket.set_reuse_port(true).unwrap();
+            socket.set_nonblocking(true).unwrap();
+            socket.bind(&address.into()).unwrap();
+            UdpSocket::from(socket)
+        };
+        let one = open("127.0.0.1:0".parse().unwrap());
+        let address = one.local_addr().unwrap();
+        let group = [one, open(address)];
+        let shares = || {
+            for _ in 0..60 {
+                UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"?", address).unwrap();
+            }
+            group.each_ref().map(|socket| std::iter::from_fn(|| socket.recv(&mut [0]).ok()).count())
+        };
+        assert!(shares().iter().all(|share| *share > 0));
+        leave_group(&group[0]).unwrap();
+        let mut shares = shares();
+        shares.sort_unstable();
+        assert_eq!(shares, [0, 60]);
+        assert_eq!(group[0].local_addr().unwrap(), address);
     }
 
     #[test]

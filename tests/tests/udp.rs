@@ -25,3 +25,15 @@ fn datagrams_of_any_size_arrive_unchanged() {
     }
     pen.stop();
 }
+
+#[test]
+fn answers_arrive_however_many_flows_there_were_before() {
+    let server = UdpBackend::echo();
+    let pen = Pen::builder().udp().servers([&server]).config("udp_responses 1").start();
+    let client = pen.udp_client();
+    // Each flow uses the port's number anew; a token of the poll holds but 14 bits of how often that was.
+    for number in 0..(1u32 << 14) + 10 {
+        assert_eq!(client.ask(&number.to_be_bytes()), number.to_be_bytes());
+    }
+    pen.stop();
+}

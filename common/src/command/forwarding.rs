@@ -84,6 +84,26 @@ pub(super) static ROWS: &[Row] = &[
             Off, the system may hold small packets back for a moment to send fewer of them. It concerns \
             connections that are accepted from then on.",
     },
+    Row {
+        name: "transparent",
+        args: "",
+        form: Form::Switch(Switch::Transparent),
+        scope: Scope::Service,
+        when: When::Live,
+        about: "Has servers see connections and datagrams from the client's own address (off)",
+        details: "\
+            For this the servers' answers must come back through this host, which has to take them in \
+            although they are for others: docs/transparent.md tells which routes and rules that needs. It \
+            concerns connections and flows that begin from then on.\n\
+            A client whom a PROXY header names comes from the address that it names. Clients that a \
+            server could not answer come from this host's address, or that of `source`: those of Unix \
+            sockets, of the other address family, at link-local addresses, the server itself, and those \
+            of whom and the server one alone has a loopback address. TCP connections have a port of the \
+            system's choice, and datagrams come from the client's port.\n\
+            It needs the capability CAP_NET_RAW. A pen that becomes another user (`-u`) keeps it only if \
+            a service is `transparent` at start, and for `udp` CAP_NET_BIND_SERVICE as well, because \
+            clients may have ports below 1024.",
+    },
 ];
 
 fn listen(words: &mut Words<'_>) -> Result<Command, Problem> {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::later::{is_off_anyway, later};
+use super::later::later;
 use super::typed::{Command, Setting, Toggle};
 use super::words::{Problem, Words};
 use super::{Form, Row, Scope};
@@ -57,33 +57,23 @@ pub fn parse(line: &str) -> Result<Option<Command>, CommandError> {
         return Ok(None);
     }
     refuse_control_characters(line)?;
-    match first_words(line)? {
-        Found::Row(row, toggle, words) => read(row, toggle, words).map(Some),
-        Found::OffAnyway => Ok(Some(Command::Ignored)),
-    }
+    let (row, toggle, words) = first_words(line)?;
+    read(row, toggle, words).map(Some)
 }
 
 /// Reads the rest of a line as a command that speaks of one service; `None`: there is none.
 pub(super) fn parse_within_service(words: &mut Words<'_>) -> Result<Option<Command>, Problem> {
     let Some(line) = words.rest() else { return Ok(None) };
-    match first_words(line).map_err(Problem::Within)? {
-        Found::Row(row, ..) if row.scope == Scope::Process => {
-            Err(Problem::Wrong(format!("'{}' speaks of the whole process, not of one service", row.name)))
-        }
-        Found::Row(row, toggle, words) => read(row, toggle, words).map(Some).map_err(Problem::Within),
-        Found::OffAnyway => Ok(Some(Command::Ignored)),
+    let (row, toggle, words) = first_words(line).map_err(Problem::Within)?;
+    if row.scope == Scope::Process {
+        let error = format!("'{}' speaks of the whole process, not of one service", row.name);
+        return Err(Problem::Wrong(error));
     }
+    read(row, toggle, words).map(Some).map_err(Problem::Within)
 }
 
-/// What a line begins with.
-enum Found<'a> {
-    /// A command, or its `no` form; the rest of its words.
-    Row(&'static Row, Toggle, Words<'a>),
-    /// `no` and something that this version does not have.
-    OffAnyway,
-}
-
-fn first_words(line: &str) -> Result<Found<'_>, CommandError> {
+/// The command that a line begins with, whether in its `no` form, and the rest of its words.
+fn first_words(line: &str) -> Result<(&'static Row, Toggle, Words<'_>), CommandError> {
     let mut words = Words::new(line);
     let first = words.next().unwrap_or_default();
     let (toggle, name) = match first {
@@ -91,10 +81,7 @@ fn first_words(line: &str) -> Result<Found<'_>, CommandError> {
         _ => (Toggle::On, first),
     };
     match Row::find(name) {
-        Some(row) => Ok(Found::Row(row, toggle, words)),
-        None if toggle == Toggle::Off && is_off_anyway(name) && words.next().is_none() => {
-            Ok(Found::OffAnyway)
-        }
+        Some(row) => Ok((row, toggle, words)),
         None => Err(unknown(toggle, name)),
     }
 }

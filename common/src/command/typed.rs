@@ -140,6 +140,7 @@ pub enum Switch {
     Roundrobin,
     Stubborn,
     TcpNodelay,
+    Transparent,
     Udp,
     Weight,
 }

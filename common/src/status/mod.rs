@@ -58,6 +58,8 @@ pub struct ServiceStatus {
     pub dummy: bool,
     /// It tells servers of their clients in each http request.
     pub http: bool,
+    /// Servers see the client's own address.
+    pub transparent: bool,
     /// What it does with PROXY headers.
     pub proxy_protocol: ProxyStatus,
     /// TLS towards clients; `None`: they speak plain text.

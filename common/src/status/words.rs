@@ -235,7 +235,9 @@ pub fn modes(service: &ServiceStatus) -> String {
     if service.dummy {
         return "dummy: pen itself answers".to_owned();
     }
-    if service.modes.is_empty() { "tracking, round robin".to_owned() } else { service.modes.join(", ") }
+    let modes =
+        if service.modes.is_empty() { "tracking, round robin".to_owned() } else { service.modes.join(", ") };
+    if service.transparent { modes + ", transparent" } else { modes }
 }
 
 /// The servers of a service, the slots by their numbers and then the others by their roles.

@@ -87,9 +87,10 @@ impl ListenSocket {
         Ok(ListenSocket { kind: Kind::Tcp(listener), name })
     }
 
-    /// One of a UDP listener's group of sockets. Datagrams come to it from the beginning.
-    pub fn udp(address: SocketAddr, only_v6: bool) -> io::Result<ListenSocket> {
-        let socket = bind_udp(address, only_v6, true)?;
+    /// One of a UDP listener's group of sockets. Datagrams come to it from the beginning. `beside`: others of ours may be at that
+    /// address, one that leaves perhaps.
+    pub fn udp(address: SocketAddr, only_v6: bool, beside: bool) -> io::Result<ListenSocket> {
+        let socket = bind_udp(address, only_v6, if beside { Sharing::Beside } else { Sharing::Group })?;
         let listener = UdpSocket::from_std(socket.into());
         let name = listener.local_addr()?.to_string();
         Ok(ListenSocket { kind: Kind::Udp(listener), name })
@@ -97,7 +98,7 @@ impl ListenSocket {
 
     /// Whether a UDP address can be had, for us alone; tells the address, with the port that was free for a 0.
     pub fn probe_udp(address: SocketAddr, only_v6: bool) -> io::Result<SocketAddr> {
-        let bound = bind_udp(address, only_v6, false)?.local_addr()?;
+        let bound = bind_udp(address, only_v6, Sharing::None)?.local_addr()?;
         Ok(bound.as_socket().unwrap_or(address))
     }
 
@@ -191,17 +192,7 @@ impl ListenSocket {
             Kind::Tcp(listener) => socket::refuse_new_peers(listener),
             // The queue can still be accepted from.
             Kind::Unix(listener) => SockRef::from(listener).shutdown(std::net::Shutdown::Read),
-            // What has arrived can still be read, and answers can still be sent; only from itself it could receive more.
-            Kind::Udp(socket) => {
-                let mut itself = socket.local_addr()?;
-                if itself.ip().is_unspecified() {
-                    itself.set_ip(match itself.ip() {
-                        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-                        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-                    });
-                }
-                socket.connect(itself)
-            }
+            Kind::Udp(socket) => turn_datagrams_away(socket),
             Kind::UnixDatagram(socket) => SockRef::from(socket).shutdown(std::net::Shutdown::Read),
         }
     }
@@ -213,7 +204,7 @@ impl ListenSocket {
             Kind::Tcp(listener) => nix::unistd::fchown(listener, Some(user.uid), None)?,
             Kind::Udp(socket) => nix::unistd::fchown(socket, Some(user.uid), None)?,
             Kind::Unix(_) | Kind::UnixDatagram(_) => {
-                lchown(&self.name, Some(user.uid.as_raw()), Some(user.gid.as_raw()))?
+                lchown(&self.name, Some(user.uid.as_raw()), Some(user.gid.as_raw()))?;
             }
         }
         Ok(())
@@ -259,18 +250,54 @@ fn bind_tcp(address: SocketAddr, only_v6: bool, shared: bool) -> io::Result<Sock
     Ok(socket)
 }
 
-fn bind_udp(address: SocketAddr, only_v6: bool, shared: bool) -> io::Result<Socket> {
+/// With whom a UDP socket shares its address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sharing {
+    /// It is alone.
+    None,
+    /// It is one of a `SO_REUSEPORT` group, which no process of another user can join.
+    Group,
+    /// The same, and another one that leaves may be there.
+    Beside,
+}
+
+fn bind_udp(address: SocketAddr, only_v6: bool, sharing: Sharing) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM.nonblocking().cloexec(), None)?;
     if only_v6 {
         socket.set_only_v6(true)?;
     }
-    socket.set_reuse_port(shared)?;
+    socket.set_reuse_port(sharing != Sharing::None)?;
+    // One that leaves does not belong to a group any more; this alone lets both have the address.
+    socket.set_reuse_address(sharing == Sharing::Beside)?;
     datagrams::set_receive_buffer(&socket, QUEUE)?;
+    datagrams::allow_fragments(&socket)?;
     if address.ip().is_unspecified() {
         datagrams::tell_destinations(&socket)?;
     }
     socket.bind(&address.into())?;
+    if sharing == Sharing::Beside {
+        socket.set_reuse_address(false)?;
+    }
     Ok(socket)
+}
+
+/// Has the socket receive no more. What it has received can still be read, and answers can still be sent.
+///
+/// Connected to itself, it could receive from itself only. It also leaves its `SO_REUSEPORT` group: otherwise sockets that are
+/// opened at its address would become members of it, and clients would change from worker to worker when it is closed.
+fn turn_datagrams_away(socket: &UdpSocket) -> io::Result<()> {
+    let mut itself = socket.local_addr()?;
+    if itself.ip().is_unspecified() {
+        itself.set_ip(match itself.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    socket.connect(itself)?;
+    let options = SockRef::from(socket);
+    options.set_reuse_address(true)?;
+    options.set_reuse_port(false)?;
+    socket::leave_group(socket)
 }
 
 /// A file that a dead process left is replaced.

@@ -23,6 +23,7 @@ pub mod tally;
 pub mod testing;
 pub mod tls;
 pub mod token;
+pub mod transparent;
 pub mod udp;
 pub mod upstream;
 pub mod worker;

@@ -3,10 +3,11 @@
 //! Changes are planned first, which opens what is new, and then carried out as a whole or not at all. What stays is never
 //! reopened. What goes refuses new clients, and is closed a moment later, when those that had begun to connect are in.
 
+mod files;
+mod opening;
+
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -18,6 +19,10 @@ use crate::engine::time::Tick;
 use crate::settings::{Place, ServiceIndex, Transport};
 use crate::shared::Shared;
 use system::privileges::User;
+
+use self::files::FormerFile;
+pub use self::files::SocketFile;
+pub use self::opening::Plan;
 
 /// How long a listener that goes waits for handshakes that are under way: a round trip and some more.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -65,13 +70,6 @@ pub struct Registry {
     next_id: u32,
 }
 
-/// What is to be done. Dropped, it undoes what was opened for it.
-#[derive(Debug)]
-pub struct Plan {
-    opened: Vec<Entry>,
-    kept: Vec<(ListenerId, TcpOptions)>,
-}
-
 #[derive(Debug)]
 struct Entry {
     id: ListenerId,
@@ -86,6 +84,8 @@ struct Entry {
     state: State,
     /// The file of a Unix socket, taken away with the entry.
     file: Option<SocketFile>,
+    /// The file that was there before; comes back if the entry goes before it is in force.
+    former: Option<FormerFile>,
 }
 
 /// A socket of an entry that is closed.
@@ -111,51 +111,10 @@ enum State {
     Leaving(Tick),
 }
 
-/// The file of a Unix socket that we made, taken away when dropped.
-#[derive(Debug)]
-pub struct SocketFile {
-    path: PathBuf,
-    /// Device and inode: another process may have put its own socket there meanwhile.
-    identity: Option<(u64, u64)>,
-}
-
-impl SocketFile {
-    /// The file that was just made at `path`.
-    pub fn new(path: &Path) -> SocketFile {
-        SocketFile { path: path.to_owned(), identity: identity(path) }
-    }
-}
-
-fn identity(path: &Path) -> Option<(u64, u64)> {
-    let file = std::fs::symlink_metadata(path).ok()?;
-    file.file_type().is_socket().then(|| (file.dev(), file.ino()))
-}
-
 impl Registry {
     /// No listeners yet; `shared` tells how many workers there are.
     pub fn new(shared: Arc<Shared>) -> Registry {
         Registry { shared, entries: Vec::new(), gone: Vec::new(), next_id: 0 }
-    }
-
-    /// Opens what is wanted and not yet there. Nothing changes for the listeners that are, nor for their clients before the plan
-    /// begins.
-    pub fn plan(&mut self, wanted: &[Wanted]) -> Result<Plan, ListenError> {
-        let mut plan = Plan { opened: Vec::new(), kept: Vec::new() };
-        let mut missing = Vec::new();
-        for one in wanted {
-            match self.entries.iter().find(|entry| entry.satisfies(one)) {
-                Some(entry) => plan.kept.push((entry.id, one.options)),
-                None => missing.push(one),
-            }
-        }
-        for one in missing {
-            if !plan.opened.iter().any(|entry| entry.satisfies(one)) {
-                let entry =
-                    self.open(one, &plan).map_err(|error| ListenError::new(one.place.clone(), error))?;
-                plan.opened.push(entry);
-            }
-        }
-        Ok(plan)
     }
 
     /// Does what was planned and has begun: the new ones accept, those that are not wanted any more say farewell.
@@ -166,7 +125,8 @@ impl Registry {
                 None => entry.leave(self.shared.now().plus(FAREWELL)),
             }
         }
-        for entry in plan.opened {
+        for mut entry in plan.opened {
+            entry.former.take().into_iter().for_each(FormerFile::discard);
             for (index, mailbox) in self.shared.mailboxes.iter().enumerate() {
                 if index > 0 && entry.is_for_one_worker() {
                     break;
@@ -236,94 +196,6 @@ impl Registry {
         let mut gone = self.gone.iter().filter(|gone| gone.service == service);
         self.entries.iter().all(|entry| entry.service != service) && !gone.any(Gone::is_open)
     }
-
-    fn open(&mut self, wanted: &Wanted, plan: &Plan) -> io::Result<Entry> {
-        let kept = self.entries.iter().filter(|entry| plan.kept.iter().any(|(id, _)| *id == entry.id));
-        if kept
-            .chain(&plan.opened)
-            .any(|entry| entry.service != wanted.service && entry.is_in_the_way_of(wanted))
-        {
-            return Err(taken());
-        }
-        let (sockets, bound, file) = match &wanted.place {
-            Place::Inet(address) => {
-                let sockets = self.open_group(*address, wanted, &plan.opened)?;
-                let bound = sockets[0].local_address().map_or(wanted.place.clone(), Place::Inet);
-                (sockets, bound, None)
-            }
-            Place::Unix(path) => {
-                // A file stands for one socket only.
-                if self.entries.iter().any(|entry| entry.state == State::Open && entry.bound == wanted.place)
-                {
-                    return Err(io::Error::other(
-                        "a service of this pen listens there until it listens elsewhere",
-                    ));
-                }
-                let socket = match wanted.transport {
-                    Transport::Stream => ListenSocket::unix(path, wanted.options.backlog)?,
-                    Transport::Datagram => ListenSocket::unix_datagram(path)?,
-                };
-                (vec![socket], wanted.place.clone(), Some(SocketFile::new(path)))
-            }
-        };
-        self.next_id += 1;
-        Ok(Entry {
-            id: ListenerId(self.next_id),
-            service: wanted.service,
-            asked: wanted.place.clone(),
-            bound,
-            transport: wanted.transport,
-            options: wanted.options,
-            sockets: sockets.into_iter().map(Arc::new).collect(),
-            state: State::Open,
-            file,
-        })
-    }
-
-    /// One socket a worker. A `SO_REUSEPORT` group lets in any process of the same user, another pen for instance; so an
-    /// ordinary bind looks first whether the address is free (unless it overlaps one of our own).
-    fn open_group(
-        &self,
-        mut address: SocketAddr,
-        wanted: &Wanted,
-        beside: &[Entry],
-    ) -> io::Result<Vec<ListenSocket>> {
-        let Wanted { transport, options, .. } = *wanted;
-        let ours = self.entries.iter().chain(beside).map(|entry| (entry.transport, &entry.bound));
-        let emptied =
-            self.gone.iter().filter(|gone| gone.is_open()).map(|gone| (gone.transport, &gone.bound));
-        if !ours.chain(emptied).any(|(other, bound)| other == transport && overlap(bound, address)) {
-            address = match transport {
-                Transport::Stream => ListenSocket::probe(address, options)?,
-                Transport::Datagram => ListenSocket::probe_udp(address, options.only_v6)?,
-            };
-        }
-        let open = |_| match transport {
-            Transport::Stream => ListenSocket::tcp(address, options),
-            Transport::Datagram => ListenSocket::udp(address, options.only_v6),
-        };
-        self.shared.mailboxes.iter().map(open).collect()
-    }
-}
-
-impl Plan {
-    /// Lets clients come to what was opened: the last step that can fail. Not before all others have succeeded, because an address
-    /// may be shared with a listener in force, whose clients would be lost with a plan that is dropped.
-    pub fn begin(&self) -> Result<(), ListenError> {
-        for entry in &self.opened {
-            let begun = entry.sockets.iter().try_for_each(|socket| socket.set_options(entry.options));
-            begun.map_err(|error| ListenError::new(entry.bound.clone(), error))?;
-        }
-        Ok(())
-    }
-
-    /// Where a listener that was asked for as `asked` is going to listen, if it was opened by this plan.
-    pub fn bound(&self, service: ServiceIndex, asked: &Place) -> Option<&Place> {
-        self.opened
-            .iter()
-            .find(|entry| entry.service == service && entry.asked == *asked)
-            .map(|entry| &entry.bound)
-    }
 }
 
 impl Entry {
@@ -372,22 +244,6 @@ impl Entry {
             }
         }
     }
-}
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        if self.identity.is_some() && identity(&self.path) == self.identity {
-            // After a chroot or a change of user it may be out of our reach; the next pen there replaces it.
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
-}
-
-/// Whether a socket of ours is in the way of another one at this address.
-fn overlap(ours: &Place, address: SocketAddr) -> bool {
-    let Place::Inet(ours) = ours else { return false };
-    let same_port = ours.port() == address.port();
-    same_port && (ours.ip() == address.ip() || ours.ip().is_unspecified() || address.ip().is_unspecified())
 }
 
 fn taken() -> io::Error {

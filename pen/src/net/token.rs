@@ -49,7 +49,7 @@ const SERVICE_SHIFT: u32 = 32;
 const PORT_GENERATION_SHIFT: u32 = 48;
 
 /// The bits of a port's generation that fit into a token.
-const PORT_GENERATION_MASK: u32 = (1 << (KIND_SHIFT - PORT_GENERATION_SHIFT)) - 1;
+pub const PORT_GENERATION_MASK: u32 = (1 << (KIND_SHIFT - PORT_GENERATION_SHIFT)) - 1;
 
 /// The bits of a generation that fit into a token.
 pub const GENERATION_MASK: u32 = (1 << (SIDE_SHIFT - GENERATION_SHIFT)) - 1;

@@ -1,9 +1,10 @@
 //! Finding a server for a connection: choose, dial, and on failure choose the next.
 
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
+use common::client_addr::ClientAddr;
 use common::reason;
 use mio::net::{TcpStream, UnixStream};
 use nix::errno::Errno;
@@ -14,6 +15,7 @@ use super::connection::{Chosen, Connection, Next, Phase};
 use super::end::End;
 use super::stream::Stream;
 use super::token::Side;
+use super::transparent::{Source, allow_any_address};
 use super::worker::Context;
 use crate::engine::select::{Query, Selection};
 use crate::engine::servers::{Server, ServerAddr, ServerId};
@@ -70,7 +72,7 @@ impl Connection {
     pub fn try_next_server(&mut self, context: &mut Context<'_>) -> Next {
         let service = context.settings.service(self.service);
         while let Some(chosen) = self.choose(service, context) {
-            match dial(&chosen.server, service) {
+            match dial(&chosen.server, Some(self.peer.address), service) {
                 Ok(stream) => {
                     let mut up = End::connecting(stream);
                     if let Err(error) = up.stream.register(context.registry, self.token(Side::Up)) {
@@ -191,18 +193,25 @@ impl Connection {
     }
 }
 
-/// Notes that a server failed, and leaves it alone for a while; emergency and abuse servers are never blacklisted. Tells whether
-/// it is left alone from now on, and was not before.
+/// Notes that the server which was chosen failed, and leaves it alone for a while; emergency and abuse servers are never
+/// blacklisted. Tells whether it is left alone from now on, and was not before.
 pub fn server_failed(chosen: &Chosen, error: &io::Error, service: &Service, now: Tick) -> bool {
-    let state = chosen.reservation.state();
+    if chosen.regular {
+        return regular_server_failed(&chosen.server, error, service, now);
+    }
+    let reason = reason(error);
+    chosen.server.state.failed(&reason);
+    log::warn!("server {}{} failed: {reason}", chosen.server.address(), service.of());
+    false
+}
+
+/// The same of a server in one of the slots.
+pub fn regular_server_failed(server: &Server, error: &io::Error, service: &Service, now: Tick) -> bool {
+    let state = &server.state;
     let reason = reason(error);
     state.failed(&reason);
-    let (address, of) = (chosen.server.address(), service.of());
-    if !chosen.regular {
-        log::warn!("server {address}{of} failed: {reason}");
-        return false;
-    }
-    if has_moved(chosen, service) {
+    let (address, of) = (server.address(), service.of());
+    if has_moved(server, service) {
         log::debug!("server {} was at {address}, which failed: {reason}", state.id.slot);
         return false;
     }
@@ -218,45 +227,59 @@ pub fn server_failed(chosen: &Chosen, error: &io::Error, service: &Service, now:
 }
 
 /// Whether the server's name has another address by now, of which the failure of the old one says nothing.
-fn has_moved(chosen: &Chosen, service: &Service) -> bool {
-    let occupant = service.servers.get(chosen.server.id().slot as usize).and_then(Option::as_deref);
-    occupant.is_some_and(|occupant| {
-        occupant.id() == chosen.server.id() && occupant.address() != chosen.server.address()
-    })
+fn has_moved(server: &Server, service: &Service) -> bool {
+    let occupant = service.servers.get(server.id().slot as usize).and_then(Option::as_deref);
+    occupant.is_some_and(|occupant| occupant.id() == server.id() && occupant.address() != server.address())
 }
 
-/// Starts a connection to the server; it is there when the poll says that it can be written to.
-pub fn dial(server: &Server, service: &Service) -> Result<Stream, DialError> {
-    let dialled = match server.address() {
-        ServerAddr::Inet(address) => dial_tcp(*address, service).map(Stream::Tcp),
-        ServerAddr::Unix(path) => UnixStream::connect(path).map(Stream::Unix),
-    };
-    dialled.map_err(|error| match error.kind() {
-        ErrorKind::WouldBlock if matches!(server.address(), ServerAddr::Unix(_)) => DialError::Full(error),
-        _ if is_shortage(&error) => DialError::Shortage(error),
-        _ => DialError::Server(error),
-    })
-}
-
-fn dial_tcp(address: SocketAddr, service: &Service) -> io::Result<TcpStream> {
-    let stream = match service.source {
-        Some(source) if source.is_ipv4() == address.is_ipv4() => dial_from(source, address)?,
-        _ => TcpStream::connect(address)?,
-    };
-    if service.keepalive {
-        SockRef::from(&stream).set_keepalive(true)?;
+/// Starts a connection to the server; it is there when the poll says that it can be written to. `client`: for whom.
+pub fn dial(server: &Server, client: Option<ClientAddr>, service: &Service) -> Result<Stream, DialError> {
+    match server.address() {
+        ServerAddr::Inet(address) => {
+            let source = Source::towards(address.ip(), client, service);
+            let stream = dial_tcp(*address, source)?;
+            if service.keepalive {
+                SockRef::from(&stream).set_keepalive(true)?;
+            }
+            Ok(Stream::Tcp(stream))
+        }
+        ServerAddr::Unix(path) => match UnixStream::connect(path) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Err(DialError::Full(error)),
+            connected => Ok(Stream::Unix(connected?)),
+        },
     }
-    Ok(stream)
 }
 
-/// Dials from one of our addresses. The port is left to the connect, so that it only has to be free towards this server.
-fn dial_from(source: IpAddr, address: SocketAddr) -> io::Result<TcpStream> {
+fn dial_tcp(address: SocketAddr, source: Source) -> Result<TcpStream, DialError> {
+    if source == Source::System {
+        return Ok(TcpStream::connect(address)?);
+    }
     let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking().cloexec(), None)?;
-    setsockopt(&socket, sockopt::IpBindAddressNoPort, &true)?;
-    socket.bind(&SocketAddr::new(source, 0).into())?;
+    // Whatever stands in the way of that, it is not the server.
+    bind(&socket, source).map_err(DialError::Shortage)?;
     match socket.connect(&address.into()) {
-        Err(error) if error.raw_os_error() != Some(Errno::EINPROGRESS as i32) => Err(error),
+        Err(error) if error.raw_os_error() != Some(Errno::EINPROGRESS as i32) => Err(error.into()),
         _ => Ok(TcpStream::from_std(socket.into())),
+    }
+}
+
+/// Gives the socket its address. The port is left to the connect, so that it only has to be free towards this server.
+fn bind(socket: &Socket, source: Source) -> io::Result<()> {
+    let address = match source {
+        Source::System => return Ok(()),
+        Source::Own(address) => address,
+        Source::Client(address) => {
+            allow_any_address(socket)?;
+            address
+        }
+    };
+    setsockopt(socket, sockopt::IpBindAddressNoPort, &true)?;
+    socket.bind(&SocketAddr::new(address, 0).into())
+}
+
+impl From<io::Error> for DialError {
+    fn from(error: io::Error) -> DialError {
+        if is_shortage(&error) { DialError::Shortage(error) } else { DialError::Server(error) }
     }
 }
 

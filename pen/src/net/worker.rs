@@ -352,7 +352,7 @@ impl Worker {
                     for listening in self.listeners.iter_mut().filter(|listening| listening.id == id) {
                         listening.close_when_empty();
                     }
-                    self.udp.unlisten(id);
+                    self.with_udp(|udp, around| udp.unlisten(id, around));
                 }
                 Message::EndConnection(number) => {
                     self.end_connections(|connection| connection.number() == number);
@@ -391,7 +391,7 @@ impl Worker {
     fn stop(&mut self) {
         self.stop_at = Some(self.now.plus(STOP_PATIENCE));
         self.end_connections(|_| true);
-        self.with_udp(|udp, around| udp.end_all(around));
+        self.with_udp(|udp, around| udp.stop(around));
     }
 
     fn refresh_settings(&mut self) {

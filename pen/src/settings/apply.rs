@@ -149,6 +149,7 @@ fn set_switch(draft: &mut Draft, switch: Switch, on: bool) -> Result<(), String>
         Switch::Roundrobin => draft.service_mut().modes.roundrobin = on,
         Switch::Stubborn => draft.service_mut().modes.stubborn = on,
         Switch::TcpNodelay => draft.service_mut().tcp_nodelay = on,
+        Switch::Transparent => draft.service_mut().transparent = on,
         Switch::Udp => udp::switch(draft, on)?,
         Switch::Weight => draft.service_mut().modes.weight = on,
     }

@@ -126,6 +126,8 @@ pub struct Service {
     pub fast_close: FastClose,
     /// `tcp_nodelay`
     pub tcp_nodelay: bool,
+    /// `transparent`: servers see the client's own address.
+    pub transparent: bool,
     /// `udp`: its clients send datagrams.
     pub udp: bool,
     /// What it is told of TLS.
@@ -278,6 +280,7 @@ impl Service {
             source: None,
             fast_close: FastClose::Off,
             tcp_nodelay: true,
+            transparent: false,
             udp: false,
             tls: tls::Tls::default(),
             terminator: None,

@@ -112,6 +112,7 @@ fn say_service(service: &Service, lines: &mut Lines) -> Result<(), String> {
         source,
         fast_close,
         tcp_nodelay,
+        transparent,
         udp,
         tls,
         terminator: _,
@@ -147,6 +148,7 @@ fn say_service(service: &Service, lines: &mut Lines) -> Result<(), String> {
         FastClose::Off => "tcp_fastclose off",
     });
     lines.switch("tcp_nodelay", *tcp_nodelay);
+    lines.switch("transparent", *transparent);
     tls::say(tls, lines)?;
     say_fallback("abuse", abuse.as_ref(), lines)?;
     say_fallback("emergency", emergency.as_ref(), lines)?;

@@ -150,6 +150,7 @@ pub fn service_status(service: &Service, now: Tick) -> ServiceStatus {
         dummy: service.dummy,
         udp: service.udp.then(|| udp(&state.counters.datagrams)),
         http: service.http,
+        transparent: service.transparent,
         proxy_protocol: proxy(service.proxy),
         tls: service.terminator.as_deref().map(|terminator| tls(service, terminator)),
         limits: limits(&service.limits),

@@ -60,6 +60,7 @@ pub fn service(name: &str) -> ServiceStatus {
         dummy: false,
         udp: None,
         http: false,
+        transparent: false,
         proxy_protocol: ProxyStatus::default(),
         tls: None,
         limits: LimitsStatus {

@@ -3,9 +3,9 @@
 
 use std::io;
 use std::ops::Range;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 
-use libc::{iovec, mmsghdr};
+use libc::{iovec, mmsghdr, msghdr};
 use nix::errno::Errno;
 
 use super::address::{self, Address};
@@ -19,35 +19,48 @@ use super::{Datagram, LARGEST};
 const STRIDE: usize = LARGEST + 192;
 
 /// Room for several datagrams, used again and again. What lies in it stays until [`Batch::clear`].
+///
+/// None of the vectors ever grows or shrinks, so that their memory stays where it is: the headers point there from the beginning.
+/// Those behind what was received name the whole room that there is.
 pub struct Batch {
     /// [`STRIDE`] bytes for each. The system gives memory only for what has been used of it.
-    buffers: Box<[u8]>,
-    sources: Box<[Address]>,
-    controls: Box<[Control]>,
-    vectors: Box<[iovec]>,
-    headers: Box<[mmsghdr]>,
+    buffers: Vec<u8>,
+    sources: Vec<Address>,
+    controls: Vec<Control>,
+    /// Where the buffers are: only the kernel reads it.
+    _vectors: Vec<iovec>,
+    headers: Vec<mmsghdr>,
     received: usize,
 }
 
-// SAFETY: the pointers in the headers and vectors are set before every call of the kernel, point into this value's own boxes,
-// and are read by nobody after the call.
+// SAFETY: the pointers in the headers and vectors point to this value's own memory, which goes with it.
 unsafe impl Send for Batch {}
 
 impl Batch {
     /// Room for `most` datagrams of any size.
     pub fn new(most: usize) -> Batch {
-        Batch {
-            buffers: vec![0; most * STRIDE].into(),
-            sources: vec![Address::new(); most].into(),
-            controls: vec![Control::new(); most].into(),
-            vectors: (0..most).map(|_| zeroed()).collect(),
-            headers: (0..most).map(|_| zeroed()).collect(),
-            received: 0,
+        let mut buffers = vec![0; most * STRIDE];
+        let mut sources = vec![Address::new(); most];
+        let mut controls = vec![Control::new(); most];
+        let room = |buffer: &mut [u8]| iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: LARGEST };
+        let mut vectors: Vec<iovec> = buffers.chunks_exact_mut(STRIDE).map(room).collect();
+        let mut headers: Vec<mmsghdr> = (0..most).map(|_| zeroed()).collect();
+        for (index, header) in headers.iter_mut().enumerate() {
+            let message = &mut header.msg_hdr;
+            message.msg_name = sources[index].as_mut_ptr().cast();
+            message.msg_iov = &raw mut vectors[index];
+            message.msg_iovlen = 1;
+            message.msg_control = controls[index].as_mut_ptr().cast();
+            reset(message);
         }
+        Batch { buffers, sources, controls, _vectors: vectors, headers, received: 0 }
     }
 
     /// Forgets what was received.
     pub fn clear(&mut self) {
+        for header in &mut self.headers[..self.received] {
+            reset(&mut header.msg_hdr);
+        }
         self.received = 0;
     }
 
@@ -82,19 +95,8 @@ impl Batch {
         if begin == end {
             return Ok(begin..end);
         }
-        self.prepare(begin..end);
-        let fd = socket.as_fd().as_raw_fd();
-        let headers = &mut self.headers[begin..end];
-        let most = libc::c_uint::try_from(headers.len()).unwrap_or(libc::c_uint::MAX);
-        let received = retry(|| {
-            // SAFETY: the headers, no less than `most`, point to buffers of the sizes that they name, which live as long as
-            // this value, and which nobody else uses during the call. The descriptor is open while it is borrowed.
-            Errno::result(unsafe {
-                let no_limit = std::ptr::null_mut();
-                libc::recvmmsg(fd, headers.as_mut_ptr(), most, libc::MSG_DONTWAIT, no_limit)
-            })
-        })?;
-        self.received += usize::try_from(received).unwrap_or(0).min(end - begin);
+        let received = fill(socket.as_fd().as_raw_fd(), &mut self.headers[begin..end])?;
+        self.received += received.min(end - begin);
         Ok(begin..self.received)
     }
 
@@ -122,23 +124,30 @@ impl Batch {
     pub fn datagrams(&self) -> impl Iterator<Item = Datagram<'_>> {
         (0..self.received).map(|index| self.get(index))
     }
+}
 
-    /// Points the headers to their room, and says anew how much that is: the kernel changes it to what it used.
-    fn prepare(&mut self, range: Range<usize>) {
-        for index in range {
-            let vector = &mut self.vectors[index];
-            vector.iov_base = self.buffers[index * STRIDE..][..LARGEST].as_mut_ptr().cast();
-            vector.iov_len = LARGEST;
-            let message = &mut self.headers[index].msg_hdr;
-            message.msg_name = self.sources[index].as_mut_ptr().cast();
-            message.msg_namelen = ADDRESS;
-            message.msg_iov = vector;
-            message.msg_iovlen = 1;
-            message.msg_control = self.controls[index].as_mut_ptr().cast();
-            message.msg_controllen = control::SIZE;
-            message.msg_flags = 0;
-        }
+/// Says anew how much room a message has: the kernel changes it to what it used.
+fn reset(message: &mut msghdr) {
+    message.msg_namelen = ADDRESS;
+    message.msg_controllen = control::SIZE;
+    message.msg_flags = 0;
+}
+
+/// Takes what has arrived, and returns how many datagrams that are. The headers are those of a batch.
+fn fill(fd: RawFd, headers: &mut [mmsghdr]) -> Result<usize, Errno> {
+    const FLAGS: libc::c_int = libc::MSG_DONTWAIT;
+    if let [one] = headers {
+        // SAFETY: the header points to buffers of the sizes that it names, which live as long as the batch, and which nobody else
+        // uses during the call.
+        let received = retry(|| Errno::result(unsafe { libc::recvmsg(fd, &raw mut one.msg_hdr, FLAGS) }))?;
+        one.msg_len = libc::c_uint::try_from(received).unwrap_or(0);
+        return Ok(1);
     }
+    let most = libc::c_uint::try_from(headers.len()).unwrap_or(libc::c_uint::MAX);
+    let no_limit = std::ptr::null_mut();
+    // SAFETY: as above; there are no less than `most` headers.
+    let call = || Errno::result(unsafe { libc::recvmmsg(fd, headers.as_mut_ptr(), most, FLAGS, no_limit) });
+    Ok(usize::try_from(retry(call)?).unwrap_or(0))
 }
 
 /// The size of an address, a small number.

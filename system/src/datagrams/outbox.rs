@@ -3,9 +3,9 @@
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 
-use libc::{iovec, mmsghdr};
+use libc::{iovec, mmsghdr, msghdr};
 use nix::errno::Errno;
 
 use super::address::Address;
@@ -141,13 +141,12 @@ impl Outbox {
         let fd = socket.as_fd().as_raw_fd();
         let headers = &mut self.headers[..count];
         if let [one] = headers {
-            // SAFETY: the header points to a name, control messages and bytes of the sizes that it names, which live until the
-            // end of the call and are only read. The descriptor is open while it is borrowed.
-            retry(|| Errno::result(unsafe { libc::sendmsg(fd, &raw const one.msg_hdr, FLAGS) }))?;
+            retry(|| hand_over_one(fd, &one.msg_hdr))?;
             return Ok(1);
         }
         let most = libc::c_uint::try_from(headers.len()).unwrap_or(libc::c_uint::MAX);
-        // SAFETY: as above; the headers, no less than `most`, are only written to where the kernel counts bytes.
+        // SAFETY: the headers, no less than `most`, point to names, control messages and bytes of the sizes that they name, which
+        // live until the end of the call and are only read. The descriptor is open while it is borrowed.
         let sent = retry(|| Errno::result(unsafe { libc::sendmmsg(fd, headers.as_mut_ptr(), most, FLAGS) }))?;
         Ok(usize::try_from(sent).unwrap_or(0).min(count))
     }
@@ -157,6 +156,21 @@ impl std::fmt::Debug for Outbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Outbox").field("room", &self.headers.len()).finish_non_exhaustive()
     }
+}
+
+/// Gives the kernel one datagram, that is loaded into this header.
+fn hand_over_one(fd: RawFd, message: &msghdr) -> Result<libc::ssize_t, Errno> {
+    if message.msg_controllen > 0 {
+        // SAFETY: the header points to a name, control messages and bytes of the sizes that it names, which live until the end of
+        // the call and are only read.
+        return Errno::result(unsafe { libc::sendmsg(fd, message, FLAGS) });
+    }
+    // Where that is all there is to be told, this is cheaper: the kernel needs not copy and check the header.
+    // SAFETY: as above; the header has one vector.
+    Errno::result(unsafe {
+        let iovec { iov_base, iov_len } = *message.msg_iov;
+        libc::sendto(fd, iov_base, iov_len, FLAGS, message.msg_name.cast(), message.msg_namelen)
+    })
 }
 
 /// Whether the kernel takes a joined datagram apart on its way. A Unix socket would hand it over as one.
@@ -181,6 +195,6 @@ pub(super) unsafe trait Plain {}
 // SAFETY: these are plain numbers and pointers of C.
 unsafe impl Plain for iovec {}
 // SAFETY: as above.
-unsafe impl Plain for libc::msghdr {}
+unsafe impl Plain for msghdr {}
 // SAFETY: as above.
 unsafe impl Plain for mmsghdr {}

@@ -49,9 +49,13 @@ fn received(socket: &impl AsFd, batch: &mut Batch) -> Vec<Vec<u8>> {
     bytes_of(batch)
 }
 
-/// A port of this host that nobody has.
-fn closed_port() -> SocketAddr {
-    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+/// A socket that refuses what anybody sends there, as if nobody had its port: it is connected to a peer that does not exist.
+/// Thus no other test can have it meanwhile.
+fn refusing(address: &str) -> UdpSocket {
+    let socket = UdpSocket::bind(address).unwrap();
+    let host = socket.local_addr().unwrap().ip();
+    socket.connect((host, 1)).unwrap();
+    socket
 }
 
 fn host(address: &str) -> IpAddr {

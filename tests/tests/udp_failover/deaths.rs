@@ -1,5 +1,6 @@
 //! Servers whose port is closed, before or in the middle.
 
+use nix::sys::signal::Signal;
 use pen_tests::{Pen, UdpBackend, private_address, wait_until};
 
 use super::seen::{ask_all, clients, flows, named, number, state};
@@ -143,5 +144,25 @@ fn with_no_blacklist_and_nobody_alive_a_datagram_asks_each_server_once() {
     wait_until("the datagram is given up", || number(&pen, "/udp/dropped") == 1);
     assert_eq!([0, 1].map(|slot| number(&pen, &format!("/servers/{slot}/failures"))), [1, 1]);
     assert_eq!((number(&pen, "/unserved"), flows(&pen)), (1, vec![0, 0]));
+    pen.stop();
+}
+
+#[test]
+fn a_dead_server_is_noticed_although_its_flow_has_sent_to_another_since() {
+    let a = UdpBackend::silent();
+    let pen = Pen::builder()
+        .udp()
+        .server(private_address())
+        .server(&a)
+        .option("-r")
+        .config("udp_requests 1")
+        .command("threads 1")
+        .start();
+    let client = pen.udp_client();
+    // All are in the queue, and are sent before pen hears of the first error.
+    pen.signal(Signal::SIGSTOP);
+    (0..20).for_each(|_| client.send("spread"));
+    pen.signal(Signal::SIGCONT);
+    wait_until("the dead server is blacklisted", || state(&pen, 0) == "blacklisted");
     pen.stop();
 }

@@ -22,8 +22,12 @@ fn the_emergency_server_serves_when_nobody_else_does_and_is_left_when_somebody_i
 
 #[test]
 fn a_dead_emergency_server_is_asked_once_for_each_datagram() {
-    let pen =
-        Pen::builder().udp().server(private_address()).option(&format!("-e {}", private_address())).start();
+    let pen = Pen::builder()
+        .udp()
+        .server(private_address())
+        .option(&format!("-e {}", private_address()))
+        .option("-b 1000")
+        .start();
     let client = pen.udp_client();
     for count in 1..=20 {
         client.send("?");

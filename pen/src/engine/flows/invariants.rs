@@ -82,6 +82,7 @@ impl<T> FlowTable<T> {
                     takers += 1;
                     assert_eq!(ports.takers[port.kind as usize].get(&port.sequence), Some(&index));
                 }
+                Stage::ForOne => assert_eq!((port.flows, port.sequence), (0, 0)),
                 Stage::Retired => assert!(port.flows > 0, "nobody uses it"),
                 Stage::Closed => assert_eq!((port.flows, port.first.is_none()), (0, true)),
             }

@@ -190,6 +190,17 @@ impl<T> FlowTable<T> {
         self.ports.open(kind)
     }
 
+    /// The same of a port that is for one flow to one server, because it has that client's address: the first that is assigned to
+    /// it, at once.
+    pub fn open_port_for_one(&mut self, kind: PortKind) -> PortId {
+        self.ports.open_for_one(kind)
+    }
+
+    /// Takes a port back that the shell could not open after all. It gets no flows, and closes.
+    pub fn abandon_port(&mut self, port: PortId) {
+        self.ports.retire(port);
+    }
+
     /// The port through which the flow goes, or once went, to that server. It goes that way again.
     pub fn ways_to(&self, flow: FlowId, server: &ServerAddr) -> Option<PortId> {
         let of = self.flow(flow)?;
@@ -200,7 +211,7 @@ impl<T> FlowTable<T> {
     /// From now on the flow's datagrams go to `server`: the way it had there before, else through `port`. From its former
     /// servers it still gets answers.
     ///
-    /// A port that `port_for` and `open_port` would not give for this server is refused: the flow then has no server.
+    /// A port that `port_for`, `open_port` and `open_port_for_one` would not give for this server is refused: the flow then has no server.
     pub fn assign(&mut self, flow: FlowId, server: &ServerAddr, port: PortId) {
         let Some(of) = self.flow(flow) else { return };
         let known = self.ports.servers.find(server);

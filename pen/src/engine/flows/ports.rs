@@ -43,7 +43,7 @@ pub(super) struct Ports {
     pub(super) takers: [BTreeMap<u64, u32>; PortKind::COUNT],
     /// What ports carry besides their `first`.
     pub(super) others: HashTable<Carried>,
-    /// How many were ever opened, and how many are open.
+    /// How many places in the order of opening were ever given, counted from 1, and how many ports are open.
     opened: u64,
     open: usize,
     pub(super) closed: Vec<PortId>,
@@ -54,7 +54,7 @@ pub(super) struct Port {
     pub(super) generation: u32,
     pub(super) kind: PortKind,
     pub(super) stage: Stage,
-    /// Its place in the order of opening.
+    /// Its place in the order of opening; 0: it has none, because it is for one flow.
     pub(super) sequence: u64,
     /// How many flows it carries.
     pub(super) flows: u32,
@@ -66,6 +66,8 @@ pub(super) struct Port {
 pub(super) enum Stage {
     /// It takes flows.
     Open,
+    /// It takes one flow, to one server, and none after it.
+    ForOne,
     /// It takes none, and closes when those that it has are over.
     Retired,
     Closed,
@@ -105,7 +107,7 @@ impl Ports {
             servers: Servers::default(),
             takers: [const { BTreeMap::new() }; PortKind::COUNT],
             others: HashTable::new(),
-            opened: 0,
+            opened: 1,
             open: 0,
             closed: Vec::new(),
         }
@@ -119,12 +121,20 @@ impl Ports {
     }
 
     pub(super) fn open(&mut self, kind: PortKind) -> PortId {
-        let index = self.numbers.take().expect("there are fewer sockets than numbers");
         let sequence = self.opened;
         self.opened += 1;
+        let id = self.add(Port { generation: 0, kind, stage: Stage::Open, sequence, flows: 0, first: None });
+        self.takers[kind as usize].insert(sequence, id.index);
+        id
+    }
+
+    pub(super) fn open_for_one(&mut self, kind: PortKind) -> PortId {
+        self.add(Port { generation: 0, kind, stage: Stage::ForOne, sequence: 0, flows: 0, first: None })
+    }
+
+    fn add(&mut self, port: Port) -> PortId {
+        let index = self.numbers.take().expect("there are fewer sockets than numbers");
         self.open += 1;
-        self.takers[kind as usize].insert(sequence, index);
-        let port = Port { generation: 0, kind, stage: Stage::Open, sequence, flows: 0, first: None };
         let Some(place) = self.places.get_mut(index as usize) else {
             self.places.push(port);
             return PortId { index, generation: 0 };
@@ -136,10 +146,11 @@ impl Ports {
 
     /// Has the port carry the flow to the server, and returns the server's number; `None`: it must not.
     pub(super) fn carry(&mut self, id: PortId, server: &ServerAddr, flow: u32) -> Option<u32> {
-        let port = port_of(&mut self.places, id)?;
-        let suits = port.stage == Stage::Open && port.kind == PortKind::of(server);
-        if !suits || port.sequence < self.servers.turn(server) {
-            return None;
+        let port = port_of(&mut self.places, id).filter(|port| port.kind == PortKind::of(server))?;
+        match port.stage {
+            Stage::Open if port.sequence >= self.servers.turn(server) => {}
+            Stage::ForOne => port.stage = Stage::Retired,
+            Stage::Open | Stage::Retired | Stage::Closed => return None,
         }
         let server = self.servers.add_way(server, port.sequence);
         port.flows += 1;
@@ -186,13 +197,20 @@ impl Ports {
     pub(super) fn retire_all(&mut self) {
         for kind in 0..PortKind::COUNT {
             for index in std::mem::take(&mut self.takers[kind]).into_values() {
-                let port = &mut self.places[index as usize];
-                port.stage = Stage::Retired;
-                if port.flows == 0 {
-                    let id = PortId { index, generation: port.generation };
-                    self.close(id);
-                }
+                let generation = self.places[index as usize].generation;
+                self.retire(PortId { index, generation });
             }
+        }
+    }
+
+    /// From now on the port takes no flow. Without one it closes.
+    pub(super) fn retire(&mut self, id: PortId) {
+        let takes = |port: &&mut Port| matches!(port.stage, Stage::Open | Stage::ForOne);
+        let Some(port) = port_of(&mut self.places, id).filter(takes) else { return };
+        port.stage = Stage::Retired;
+        self.takers[port.kind as usize].remove(&port.sequence);
+        if port.flows == 0 {
+            self.close(id);
         }
     }
 

@@ -59,7 +59,7 @@ impl Line {
         now: Tick,
     ) -> Result<Line, NoLine> {
         let descriptor = shared.take_spare_descriptor().ok_or(NoLine::Shortage)?;
-        let mut stream = dial(server, service).map_err(|error| match error {
+        let mut stream = dial(server, None, service).map_err(|error| match error {
             DialError::Shortage(_) => NoLine::Shortage,
             DialError::Server(error) | DialError::Full(error) => NoLine::Failed(error),
         })?;

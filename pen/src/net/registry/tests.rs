@@ -1,3 +1,4 @@
+mod datagrams;
 mod unix;
 
 use std::io::ErrorKind;
@@ -36,7 +37,7 @@ impl Rig {
     }
 
     fn listen_on(&mut self, wanted: &[Wanted]) -> Result<(), String> {
-        let plan = self.registry.plan(wanted).map_err(|error| error.to_string())?;
+        let mut plan = self.registry.plan(wanted).map_err(|error| error.to_string())?;
         plan.begin().map_err(|error| error.to_string())?;
         self.registry.carry_out(plan);
         Ok(())
@@ -122,7 +123,7 @@ fn refusal(address: SocketAddr) -> ErrorKind {
 #[test]
 fn a_plan_opens_what_is_new_and_the_workers_hear_of_it_when_it_is_carried_out() {
     let mut rig = Rig::new();
-    let plan = rig.registry.plan(&[wanted("127.0.0.1:0")]).unwrap();
+    let mut plan = rig.registry.plan(&[wanted("127.0.0.1:0")]).unwrap();
     assert!(rig.told().iter().all(Vec::is_empty));
     let Some(Place::Inet(address)) = plan.bound(DEFAULT_SERVICE, &place("127.0.0.1:0")).cloned() else {
         panic!("the plan knows no address");

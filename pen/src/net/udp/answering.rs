@@ -22,10 +22,9 @@ impl Balancer {
     /// Notes that the poll has news of a port. If it is to be put into the queue for that, tells its full name: the poll knows
     /// only a part.
     pub fn note(&mut self, id: PortId, failed: bool) -> Option<PortId> {
-        let port = self.ports.get_mut(id.index as usize)?.as_mut()?;
+        let port = self.ports.get_mut(id.index as usize)?.as_mut().filter(|port| port.is_told_of(id))?;
         port.failed |= failed;
-        let generation = port.generation;
-        (!std::mem::replace(&mut port.queued, true)).then_some(PortId { generation, ..id })
+        (!std::mem::replace(&mut port.queued, true)).then_some(port.id)
     }
 
     /// Takes the answers that have come to a port, as many as there is room for, and what the network reports. Tells whether there

@@ -2,11 +2,13 @@
 //! sent together.
 
 use std::io::{self, ErrorKind};
+use std::sync::Arc;
 
 use system::datagrams::{self, Batch, Outgoing};
 
 use super::super::connection::Chosen;
 use super::super::token::Side;
+use super::super::upstream::DialError;
 use super::balancer::{Balancer, is_refused, rules};
 use super::choice::Choice;
 use super::flow;
@@ -77,6 +79,10 @@ impl Balancer {
         for index in 0..inbound.len() {
             let datagram = inbound.get(index);
             let payload = Payload::of(&datagram);
+            if listener.is_its_own(&datagram) {
+                around.service(self.service).state.counters.datagrams.dropped.add(payload.count().into());
+                continue;
+            }
             let key = flow::key(&datagram, listener.id);
             self.counting.requests += u64::from(payload.count());
             if rules.requests > 0 {
@@ -141,6 +147,11 @@ impl Balancer {
         // Stable: what belongs to one flow keeps its order.
         onward.sort_by_key(|datagram| datagram.port.index);
         for run in onward.chunk_by(|a, b| a.port == b.port) {
+            if let [alone] = run {
+                let payload = Payload::of(&inbound.get(alone.index));
+                self.deliver(alone.flow, payload, sender, around);
+                continue;
+            }
             for run in run.chunks(RUN) {
                 let sent = self.send_run(run, inbound, sender);
                 for datagram in &run[..sent] {
@@ -228,8 +239,8 @@ impl Balancer {
                     }
                     return;
                 }
-                Err(error) if is_shortage(&error) => return shortage(service, &error),
-                Err(error) => {
+                Err(DialError::Shortage(error)) => return shortage(service, &error),
+                Err(DialError::Server(error) | DialError::Full(error)) => {
                     choice.has_failed = true;
                     if let Some(chosen) = self.unassign(id) {
                         self.note_failure(&chosen, &error, around);
@@ -255,25 +266,30 @@ impl Balancer {
         payload: Payload<'_>,
         sender: &mut Sender,
         around: &Surroundings<'_>,
-    ) -> io::Result<()> {
-        let port = match self.port(id, chosen.server.address(), around) {
-            Ok(port) => port,
-            Err(error) => {
-                self.table.unassign(id);
-                return Err(error);
-            }
-        };
-        self.table.assign(id, chosen.server.address(), port);
+    ) -> Result<(), DialError> {
+        let server = Arc::clone(&chosen.server);
         let Some(flow) = self.table.content_mut(id) else { return Ok(()) };
         flow.chosen = Some(chosen);
-        match self.send(id, payload, sender) {
+        let port = match self.port(id, server.address(), around) {
+            Ok(port) => port,
+            Err(DialError::Shortage(error)) => {
+                self.unassign(id);
+                return Err(DialError::Shortage(error));
+            }
+            Err(error) => return Err(error),
+        };
+        self.table.assign(id, server.address(), port);
+        let sent = match self.send(id, payload, sender) {
             // The system gives a port its number now: others have to make room.
             Err(error) if is_shortage(&error) && self.is_unbound(port) && self.evict(id, around) => {
                 self.close_ports();
                 self.send(id, payload, sender)
             }
             sent => sent,
-        }
+        };
+        sent.map_err(|error| {
+            if is_shortage(&error) { DialError::Shortage(error) } else { DialError::Server(error) }
+        })
     }
 
     /// Sends a flow's datagram on its way.

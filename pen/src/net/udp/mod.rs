@@ -18,12 +18,13 @@ mod report;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use common::reason;
 use mio::Registry;
 use mio::event::Event;
-use system::datagrams::{Batch, Outbox};
+use system::datagrams::{Batch, Datagram, Name, Outbox};
 
 use super::listener::{ListenSocket, ListenerId};
 use super::token::Token;
@@ -62,11 +63,28 @@ struct Receiving {
     id: ListenerId,
     service: ServiceIndex,
     socket: Arc<ListenSocket>,
+    /// Its address.
+    own: Option<SocketAddr>,
     /// Something may wait in its queue.
     ready: bool,
-    closing: bool,
     /// The kernel was asked to join datagrams.
     joins: bool,
+    /// It receives no more, and its flows end then at the latest.
+    leaving: Option<Tick>,
+}
+
+impl Receiving {
+    /// Whether the datagram is said to come from this very listener. An answer would be the next one, and so on for ever.
+    fn is_its_own(&self, datagram: &Datagram<'_>) -> bool {
+        let (Name::Inet(source), Some(own)) = (datagram.source, self.own) else { return false };
+        let to = datagram.local.map_or(own.ip(), |local| local.address);
+        source.port() == own.port() && source.ip() == to
+    }
+
+    fn leave(&mut self, until: Tick) {
+        self.leaving = Some(until);
+        self.ready = true;
+    }
 }
 
 /// What a worker needs once it balances datagrams.
@@ -119,16 +137,23 @@ impl Udp {
         around.service(service).state.counters.datagrams.lost.watch(&socket);
         self.buffers.get_or_insert_default();
         self.balancers.entry(service).or_insert_with(|| Balancer::new(service));
-        self.listeners.push(Receiving { id, service, socket, ready: true, closing: false, joins: false });
+        let own = socket.local_address();
+        self.listeners.push(Receiving { id, service, socket, own, ready: true, leaving: None, joins: false });
         Ok(())
     }
 
-    /// Serves what the listener's queue holds, and lets go of it when its flows have ended.
-    pub fn unlisten(&mut self, id: ListenerId) {
+    /// Serves what the listener's queue holds, and lets go of it when its flows have ended. Their clients are not heard any more,
+    /// so this takes no longer than a flow may be silent, whatever servers go on to say.
+    pub fn unlisten(&mut self, id: ListenerId, around: &Surroundings<'_>) {
         for listener in self.listeners.iter_mut().filter(|listener| listener.id == id) {
-            listener.closing = true;
-            listener.ready = true;
+            let patience = around.service(listener.service).limits.udp_timeout;
+            listener.leave(around.now.plus_seconds(patience));
         }
+    }
+
+    /// Serves what the listeners' queues hold, and lets go of them; answers are not waited for.
+    pub fn stop(&mut self, around: &Surroundings<'_>) {
+        self.listeners.iter_mut().for_each(|listener| listener.leave(around.now));
     }
 
     /// The poll says that a listener has something.
@@ -188,6 +213,12 @@ impl Udp {
             let Some(balancer) = self.balancers.get_mut(&listener.service) else { continue };
             balancer.receive(listener, buffers, around);
         }
+        let is_over = |listener: &&Receiving| listener.leaving.is_some_and(|until| until <= around.now);
+        for listener in self.listeners.iter().filter(is_over) {
+            if let Some(balancer) = self.balancers.get_mut(&listener.service) {
+                balancer.end_flows_by(listener.id, around);
+            }
+        }
         for balancer in self.balancers.values_mut() {
             balancer.follow_up(&mut buffers.sender, around);
             balancer.expire(around);
@@ -234,7 +265,7 @@ impl Udp {
         let balancers = &self.balancers;
         let is_done = |listener: &mut Receiving| {
             let in_use = || balancers.get(&listener.service).is_some_and(|one| one.uses(listener.id));
-            listener.closing && !listener.ready && !in_use()
+            listener.leaving.is_some() && !listener.ready && !in_use()
         };
         for listener in self.listeners.extract_if(.., is_done) {
             listener.socket.deregister(around.registry);

@@ -4,12 +4,13 @@
 //! have been on its way before.
 
 use std::io;
+use std::sync::Arc;
 
 use nix::errno::Errno;
-use system::datagrams::{self, Failure, Quote};
+use system::datagrams::{Failure, Quote};
 
 use super::super::connection::Chosen;
-use super::super::upstream::server_failed;
+use super::super::upstream::{regular_server_failed, server_failed};
 use super::balancer::Balancer;
 use super::choice::Choice;
 use super::flow::Search;
@@ -39,7 +40,7 @@ impl Balancer {
     ) -> bool {
         for _ in 0..FAILURES_A_TURN {
             let Some(port) = self.port_of(id) else { return false };
-            let Ok(Some(failure)) = datagrams::take_failure(port) else { return false };
+            let Ok(Some(failure)) = port.take_failure() else { return false };
             self.heed(id, failure, sender, around);
         }
         true
@@ -49,9 +50,9 @@ impl Balancer {
         let Failure { destination, error, quote } = failure;
         let Some(server) = destination.map(ServerAddr::Inet) else { return };
         let Some(id) = self.table.owner(port, &server) else { return };
-        // Where the flow goes by now matters; what it had sent there before went on with it.
         if self.chosen(id).is_none_or(|chosen| *chosen.server.address() != server) {
-            return;
+            // What it sent last went to another one, well, or it will be told of itself.
+            return self.note_former_failure(&server, &error, around);
         }
         let memo = self.table.content_mut(id).and_then(|flow| flow.memo.take());
         if error.raw_os_error() == Some(Errno::EMSGSIZE as i32) {
@@ -81,6 +82,20 @@ impl Balancer {
         } else if server_failed(chosen, error, service, around.now) {
             self.has_forsaken = true;
             around.shared.forsake_elsewhere(around.worker);
+        }
+    }
+
+    /// A server failed to which a flow has sent, but not its latest datagram.
+    fn note_former_failure(&mut self, address: &ServerAddr, error: &io::Error, around: &Surroundings<'_>) {
+        let service = around.service(self.service);
+        let is_news = |server: &&Arc<Server>| {
+            server.address() == address && server.state.blacklisted(around.now).is_none()
+        };
+        for server in service.servers.iter().flatten().filter(is_news) {
+            if !is_shortage(error) && regular_server_failed(server, error, service, around.now) {
+                self.has_forsaken = true;
+                around.shared.forsake_elsewhere(around.worker);
+            }
         }
     }
 

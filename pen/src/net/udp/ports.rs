@@ -1,10 +1,13 @@
 //! The ports of a balancer: found, opened and closed.
 
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 
 use nix::errno::Errno;
 
 use super::super::token::Token;
+use super::super::transparent::Source;
+use super::super::upstream::DialError;
 use super::Surroundings;
 use super::balancer::Balancer;
 use super::port::{Port, is_shortage};
@@ -14,6 +17,15 @@ use crate::engine::servers::ServerAddr;
 /// How many flows end at most so that a port can be opened: each port may have several.
 const EVICTIONS: usize = 8;
 
+/// What a port has as its own address.
+#[derive(Clone, Copy, Debug)]
+enum OwnAddress {
+    /// An address of this host's, or whatever the system chooses: several flows share the port.
+    Shared(Option<IpAddr>),
+    /// The client's: it is for one flow to one server.
+    Client(SocketAddr),
+}
+
 impl Balancer {
     /// A port that can carry the flow to this server. If no more can be opened, the least recently used flows end for it.
     pub(super) fn port(
@@ -21,40 +33,75 @@ impl Balancer {
         flow: FlowId,
         server: &ServerAddr,
         around: &Surroundings<'_>,
-    ) -> io::Result<PortId> {
+    ) -> Result<PortId, DialError> {
         if let Some(port) = self.table.ways_to(flow, server) {
             return Ok(port);
         }
         self.heed_source(around);
-        if let Some(port) = self.table.port_for(server) {
+        let own = self.own_address(flow, server, around);
+        if matches!(own, OwnAddress::Shared(_))
+            && let Some(port) = self.table.port_for(server)
+        {
             return Ok(port);
         }
-        let kind = PortKind::of(server);
         for _ in 0..EVICTIONS {
-            match self.open_port(kind, around) {
-                Err(error) if is_shortage(&error) && self.evict(flow, around) => self.close_ports(),
+            match self.open_port(own, server, around) {
+                Err(DialError::Shortage(error)) if is_shortage(&error) && self.evict(flow, around) => {
+                    self.close_ports();
+                }
                 result => return result,
             }
         }
-        self.open_port(kind, around)
+        self.open_port(own, server, around)
     }
 
-    fn open_port(&mut self, kind: PortKind, around: &Surroundings<'_>) -> io::Result<PortId> {
-        let descriptor = around.shared.take_port_descriptor().ok_or(Errno::EMFILE)?;
-        let mut port = Port::open(kind, self.source, descriptor)?;
-        let id = self.table.open_port(kind);
-        port.generation = id.generation;
-        if let Err(error) = port.register(around.registry, Token::Port { service: self.service, port: id }.into()) {
-            // It has a number already, and closes like all without a flow.
-            self.table.retire_ports();
-            return Err(error);
+    /// The address that the server is to see.
+    fn own_address(&self, flow: FlowId, server: &ServerAddr, around: &Surroundings<'_>) -> OwnAddress {
+        let peer = self.table.content(flow).map(|flow| flow.peer);
+        let (ServerAddr::Inet(server), Some(peer)) = (server, peer) else { return OwnAddress::Shared(None) };
+        match Source::towards(server.ip(), Some(peer.address), around.service(self.service)) {
+            Source::System => OwnAddress::Shared(None),
+            Source::Own(own) => OwnAddress::Shared(Some(own)),
+            Source::Client(client) => OwnAddress::Client(SocketAddr::new(client, peer.port)),
         }
-        let index = id.index as usize;
-        if self.ports.len() <= index {
-            self.ports.resize_with(index + 1, || None);
+    }
+
+    fn open_port(
+        &mut self,
+        own: OwnAddress,
+        server: &ServerAddr,
+        around: &Surroundings<'_>,
+    ) -> Result<PortId, DialError> {
+        let descriptor = around.shared.take_port_descriptor().ok_or(io::Error::from(Errno::EMFILE))?;
+        let kind = PortKind::of(server);
+        let (id, opened) = match own {
+            OwnAddress::Shared(own) => {
+                let id = self.table.open_port(kind);
+                (id, Port::open(id, kind, own, descriptor))
+            }
+            OwnAddress::Client(client) => {
+                let id = self.table.open_port_for_one(kind);
+                (id, Port::open_for(id, client, server, descriptor))
+            }
+        };
+        let registered = opened.and_then(|port| {
+            port.register(around.registry, Token::Port { service: self.service, port: id }.into())?;
+            Ok(port)
+        });
+        match registered {
+            Ok(port) => {
+                let index = id.index as usize;
+                if self.ports.len() <= index {
+                    self.ports.resize_with(index + 1, || None);
+                }
+                self.ports[index] = Some(port);
+                Ok(id)
+            }
+            Err(error) => {
+                self.table.abandon_port(id);
+                Err(error)
+            }
         }
-        self.ports[index] = Some(port);
-        Ok(id)
     }
 
     /// Ports that send from an address that is not set any more get no further flows.
@@ -77,11 +124,11 @@ impl Balancer {
 
     /// The port of this name, unless it has closed.
     pub(super) fn port_of(&self, id: PortId) -> Option<&Port> {
-        self.ports.get(id.index as usize)?.as_ref().filter(|port| port.generation == id.generation)
+        self.ports.get(id.index as usize)?.as_ref().filter(|port| port.id == id)
     }
 
     pub(super) fn port_mut(&mut self, id: PortId) -> Option<&mut Port> {
-        self.ports.get_mut(id.index as usize)?.as_mut().filter(|port| port.generation == id.generation)
+        self.ports.get_mut(id.index as usize)?.as_mut().filter(|port| port.id == id)
     }
 
     /// Whether the system has yet to give the port a number.

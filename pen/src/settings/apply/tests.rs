@@ -94,6 +94,7 @@ fn each_command_changes_its_own_setting_and_no_other() {
         ("roundrobin", "roundrobin: true"),
         ("stubborn", "stubborn: true"),
         ("no tcp_nodelay", "tcp_nodelay: false"),
+        ("transparent", "transparent: true"),
         ("udp", "udp: true"),
         ("udp_requests 1", "udp_requests: 1"),
         ("udp_responses 1", "udp_responses: 1"),

@@ -52,7 +52,7 @@ fn everything_is_said_of_what_pen_starts_from() {
          clients_max 2048;conn_max 500;idle_timeout 0;idlers 0;multi_accept 100;pending_max 100;timeout 5;tracking 0;\
          udp_requests 0;udp_responses 0;udp_timeout 30;\
          client_acl 0;no dummy;no http;no keepalive;no log;no proxy_protocol accept;no proxy_protocol send;no source;\
-         tcp_fastclose off;tcp_nodelay;no tls_cert;no tls_key;no tls_ca_file;no tls_ca_dir;no ssl_ocsp_response;\
+         tcp_fastclose off;tcp_nodelay;no transparent;no tls_cert;no tls_key;no tls_ca_file;no tls_ca_dir;no ssl_ocsp_response;\
          no ssl_sni_path;no ssl_ciphers;no tls_alpn;tls_protocol ssl23;no ssl_option;no require_client_cert;\
          no abuse;no emergency"
             .split(';')

@@ -196,6 +196,7 @@ export class ServiceView {
     this.prefaced = present;
     this.#fact(this.settings, "udp", service.udp ? "on" : "off");
     this.#fact(this.settings, "http", service.http ? "on" : "off");
+    this.#fact(this.settings, "transparent", service.transparent ? "on" : "off");
     const { accept, send } = service.proxy_protocol;
     const proxy = [accept === null ? "" : `accept ${accept}`, send === null ? "" : `send ${send}`];
     this.#fact(this.settings, "proxy_protocol", proxy.filter(Boolean).join(", ") || "off");

@@ -20,8 +20,8 @@ fn of_several_destinations_the_one_that_failed_is_named() {
         let (from, good) = (socket(host), socket(host));
         report_failures(&from).unwrap();
         assert!(take_failure(&from).unwrap().is_none());
-        let closed = [(); 2].map(|()| UdpSocket::bind(host).unwrap());
-        let [one, other] = closed.map(|socket| socket.local_addr().unwrap());
+        let closed = [(); 2].map(|()| refusing(host));
+        let [one, other] = [0, 1].map(|index: usize| closed[index].local_addr().unwrap());
         let good_one = good.local_addr().unwrap();
         let datagrams = [good_one, one, good_one, other, one, good_one].map(to);
         let mut outbox = Outbox::new(6);
@@ -37,7 +37,8 @@ fn of_several_destinations_the_one_that_failed_is_named() {
 fn a_failure_does_not_keep_what_arrives_from_being_received() {
     let (from, good) = (socket(HOSTS[0]), socket(HOSTS[0]));
     report_failures(&from).unwrap();
-    let closed = closed_port();
+    let refusing = refusing(HOSTS[0]);
+    let closed = refusing.local_addr().unwrap();
     let mut outbox = Outbox::new(1);
     let mut batch = Batch::new(3);
     for bytes in [b"1", b"2"] {
@@ -57,8 +58,9 @@ fn a_failure_does_not_keep_what_arrives_from_being_received() {
 fn a_socket_of_both_families_reports_failures_of_both() {
     let from = dual_stack();
     report_failures(&from).unwrap();
-    let mapped = SocketAddr::new(host("::ffff:127.0.0.1"), closed_port().port());
-    let of_ipv6 = UdpSocket::bind("[::1]:0").unwrap().local_addr().unwrap();
+    let closed = HOSTS.map(refusing);
+    let mapped = SocketAddr::new(host("::ffff:127.0.0.1"), closed[0].local_addr().unwrap().port());
+    let of_ipv6 = closed[1].local_addr().unwrap();
     assert_eq!(Outbox::new(2).send(&from, &[to(mapped), to(of_ipv6)]).unwrap(), 2);
     assert_eq!(failures(&from), [refused(mapped), refused(of_ipv6)]);
 }
@@ -67,7 +69,8 @@ fn a_socket_of_both_families_reports_failures_of_both() {
 fn the_parts_of_a_joined_datagram_fail_each_for_itself_or_once() {
     let from = socket(HOSTS[0]);
     report_failures(&from).unwrap();
-    let closed = closed_port();
+    let refusing = refusing(HOSTS[0]);
+    let closed = refusing.local_addr().unwrap();
     let joined = Outgoing { bytes: &[7; 3000], segment: Some(1000), ..to(closed) };
     assert_eq!(Outbox::new(2).send(&from, &[joined, joined]).unwrap(), 2);
     let failures = failures(&from);
@@ -77,29 +80,32 @@ fn the_parts_of_a_joined_datagram_fail_each_for_itself_or_once() {
 
 #[test]
 fn errors_of_our_own_host_are_no_failures() {
-    let from = socket(HOSTS[0]);
+    let (from, good) = (socket(HOSTS[0]), socket(HOSTS[0]));
     report_failures(&from).unwrap();
+    let datagram = to(good.local_addr().unwrap());
     let bytes = vec![0; 65_508];
-    let too_large = Outgoing { bytes: &bytes, ..to(closed_port()) };
+    let too_large = Outgoing { bytes: &bytes, ..datagram };
     Outbox::new(1).send(&from, &[too_large]).unwrap_err();
     assert_eq!(failures(&from), []);
-    let network =
-        Outgoing { from: Some(Local { address: host("192.0.2.1"), interface: 0 }), ..to(closed_port()) };
+    let stranger = Local { address: host("192.0.2.1"), interface: 0 };
+    let network = Outgoing { from: Some(stranger), ..datagram };
     Outbox::new(1).send(&from, &[network]).unwrap_err();
     assert_eq!(failures(&from), []);
 }
 
 #[test]
-fn what_failed_is_quoted() {
-    let from = socket(HOSTS[0]);
-    report_failures_of_ipv4(&from).unwrap();
-    let closed = closed_port();
-    let long = [b'l'; 100];
-    for bytes in [&b"one"[..], &long, b""] {
-        let datagram = Outgoing { bytes, ..to(closed) };
-        Outbox::new(1).send(&from, &[datagram]).unwrap();
-        let quote = take_failure(&from).unwrap().unwrap().quote;
-        assert!(quote.is_of(bytes));
-        assert_eq!((quote.is_of(b"other"), quote.is_empty()), (bytes.is_empty(), bytes.is_empty()));
+fn a_socket_that_was_never_bound_reports_failures() {
+    for host in HOSTS {
+        let (server, refusing) = (socket(host), refusing(host));
+        let [server_address, gone] = [&server, &refusing].map(|socket| socket.local_addr().unwrap());
+        let port = Socket::new(Domain::for_address(gone), Type::DGRAM, None).unwrap();
+        report_failures(&port).unwrap();
+        let port = UdpSocket::from(port);
+        let mut batch = Batch::new(1);
+        assert_eq!(Outbox::new(2).send(&port, &[to(server_address), to(gone)]).unwrap(), 2);
+        assert_eq!(received(&server, &mut batch), [b"x"]);
+        let Name::Inet(client) = batch.get(0).source else { panic!("{batch:?}") };
+        assert_eq!(client.port(), port.local_addr().unwrap().port());
+        assert_eq!(failures(&port), [refused(gone)]);
     }
 }

@@ -34,9 +34,7 @@ fn control_characters_are_refused() {
 #[test]
 fn commands_of_later_versions_say_so() {
     for (line, words, capability) in [
-        ("transparent", "transparent", "transparent proxying"),
         ("no health", "no health", "health check"),
-        ("no transparent x", "no transparent", "transparent proxying"),
         ("drain 3", "drain", "draining"),
         ("geoip_db x", "geoip_db", "GeoIP"),
         ("acl 1 permit country SE", "country", "GeoIP"),

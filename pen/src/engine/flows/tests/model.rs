@@ -9,8 +9,8 @@ use super::*;
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// A client sends so many datagrams as one; the flow gets that server if it wants one.
-    Client(u16, u32, usize),
+    /// A client sends so many datagrams as one; the flow gets that server if it wants one, perhaps by a port of its own.
+    Client(u16, u32, usize, bool),
     /// A server answers so many as one through a port of now or earlier.
     Server(Index, usize, u32),
     /// A flow of now or earlier gets a server, by a port of now or earlier.
@@ -25,7 +25,7 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        12 => (0u16..8, 1u32..4, 0usize..5).prop_map(|(client, count, server)| Step::Client(client, count, server)),
+        12 => (0u16..8, 1u32..4, 0usize..5, any::<bool>()).prop_map(|(client, count, server, alone)| Step::Client(client, count, server, alone)),
         8 => (any::<Index>(), 0usize..5, 1u32..4).prop_map(|(port, server, count)| Step::Server(port, server, count)),
         2 => (any::<Index>(), 0usize..5, any::<Index>()).prop_map(|(flow, server, port)| Step::Assign(flow, server, port)),
         1 => any::<Index>().prop_map(Step::Unassign),
@@ -64,6 +64,8 @@ struct PortModel {
     id: PortId,
     kind: PortKind,
     takes: bool,
+    /// It is for one flow.
+    alone: bool,
     closed: bool,
     /// The servers to which it ever carried a flow.
     used: HashSet<usize>,
@@ -96,7 +98,7 @@ impl Model {
 
     fn take(&mut self, step: &Step) {
         match *step {
-            Step::Client(client, count, server) => self.client(client, count, server),
+            Step::Client(client, count, server, alone) => self.client(client, count, server, alone),
             Step::Server(port, server, count) => self.server(port, server, count),
             Step::Assign(flow, server, port) if !self.ever.is_empty() && !self.ports.is_empty() => {
                 let port = port.get(&self.ports).id;
@@ -111,7 +113,7 @@ impl Model {
             Step::Assign(..) | Step::Unassign(_) | Step::Remove(_) => {}
             Step::Retire => {
                 self.table.retire_ports();
-                self.ports.iter_mut().for_each(|port| port.takes = false);
+                self.ports.iter_mut().filter(|port| !port.alone).for_each(|port| port.takes = false);
                 self.close_unused();
             }
             Step::Close => {
@@ -123,7 +125,7 @@ impl Model {
         }
     }
 
-    fn client(&mut self, number: u16, count: u32, server: usize) {
+    fn client(&mut self, number: u16, count: u32, server: usize, alone: bool) {
         let heading = self.table.handle_client(&client(number), count, self.now, self.rules);
         let Some(place) = self.flows.iter().position(|flow| flow.client == number) else {
             assert_eq!(heading, Heading::Begin);
@@ -142,7 +144,7 @@ impl Model {
                 server: None,
                 ways,
             });
-            return self.choose(id, server);
+            return self.choose(id, server, alone);
         };
         let flow = self.touch(place);
         flow.requests += count;
@@ -152,7 +154,7 @@ impl Model {
         if flow.server.is_none() || full {
             flow.since = count;
             assert_eq!(heading, Heading::Choose(id));
-            self.choose(id, server);
+            self.choose(id, server, alone);
         } else {
             flow.since += count;
             assert_eq!(heading, Heading::Onward(id));
@@ -160,31 +162,34 @@ impl Model {
     }
 
     /// Does as the shell does.
-    fn choose(&mut self, id: FlowId, server: usize) {
+    fn choose(&mut self, id: FlowId, server: usize, alone: bool) {
         let to = &servers()[server];
         let kind = PortKind::of(to);
         let flow = self.flows.iter().find(|flow| flow.id == id).unwrap();
         let way = flow.ways.iter().find(|way| way.0 == server).map(|way| way.1);
         assert_eq!(self.table.ways_to(id, to), way);
         let turn = self.turn(server);
-        let suits = |port: &&PortModel| port.takes && port.kind == kind && !port.used.contains(&server);
+        let suits = |port: &&PortModel| {
+            port.takes && !port.alone && port.kind == kind && !port.used.contains(&server)
+        };
         let available = self.ports[turn..].iter().find(suits).map(|port| port.id);
         assert_eq!(self.table.port_for(to), available);
-        let port = way.or(available).unwrap_or_else(|| self.open(kind));
+        let port = way.or(available.filter(|_| !alone)).unwrap_or_else(|| self.open(kind, alone));
         self.assign(id, server, port);
     }
 
     /// The first port behind all that the server has used.
     fn turn(&self, server: usize) -> usize {
-        self.ports.iter().rposition(|port| port.used.contains(&server)).map_or(0, |last| last + 1)
+        let used = |port: &PortModel| !port.alone && port.used.contains(&server);
+        self.ports.iter().rposition(used).map_or(0, |last| last + 1)
     }
 
-    fn open(&mut self, kind: PortKind) -> PortId {
-        let id = self.table.open_port(kind);
+    fn open(&mut self, kind: PortKind, alone: bool) -> PortId {
+        let id = if alone { self.table.open_port_for_one(kind) } else { self.table.open_port(kind) };
         assert!(self.ports.iter().all(|port| port.id != id));
         assert!(self.ports.iter().all(|port| port.closed || port.id.index != id.index));
         assert!(self.closed.iter().all(|port| port.index != id.index));
-        self.ports.push(PortModel { id, kind, takes: true, closed: false, used: HashSet::new() });
+        self.ports.push(PortModel { id, kind, takes: true, alone, closed: false, used: HashSet::new() });
         id
     }
 
@@ -197,7 +202,8 @@ impl Model {
             let place = self.ports.iter().position(|model| model.id == port).unwrap();
             let model = &mut self.ports[place];
             flow.server = None;
-            if !model.takes || model.closed || model.kind != PortKind::of(to) || place < turn {
+            let is_over = if model.alone { !model.used.is_empty() } else { place < turn };
+            if !model.takes || model.closed || model.kind != PortKind::of(to) || is_over {
                 return;
             }
             assert!(model.used.insert(server));

@@ -123,6 +123,22 @@ fn retired_ports_keep_their_flows_and_get_no_others() {
 }
 
 #[test]
+fn a_port_that_could_not_be_opened_is_nobodys() {
+    let mut table = FlowTable::new();
+    let port = table.open_port(PortKind::Inet4);
+    table.abandon_port(port);
+    table.abandon_port(port);
+    assert_eq!(table.port_for(&server(1)), None);
+    assert_eq!(closed(&mut table), [port]);
+    let (flow, carrier) = begin(&mut table, 1, &server(1), second(1));
+    table.abandon_port(port);
+    table.abandon_port(carrier);
+    assert_eq!((table.port_for(&server(2)), table.owner(carrier, &server(1))), (None, Some(flow)));
+    table.remove(flow);
+    assert_eq!(closed(&mut table), [carrier]);
+}
+
+#[test]
 fn servers_that_are_forgotten_do_not_come_back_to_their_ports() {
     let mut table = FlowTable::new();
     let (_, port) = begin(&mut table, 0, &server(0), second(1));
@@ -136,4 +152,25 @@ fn servers_that_are_forgotten_do_not_come_back_to_their_ports() {
     let (_, again) = begin(&mut table, 1, &many(1), second(1));
     assert_ne!(again, port);
     assert_eq!(begin(&mut table, 2, &server(0), second(1)).1, again);
+}
+
+#[test]
+fn a_port_for_one_flow_carries_no_other_and_leaves_the_shared_ones_alone() {
+    let mut table = FlowTable::new();
+    let (_, shared) = begin(&mut table, 1, &server(1), second(1));
+    let own = table.open_port_for_one(PortKind::Inet4);
+    let flow = table.begin(client(2), 2, 1, second(1));
+    table.assign(flow, &server(2), own);
+    table.check_invariants();
+    assert_eq!((table.way(flow), table.owner(own, &server(2))), (Some(own), Some(flow)));
+    assert_eq!(table.port_for(&server(2)), Some(shared), "the server has not used the shared one");
+    let other = table.begin(client(3), 3, 1, second(1));
+    for number in [2, 3] {
+        table.assign(other, &server(number), own);
+        assert_eq!(table.way(other), None);
+    }
+    assert_eq!(table.handle_server(own, &server(2), 1, second(1), RULES), Answer::Deliver(flow));
+    assert_eq!(table.handle_server(own, &server(3), 1, second(1), RULES), Answer::Stranger);
+    table.remove(flow);
+    assert_eq!(closed(&mut table), [own]);
 }

@@ -72,6 +72,7 @@ fn switch() -> impl Strategy<Value = String> {
         "roundrobin",
         "stubborn",
         "tcp_nodelay",
+        "transparent",
         "udp",
         "weight",
     ];
