@@ -67,10 +67,10 @@ struct Receiving {
     own: Option<SocketAddr>,
     /// Something may wait in its queue.
     ready: bool,
-    /// The kernel was asked to join datagrams.
-    joins: bool,
     /// It receives no more, and its flows end then at the latest.
     leaving: Option<Tick>,
+    /// The kernel was asked to join datagrams.
+    joins: bool,
 }
 
 impl Receiving {
