@@ -204,7 +204,7 @@ impl ListenSocket {
             Kind::Tcp(listener) => nix::unistd::fchown(listener, Some(user.uid), None)?,
             Kind::Udp(socket) => nix::unistd::fchown(socket, Some(user.uid), None)?,
             Kind::Unix(_) | Kind::UnixDatagram(_) => {
-                lchown(&self.name, Some(user.uid.as_raw()), Some(user.gid.as_raw()))?
+                lchown(&self.name, Some(user.uid.as_raw()), Some(user.gid.as_raw()))?;
             }
         }
         Ok(())

@@ -391,7 +391,7 @@ impl Worker {
     fn stop(&mut self) {
         self.stop_at = Some(self.now.plus(STOP_PATIENCE));
         self.end_connections(|_| true);
-        self.with_udp(|udp, around| udp.stop(around));
+        self.with_udp(Udp::stop);
     }
 
     fn refresh_settings(&mut self) {
