@@ -144,11 +144,11 @@ fn control_address(text: &str, resolver: &SystemResolver) -> Result<ListenOn, Fa
 
 /// Whether the command line's ports are of UDP. They are looked up before options are applied, so these are asked first.
 fn balances_udp(invocation: &Invocation) -> bool {
-    let toggles = invocation.steps.iter().filter_map(|step| match parse(&step.line) {
+    let last = invocation.steps.iter().rev().find_map(|step| match parse(&step.line) {
         Ok(Some(Command::Switch(Switch::Udp, toggle))) => Some(toggle),
         _ => None,
     });
-    toggles.last() == Some(Toggle::On)
+    last == Some(Toggle::On)
 }
 
 /// The positional arguments: where to listen, and the servers.

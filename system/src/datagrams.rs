@@ -23,8 +23,8 @@ use std::time::Duration;
 pub use self::batch::Batch;
 pub use self::failure::{Failure, Quote, take_failure};
 pub use self::options::{
-    enable_arrival_times, join_datagrams, lost, report_failures, report_failures_of_ipv4, set_receive_buffer, set_send_buffer,
-    tell_destinations,
+    allow_fragments, enable_arrival_times, join_datagrams, lost, report_failures, report_failures_of_ipv4,
+    set_receive_buffer, set_send_buffer, tell_destinations,
 };
 pub use self::outbox::Outbox;
 

@@ -39,6 +39,7 @@ mod penlogd;
 mod process;
 pub mod program;
 mod prometheus;
+pub mod quic;
 mod records;
 pub mod soak;
 mod stream;

@@ -1,13 +1,16 @@
 //! The dashboard in a real browser: what people see, hear and can reach with a keyboard.
 
+mod dashboard {
+    mod facts;
+}
+
 use std::fs;
-use std::io::Write as _;
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use pen_tests::browser::{ENTER, TAB};
-use pen_tests::{Address, Authority, Backend, Browser, DeadPort, Order, Pen, Stream, TlsStream, tls};
+use pen_tests::{Address, Backend, Browser, DeadPort, Pen, Stream};
 use serde_json::json;
 
 /// What the first server's row says about its state.
@@ -390,35 +393,6 @@ fn the_status_page_shares_the_look_and_fits_a_phone() {
             browser.screenshot(&format!("status-{width}-{scheme}"));
         }
     }
-    assert_no_complaints(&browser);
-    pen.stop();
-}
-
-#[test]
-fn tls_is_told_as_long_as_it_is_on_and_a_certificate_that_expires_soon_stands_out() {
-    let authority = Authority::new("root");
-    let [long, short] =
-        [90, 5].map(|days| authority.issue(&Order::server("www.example.com").valid(-1, days)));
-    let server = Backend::holding("a");
-    let pen = Pen::builder().servers([&server]).tls(&long).command("http").command("web 0").start();
-    let browser = Browser::start();
-    open(&browser, &pen);
-    let fact = |name: &str, what: &str| {
-        let facts = "[...document.querySelectorAll('.facts > div')]";
-        format!("{facts}.find((fact) => fact.querySelector('dt').textContent === '{name}'){what}")
-    };
-    browser.wait_until(&fact("certificate expires in", "?.textContent.includes(' d ')"));
-    browser.wait_until(&fact("certificate expires in", "?.className === ''"));
-    browser.wait_until(&fact("http refused", "?.querySelector('dd').textContent === '0'"));
-    let mut client = TlsStream::over(pen.connect(), "www.example.com", &tls::trusting(&authority)).unwrap();
-    client.write_all(b"hello").unwrap();
-    browser.wait_until(&fact("TLS handshakes", "?.querySelector('dd').textContent === '1'"));
-    browser.wait_until("document.querySelector('#connections').textContent.includes('connected, TLS')");
-    pen.tell(&format!("tls_cert {}", short.pem().display()));
-    browser.wait_until(&fact("certificate expires in", "?.className === 'worry'"));
-    browser.screenshot("tls");
-    pen.tell("no tls_cert");
-    browser.wait_until(&fact("TLS handshakes", " === undefined"));
     assert_no_complaints(&browser);
     pen.stop();
 }

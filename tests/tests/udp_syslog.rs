@@ -94,8 +94,6 @@ impl Drop for Rsyslogd {
     }
 }
 
-
-
 const FRONT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 514);
 
 /// A pen before three daemons, in a network of the test's own.

@@ -98,7 +98,7 @@ pub(super) static ROWS: &[Row] = &[
             A client whom a PROXY header names comes from the address that it names. Clients that a \
             server could not answer come from this host's address, or that of `source`: those of Unix \
             sockets, of the other address family, at link-local addresses, the server itself, and those \
-            at loopback addresses unless the server has one, too. TCP connections have a port of the \
+            of whom and the server one alone has a loopback address. TCP connections have a port of the \
             system's choice, and datagrams come from the client's port.\n\
             It needs the capability CAP_NET_RAW. A pen that becomes another user (`-u`) keeps it only if \
             a service is `transparent` at start, and for `udp` CAP_NET_BIND_SERVICE as well, because \

@@ -15,9 +15,6 @@ use parking_lot::Mutex;
 use super::select::hash;
 use super::time::Tick;
 
-/// How long a datagram may be on its way, in seconds.
-const UNDER_WAY: u32 = 1;
-
 /// Which server: a slot, and which of its successive occupants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ServerId {
@@ -137,8 +134,6 @@ pub struct ServerState {
     pub failures: AtomicU64,
     /// Reservations alive: connections, and attempts to connect.
     connections: AtomicU32,
-    /// When a connection failed last.
-    failed_at: AtomicU64,
     failed_until: AtomicU64,
     banned_until: AtomicU64,
     last_error: Mutex<Option<Arc<str>>>,
@@ -154,7 +149,6 @@ impl ServerState {
             connects: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             connections: AtomicU32::new(0),
-            failed_at: AtomicU64::new(0),
             failed_until: AtomicU64::new(0),
             banned_until: AtomicU64::new(0),
             last_error: Mutex::new(None),
@@ -183,20 +177,9 @@ impl ServerState {
         }
     }
 
-    /// The server has sent something. Unless that may have been on its way before the latest failure, it is well: that ends the
-    /// blacklist, unless it was set by hand.
-    pub fn answered(&self, now: Tick) {
-        if self.failed_until.load(Ordering::Relaxed) != 0
-            && Tick(self.failed_at.load(Ordering::Relaxed)).plus_seconds(UNDER_WAY) < now
-        {
-            self.forgive();
-        }
-    }
-
     /// Counts a connection that failed, and keeps why.
-    pub fn failed(&self, error: &str, now: Tick) {
+    pub fn failed(&self, error: &str) {
         self.failures.fetch_add(1, Ordering::Relaxed);
-        self.failed_at.store(now.0, Ordering::Relaxed);
         *self.last_error.lock() = Some(error.into());
     }
 
@@ -325,7 +308,7 @@ mod tests {
     #[test]
     fn a_success_clears_the_blacklist_of_a_failure() {
         let state = ServerState::new(ID);
-        state.failed("connection refused", Tick(0));
+        state.failed("connection refused");
         state.blacklist(Tick(30_000));
         assert_eq!(state.blacklisted(Tick(10_000)), Some(Duration::from_secs(20)));
         assert_eq!(state.blacklisted(Tick(30_000)), None);
@@ -334,21 +317,6 @@ mod tests {
         assert_eq!(state.last_error().as_deref(), Some("connection refused"));
         assert_eq!(state.failures.load(Ordering::Relaxed), 1);
         assert_eq!(state.connects.load(Ordering::Relaxed), 1);
-    }
-
-    #[test]
-    fn an_answer_clears_the_blacklist_unless_it_was_under_way_before_the_failure() {
-        let state = ServerState::new(ID);
-        let is_left_alone_after = |answer| {
-            state.failed("connection refused", Tick(5_000));
-            state.blacklist(Tick(30_000));
-            state.answered(Tick(answer));
-            state.blacklisted(Tick(10_000)).is_some()
-        };
-        assert!(is_left_alone_after(5_000) && is_left_alone_after(6_000));
-        assert!(!is_left_alone_after(6_001));
-        state.blacklist_by_hand(Tick(30_000));
-        assert!(is_left_alone_after(9_000));
     }
 
     #[test]

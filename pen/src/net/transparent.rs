@@ -36,8 +36,8 @@ impl Source {
 
 /// Whether a server may get to see this client. What it answers to others would come to nobody, and the server would seem dead.
 fn can_answer(server: IpAddr, client: IpAddr) -> bool {
-    let is_near = client.is_loopback() && !server.is_loopback();
-    client.is_ipv4() == server.is_ipv4() && client != server && !is_near && is_of_a_host(client)
+    let is_on_the_way = client.is_loopback() == server.is_loopback();
+    client.is_ipv4() == server.is_ipv4() && client != server && is_on_the_way && is_of_a_host(client)
 }
 
 /// Whether one host, wherever it is, can have the address. A PROXY header may name any.
@@ -103,6 +103,7 @@ mod tests {
             ("192.0.2.1", "192.0.2.1"),
             ("192.0.2.1", "127.0.0.1"),
             ("2001:db8::1", "::1"),
+            ("127.0.0.1", "198.51.100.7"),
             ("192.0.2.1", "0.0.0.0"),
             ("192.0.2.1", "0.0.0.7"),
             ("192.0.2.1", "224.0.0.1"),

@@ -88,7 +88,7 @@ impl Connection {
                 }
                 Err(DialError::Shortage(error)) => return self.shortage(&error, context),
                 Err(DialError::Server(error)) => _ = server_failed(&chosen, &error, service, context.now),
-                Err(DialError::Full(error)) => chosen.reservation.state().failed(&reason(&error), context.now),
+                Err(DialError::Full(error)) => chosen.reservation.state().failed(&reason(&error)),
             }
         }
         self.give_up(service, context)
@@ -200,7 +200,7 @@ pub fn server_failed(chosen: &Chosen, error: &io::Error, service: &Service, now:
         return regular_server_failed(&chosen.server, error, service, now);
     }
     let reason = reason(error);
-    chosen.server.state.failed(&reason, now);
+    chosen.server.state.failed(&reason);
     log::warn!("server {}{} failed: {reason}", chosen.server.address(), service.of());
     false
 }
@@ -209,7 +209,7 @@ pub fn server_failed(chosen: &Chosen, error: &io::Error, service: &Service, now:
 pub fn regular_server_failed(server: &Server, error: &io::Error, service: &Service, now: Tick) -> bool {
     let state = &server.state;
     let reason = reason(error);
-    state.failed(&reason, now);
+    state.failed(&reason);
     let (address, of) = (server.address(), service.of());
     if has_moved(server, service) {
         log::debug!("server {} was at {address}, which failed: {reason}", state.id.slot);

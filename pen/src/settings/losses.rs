@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 /// Where datagrams wait until they are read.
 pub trait Queue: Debug + Send + Sync {
-    /// How many the kernel has thrown away since it came into being. The count wraps.
+    /// How many the kernel has thrown away since it came into being. After 2^32 it begins anew.
     fn lost(&self) -> u32;
 }
 
@@ -18,34 +18,26 @@ pub struct Losses(Mutex<Known>);
 
 #[derive(Debug, Default)]
 struct Known {
-    watched: Vec<Watched>,
+    watched: Vec<Weak<dyn Queue>>,
     /// What those lost that are not watched any more.
     past: u64,
 }
 
-#[derive(Clone, Debug)]
-struct Watched {
-    queue: Weak<dyn Queue>,
-    /// What it had lost before.
-    before: u32,
-}
-
 impl Losses {
-    /// From now on the queue's losses are the service's.
+    /// The queue's losses are the service's, also those that it had before anybody came to watch it.
     pub fn watch(&self, queue: &Arc<impl Queue + 'static>) {
-        let before = queue.lost();
         let weak: Weak<_> = Arc::downgrade(queue);
-        self.0.lock().watched.push(Watched { queue: weak, before });
+        self.0.lock().watched.push(weak);
     }
 
-    /// They are not any more. To be called before the queue is closed, or its losses are forgotten.
+    /// What it has lost by now is kept. To be called before the queue is closed, or its losses are forgotten.
     pub fn unwatch(&self, queue: &Arc<impl Queue + 'static>) {
         let lost = queue.lost();
         let mut known = self.0.lock();
-        let is_it = |watched: &Watched| std::ptr::addr_eq(watched.queue.as_ptr(), Arc::as_ptr(queue));
+        let is_it = |watched: &Weak<dyn Queue>| std::ptr::addr_eq(watched.as_ptr(), Arc::as_ptr(queue));
         if let Some(index) = known.watched.iter().position(is_it) {
-            let watched = known.watched.swap_remove(index);
-            known.past += u64::from(lost.wrapping_sub(watched.before));
+            known.watched.swap_remove(index);
+            known.past += u64::from(lost);
         }
     }
 
@@ -53,16 +45,10 @@ impl Losses {
     pub fn total(&self) -> u64 {
         let (queues, past) = {
             let known = self.0.lock();
-            let open = known
-                .watched
-                .iter()
-                .filter_map(|Watched { queue, before }| Some((queue.upgrade()?, *before)));
-            (open.collect::<Vec<_>>(), known.past)
+            (known.watched.iter().filter_map(Weak::upgrade).collect::<Vec<_>>(), known.past)
         };
         // Asked when the lock is free again: workers may want it.
-        let now: u64 =
-            queues.iter().map(|(queue, before)| u64::from(queue.lost().wrapping_sub(*before))).sum();
-        past + now
+        past + queues.iter().map(|queue| u64::from(queue.lost())).sum::<u64>()
     }
 }
 
@@ -103,14 +89,11 @@ mod tests {
     }
 
     #[test]
-    fn what_was_lost_before_was_the_loss_of_another() {
+    fn what_was_lost_before_anybody_watched_counts_too() {
         let losses = Losses::default();
-        let used = queue(u32::MAX);
-        losses.watch(&used);
-        assert_eq!(losses.total(), 0);
-        // The kernel's count wraps.
-        used.0.store(1, Relaxed);
-        assert_eq!(losses.total(), 2);
+        let late = queue(3);
+        losses.watch(&late);
+        assert_eq!(losses.total(), 3);
     }
 
     #[test]

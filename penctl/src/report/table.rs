@@ -262,6 +262,19 @@ mod tests {
     }
 
     #[test]
+    fn datagrams_that_did_not_arrive_show_where_there_are_any() {
+        let mut snapshot = snapshot();
+        let rendered =
+            |snapshot: &Snapshot| render(snapshot, &Subject::of("services").unwrap(), None).unwrap();
+        assert!(!rendered(&snapshot).contains("dropped"));
+        snapshot.services[0].udp = Some(UdpStatus { dropped: 5, lost: 6, ..UdpStatus::default() });
+        let services = rendered(&snapshot);
+        assert!(services.contains("│ 127.0.0.1:8080 /run/web (UDP) │"), "{services}");
+        assert!(services.contains("│ dropped │ lost │"), "{services}");
+        assert!(services.contains("│       5 │    6 │"), "{services}");
+    }
+
+    #[test]
     fn a_service_that_is_not_there_is_an_error() {
         let error = rendered("service gone servers", None).unwrap_err();
         assert_eq!(error.to_string(), "pen has no service 'gone': there are default, web");

@@ -52,6 +52,25 @@ pub fn report_failures_of_ipv4(socket: &impl AsFd) -> io::Result<()> {
     Ok(setsockopt(&socket, sockopt::Ipv4RecvErr, &true)?)
 }
 
+/// Lets routers split datagrams of IPv4 that are too large for a link on their way. Otherwise each of them loses the first one
+/// that is, and only says so. IPv6 knows no such thing. The socket is one of IPv4, or of both.
+pub fn allow_fragments(socket: &impl AsFd) -> io::Result<()> {
+    let value: libc::c_int = libc::IP_PMTUDISC_DONT;
+    let length = libc::socklen_t::try_from(mem::size_of_val(&value)).unwrap_or(0);
+    // SAFETY: the descriptor is open while it is borrowed, and the option reads no more bytes than `length`.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::SOL_IP,
+            libc::IP_MTU_DISCOVER,
+            (&raw const value).cast(),
+            length,
+        )
+    };
+    Errno::result(result)?;
+    Ok(())
+}
+
 /// Allows the kernel to join datagrams of one sender that come one after another and are of one size, as far as it is able to.
 /// They arrive as one with a [`segment`](super::Datagram::segment).
 pub fn join_datagrams(socket: &impl AsFd) -> io::Result<()> {

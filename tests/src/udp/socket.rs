@@ -62,11 +62,11 @@ impl DatagramSocket {
         let mut bytes = vec![0; LARGEST + 1];
         let (length, from) = match self {
             Self::Udp(socket) => {
-                let (length, from) = socket.recv_from(&mut bytes).ok()?;
+                let (length, from) = uninterrupted(|| socket.recv_from(&mut bytes)).ok()?;
                 (length, Address::Ip(from))
             }
             Self::Unix(socket) => {
-                let (length, from) = socket.recv_from(&mut bytes).ok()?;
+                let (length, from) = uninterrupted(|| socket.recv_from(&mut bytes)).ok()?;
                 let path = from.as_pathname().map_or_else(PathBuf::new, ToOwned::to_owned);
                 (length, Address::Unix(path))
             }
@@ -79,6 +79,16 @@ impl DatagramSocket {
         match self {
             Self::Udp(socket) => SockRef::from(socket),
             Self::Unix(socket) => SockRef::from(socket),
+        }
+    }
+}
+
+/// A call that waits with a limit is not begun again by the system when a signal comes.
+fn uninterrupted<T>(mut receive: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match receive() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            received => return received,
         }
     }
 }

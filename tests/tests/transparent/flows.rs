@@ -8,7 +8,7 @@ use pen_tests::{Address, Pen, UdpBackend, UdpClient, wait_until};
 use super::site::{BACK, FRONT, Site, at, client, with_site};
 
 fn pen(site: &Site, family: usize, servers: &[UdpBackend], commands: &[&str]) -> Pen {
-    let pen = site.pen(family).udp().servers(servers);
+    let pen = Site::pen(family).udp().servers(servers);
     site.start(commands.iter().fold(pen, |pen, command| pen.command(command)))
 }
 
@@ -65,7 +65,9 @@ fn a_crowd_of_clients_is_told_apart_and_leaves_nothing_behind() {
             (1..400).map(|number| site.udp_client(source(0, number, 4001), &pen)).collect();
         // As many at once as every queue on the way has room for, also one that waits for a neighbour's address.
         for clients in clients.chunks(50) {
-            clients.iter().for_each(|client| client.send(client.address().to_string()));
+            for client in clients {
+                client.send(client.address().to_string());
+            }
             for client in clients {
                 let answer = client.receive();
                 assert_eq!(answer[1..], *client.address().to_string().as_bytes());
@@ -96,6 +98,22 @@ fn the_next_server_takes_over_from_one_that_is_gone() {
             assert_eq!(client.ask("after"), b"1after");
             assert_eq!(servers[1].sources(), [Address::from(source(family, 1, 4001))]);
             assert_eq!(pen.stop().stderr.matches("server 0 (").count(), 1);
+        }
+    });
+}
+
+#[test]
+fn that_a_server_is_gone_is_heard_where_answers_are_taken_in_by_port() {
+    with_site(|site| {
+        site.take_in_by_port();
+        for family in [0, 1] {
+            let second = site.echo(family, 1);
+            let gone = at(BACK[0][family], 80);
+            let pen = Site::pen(family).udp().servers([&gone, second.address()]).command("blacklist 3600");
+            let pen = site.start(pen);
+            let client = site.udp_client(source(family, 1, 4001), &pen);
+            assert_eq!(client.ask("x"), b"1x");
+            assert!(pen.stop().stderr.contains("server 0 ("));
         }
     });
 }

@@ -4,9 +4,9 @@ use std::fs;
 use std::net::SocketAddr;
 
 use nix::sys::signal::Signal;
-use pen_tests::{Pen, wait_until};
+use pen_tests::{Pen, UdpClient, wait_until};
 
-use super::site::{BACK, FRONT, at, client, with_site};
+use super::site::{BACK, FRONT, Site, at, client, with_site};
 
 const LACKING: &str = "needs the capability CAP_NET_RAW, which this pen lacks: \
                        root is to start it with 'transparent' in its options or its file";
@@ -15,7 +15,7 @@ const LACKING: &str = "needs the capability CAP_NET_RAW, which this pen lacks: \
 fn another_user_keeps_the_one_capability_that_connections_need() {
     with_site(|site| {
         let server = site.web(0, 0);
-        let pen = site.pen(0).listen_at(at(FRONT[0], 8080)).server(&server).user("nobody");
+        let pen = Site::pen(0).listen_at(at(FRONT[0], 8080)).server(&server).user("nobody");
         let pen = site.start(pen);
         let process = pen.process();
         assert_eq!((process.status("CapEff"), process.status("CapPrm")), raw());
@@ -35,15 +35,19 @@ fn raw() -> (String, String) {
 }
 
 #[test]
-fn flows_keep_the_ports_below_1024_of_their_clients_under_another_user_too() {
+fn flows_keep_the_ports_of_their_clients_whatever_these_are_under_another_user_too() {
     with_site(|site| {
         let server = site.echo(0, 0);
-        let pen = site.pen(0).listen_at(at(FRONT[0], 8080)).server(&server).udp().user("nobody");
+        let pen = Site::pen(0).listen_at(at("0.0.0.0", 8080)).server(&server).udp().user("nobody");
         let pen = site.start(pen);
         assert_eq!(pen.process().status("CapEff"), format!("{:016x}", (1 << 13) | (1 << 10)));
-        let from = SocketAddr::new(client(0, 9), 514);
-        assert_eq!(site.udp_client(from, &pen).ask("x"), b"0x");
-        assert_eq!(server.sources(), [from.into()]);
+        // One that is root's, and the one that pen listens on at all addresses.
+        for port in [514, 8080] {
+            let from = SocketAddr::new(client(0, 9), port);
+            let client = site.client.on(|| UdpClient::at(from, &at(FRONT[0], 8080)));
+            assert_eq!(client.ask("x"), b"0x");
+            assert_eq!(server.sources().last(), Some(&from.into()));
+        }
         pen.stop();
     });
 }

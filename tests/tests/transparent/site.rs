@@ -1,10 +1,13 @@
 //! A client's host, pen's and a servers', one behind the other, with the routing that docs/transparent.md tells.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
-use std::net::{IpAddr, SocketAddr};
+use std::io::{ErrorKind, Write as _};
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::time::Duration;
 
-use pen_tests::{Address, Backend, Host, Pen, PenBuilder, Stream, UdpBackend, UdpClient, is_root};
+use pen_tests::{
+    Address, Backend, Host, Pen, PenBuilder, Stream, UdpBackend, UdpClient, is_root, wait_until,
+};
 
 /// The hosts.
 pub struct Site {
@@ -52,8 +55,8 @@ impl Site {
             addr add 2001:db8:1::2/64 dev eth0 nodad
             route add local 10.9.0.0/16 dev lo
             -6 route add local 2001:db8:9::/64 dev lo
-            route add default via 10.1.0.1
-            -6 route add default via 2001:db8:1::1");
+            route replace default via 10.1.0.1
+            -6 route replace default via 2001:db8:1::1");
         site.balancer.ip("
             addr add 10.1.0.1/24 dev front
             addr add 2001:db8:1::1/64 dev front nodad
@@ -61,6 +64,7 @@ impl Site {
             addr add 2001:db8:2::1/64 dev back nodad
             route add 10.9.0.0/16 via 10.1.0.2
             -6 route add 2001:db8:9::/64 via 2001:db8:1::2");
+        site.balancer.set("net/ipv4/conf/all/rp_filter", "1");
         site.balancer.ip("
             rule add iif back lookup 100
             route add local default dev lo table 100
@@ -72,13 +76,34 @@ impl Site {
         }
         site.server.ip(&lines);
         site.server.ip("
-            route add default via 10.2.0.1
-            -6 route add default via 2001:db8:2::1");
+            route replace default via 10.2.0.1
+            -6 route replace default via 2001:db8:2::1");
+        for family in [0, 1] {
+            wait_for_neighbour(&site.client, FRONT[family]);
+            for server in BACK {
+                wait_for_neighbour(&site.balancer, server[family]);
+            }
+        }
         site
     }
 
+    /// Takes in answers by their ports, where servers have other ways through pen's host.
+    pub fn take_in_by_port(&self) {
+        self.balancer.ip("
+            rule del iif back lookup 100
+            rule add iif back ipproto tcp sport 80 lookup 100
+            rule add iif back ipproto udp sport 80 lookup 100
+            rule add iif back ipproto icmp lookup 100
+            -6 rule del iif back lookup 100
+            -6 rule add iif back ipproto tcp sport 80 lookup 100
+            -6 rule add iif back ipproto udp sport 80 lookup 100
+            -6 rule add iif back ipproto ipv6-icmp lookup 100");
+        self.balancer.set("net/ipv4/ip_forward", "1");
+        self.balancer.set("net/ipv6/conf/all/forwarding", "1");
+    }
+
     /// A pen at the front address of this family, and port 80.
-    pub fn pen(&self, family: usize) -> PenBuilder {
+    pub fn pen(family: usize) -> PenBuilder {
         Pen::builder().listen_at(at(FRONT[family], 80)).command("transparent")
     }
 
@@ -116,4 +141,14 @@ impl Site {
     pub fn udp_client(&self, from: SocketAddr, pen: &Pen) -> UdpClient {
         self.client.on(|| UdpClient::at(from, pen.address()))
     }
+}
+
+/// A link takes a moment until it is up, and a datagram that is sent before is lost.
+fn wait_for_neighbour(host: &Host, neighbour: &str) {
+    let nobody = SocketAddr::new(neighbour.parse().unwrap(), 9);
+    let is_there = || {
+        let refused = TcpStream::connect_timeout(&nobody, Duration::from_millis(100)).unwrap_err();
+        refused.kind() == ErrorKind::ConnectionRefused
+    };
+    host.on(|| wait_until("the neighbour is there", is_there));
 }

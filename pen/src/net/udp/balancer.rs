@@ -21,9 +21,6 @@ use crate::engine::time::Tick;
 use crate::settings::{Service, ServiceIndex, Settings};
 use crate::shared::Room;
 
-/// How many flows end at most to make room for one: other workers may take the room that was made.
-const EVICTIONS: usize = 4;
-
 /// One service's flows at one worker.
 #[derive(Debug)]
 pub struct Balancer {
@@ -118,14 +115,8 @@ impl Balancer {
             around.shared.ask_for_flow(self.service, around.worker);
             return Some(room);
         }
-        for _ in 0..EVICTIONS {
-            let oldest = self.table.oldest()?;
-            self.end(oldest, around);
-            if let Some(room) = around.shared.take_flow(service) {
-                return Some(room);
-            }
-        }
-        None
+        // Handed over, because other workers would take what is given back.
+        self.take_out(self.table.oldest()?, around).map(|flow| flow.room)
     }
 
     /// Another worker has taken room beyond the limit: a flow ends, if there are more than this worker's share.
@@ -201,9 +192,14 @@ impl Balancer {
 
     /// Ends a flow.
     pub(super) fn end(&mut self, id: FlowId, around: &Surroundings<'_>) {
-        let listener = self.table.key(id).map(|key| key.listener);
-        let Some(mut flow) = self.table.remove(id) else { return };
-        if let Some(Entry::Occupied(mut flows)) = listener.map(|id| self.flows_by_listener.entry(id)) {
+        self.take_out(id, around);
+    }
+
+    /// Ends a flow, and hands out what it had.
+    fn take_out(&mut self, id: FlowId, around: &Surroundings<'_>) -> Option<Flow> {
+        let listener = self.table.key(id)?.listener;
+        let mut flow = self.table.remove(id)?;
+        if let Entry::Occupied(mut flows) = self.flows_by_listener.entry(listener) {
             *flows.get_mut() -= 1;
             if *flows.get() == 0 {
                 flows.remove();
@@ -212,6 +208,7 @@ impl Balancer {
         let service = around.service(self.service);
         flow.journal.ended(service);
         service.state.clients.lock().close(flow.client.entry, around.now);
+        Some(flow)
     }
 }
 

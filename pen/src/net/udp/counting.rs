@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use super::flow::Flow;
 use crate::engine::clients::ClientCounters;
 use crate::engine::servers::{ServerAddr, ServerState};
-use crate::engine::time::Tick;
 use crate::settings::Service;
 
 /// Of so many servers at a time.
@@ -43,14 +42,7 @@ impl Counting {
     }
 
     /// A server's bytes go to the flow's client. The server may be a former one of the flow.
-    pub fn from_server(
-        &mut self,
-        flow: &Flow,
-        from: &ServerAddr,
-        bytes: usize,
-        service: &Service,
-        now: Tick,
-    ) {
+    pub fn from_server(&mut self, flow: &Flow, from: &ServerAddr, bytes: usize, service: &Service) {
         self.client(&flow.client.counters).sent += bytes as u64;
         let current = flow.chosen.as_ref().filter(|chosen| chosen.server.address() == from);
         let state = match current {
@@ -61,7 +53,6 @@ impl Counting {
             }
         };
         if let Some(state) = state {
-            state.answered(now);
             self.server(state).received += bytes as u64;
         }
     }

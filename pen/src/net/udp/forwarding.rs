@@ -148,6 +148,11 @@ impl Balancer {
         // Stable: what belongs to one flow keeps its order.
         onward.sort_by_key(|datagram| datagram.port.index);
         for run in onward.chunk_by(|a, b| a.port == b.port) {
+            if let [alone] = run {
+                let payload = Payload::of(&inbound.get(alone.index));
+                self.deliver(alone.flow, payload, sender, around);
+                continue;
+            }
             for run in run.chunks(RUN) {
                 let sent = self.send_run(run, inbound, sender);
                 for datagram in &run[..sent] {

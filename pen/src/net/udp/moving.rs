@@ -1,4 +1,7 @@
 //! Flows whose server is dead, or was taken away: they lose it at once, and the next one gets what the dead one has not.
+//!
+//! No answer ends the blacklist of a failure: the server gets nothing more that it could answer, and what still comes from it may
+//! have been on its way before.
 
 use std::io;
 use std::sync::Arc;
@@ -75,7 +78,7 @@ impl Balancer {
             // Its clients have nobody else, and may be many.
             let (address, reason) = (chosen.server.address(), common::reason(error));
             log::debug!("server {address}{} failed: {reason}", service.of());
-            chosen.reservation.state().failed(&reason, around.now);
+            chosen.reservation.state().failed(&reason);
         } else if server_failed(chosen, error, service, around.now) {
             self.has_forsaken = true;
             around.shared.forsake_elsewhere(around.worker);

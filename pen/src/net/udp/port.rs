@@ -111,14 +111,16 @@ fn socket(kind: PortKind) -> io::Result<Socket> {
         PortKind::Inet6 => datagrams::report_failures(&socket)?,
         PortKind::Unix => {}
     }
+    if kind == PortKind::Inet4 {
+        datagrams::allow_fragments(&socket)?;
+    }
     Ok(socket)
 }
 
-/// Gives the socket a client's address. It may have been given to others before: of the same client's flows to other servers, and
-/// a listener for all addresses may have the port, which then has to be of the same user.
+/// Gives the socket a client's address. Others of pen may have it: for the same client's flows to other servers; and a listener
+/// for all addresses may have the port.
 fn take_address(socket: &Socket, client: SocketAddr) -> io::Result<()> {
     allow_any_address(socket)?;
-    socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
     socket.bind(&client.into())
 }

@@ -111,6 +111,22 @@ fn a_server_has_a_gauge_for_each_state_and_its_counters() {
 }
 
 #[test]
+fn a_service_of_datagrams_counts_them() {
+    let mut snapshot = sample::snapshot();
+    assert!(!render(&snapshot).contains("pen_udp_"), "there is nothing to tell of connections");
+    snapshot.services = vec![
+        ServiceStatus { udp: Some(sample::udp()), ..sample::service("dns") },
+        sample::service("web"),
+        ServiceStatus { draining: true, udp: Some(sample::udp()), ..sample::service("dns") },
+    ];
+    let text = render(&snapshot);
+    let udp: Vec<&str> = text.lines().filter(|line| line.starts_with("pen_udp_")).collect();
+    let expected = [("received", 1000), ("answered", 990), ("dropped", 7), ("lost", 3)]
+        .map(|(name, count)| format!(r#"pen_udp_{name}_datagrams_total{{service="dns"}} {count}"#));
+    assert_eq!(udp, expected);
+}
+
+#[test]
 fn a_service_with_tls_counts_handshakes_and_tells_when_each_certificate_expires() {
     let mut snapshot = sample::snapshot();
     assert!(!render(&snapshot).contains("pen_tls_"), "there is nothing to tell without TLS");

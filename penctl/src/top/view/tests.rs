@@ -1,5 +1,6 @@
 use common::status::{
     ClientStatus, ConnectionStatus, FallbackStatus, LimitsStatus, ServerState, ServerStatus, Snapshot,
+    UdpStatus,
 };
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -150,6 +151,17 @@ fn the_other_lists_and_services_are_a_key_away() {
     assert!(connections.contains("          17  192.0.2.7  none    connected"), "{connections}");
     let mail = screen(&[Char('s')], (80, 24));
     assert!(mail.contains("service mail (2 of 2)") && mail.contains("1 Servers 0"), "{mail}");
+}
+
+#[test]
+fn datagrams_that_did_not_arrive_are_told_of_a_service_that_balances_them() {
+    let mut model = Model::default();
+    let mut snapshot = snapshot(0);
+    snapshot.services[0].udp = Some(UdpStatus { dropped: 5, lost: 6, ..UdpStatus::default() });
+    model.learn(Ok(snapshot), &mut State::default());
+    let screen = text(&drawn(&model, &mut State::default(), (120, 24), Theme::Colours));
+    assert!(screen.contains("on 0.0.0.0:80 (UDP): tracking, round robin\n"), "{screen}");
+    assert!(screen.contains("; 5 dropped datagrams; 6 lost datagrams\n"), "{screen}");
 }
 
 #[test]
