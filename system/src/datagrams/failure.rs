@@ -87,7 +87,11 @@ pub fn take_failure(socket: &impl AsFd) -> io::Result<Option<Failure>> {
                 Name::Inet(address) => Some(address),
                 Name::Unix(_) => None,
             };
-            return Ok(Some(Failure { destination, error: error.into(), quote: Quote { bytes: quote, length } }));
+            return Ok(Some(Failure {
+                destination,
+                error: error.into(),
+                quote: Quote { bytes: quote, length },
+            }));
         }
     }
 }
