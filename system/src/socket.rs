@@ -83,7 +83,6 @@ mod tests {
 
     use std::time::Duration;
 
-
     use super::*;
 
     #[test]
@@ -137,7 +136,8 @@ mod tests {
     fn a_port_that_was_given_up_receives_nothing_and_the_next_one_is_another() {
         for host in ["127.0.0.1", "::1"] {
             let peer = UdpSocket::bind((host, 0)).unwrap();
-            let own = Socket::new(Domain::for_address(peer.local_addr().unwrap()), Type::DGRAM, None).unwrap();
+            let own =
+                Socket::new(Domain::for_address(peer.local_addr().unwrap()), Type::DGRAM, None).unwrap();
             own.bind(&SocketAddr::new(host.parse().unwrap(), 0).into()).unwrap();
             own.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
             let number = || own.local_addr().unwrap().as_socket().unwrap().port();

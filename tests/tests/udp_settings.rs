@@ -122,7 +122,11 @@ fn another_source_is_for_flows_that_begin_later() {
     assert_eq!(after.ask_for_text("?"), "b");
     assert_eq!(before.ask_for_text("?"), "a");
     let hosts = |server: &UdpBackend| -> Vec<String> {
-        server.sources().iter().map(|source| source.to_string().split(':').next().unwrap().to_owned()).collect()
+        server
+            .sources()
+            .iter()
+            .map(|source| source.to_string().split(':').next().unwrap().to_owned())
+            .collect()
     };
     assert_eq!(hosts(&a), ["127.0.0.1", "127.0.0.1"]);
     assert_eq!(hosts(&b), ["127.0.0.7"]);

@@ -46,7 +46,6 @@ const SIDE_SHIFT: u32 = 61;
 const GENERATION_SHIFT: u32 = 32;
 const SERVICE_SHIFT: u32 = 32;
 
-
 /// The bits of a generation that fit into a token.
 pub const GENERATION_MASK: u32 = (1 << (SIDE_SHIFT - GENERATION_SHIFT)) - 1;
 

@@ -30,8 +30,8 @@ impl Balancer {
     /// may be more.
     pub(super) fn answer(&mut self, id: PortId, buffers: &mut Buffers, around: &Surroundings<'_>) -> bool {
         let Some(port) = self.port_mut(id) else { return false };
-        let mut more = std::mem::take(&mut port.failed)
-            && self.take_failures(id, &mut buffers.sender, around);
+        let mut more =
+            std::mem::take(&mut port.failed) && self.take_failures(id, &mut buffers.sender, around);
         let Some(port) = self.port_mut(id) else { return false };
         port.failed = more;
         let answers = &mut buffers.answers;

@@ -303,9 +303,11 @@ impl Balancer {
             }
             sent => sent,
         };
-        sent.map_err(|error| {
-            if is_shortage(&error) { DialError::Shortage(error) } else { DialError::Server(error) }
-        })
+        sent.map_err(
+            |error| {
+                if is_shortage(&error) { DialError::Shortage(error) } else { DialError::Server(error) }
+            },
+        )
     }
 
     /// Sends a flow's datagram on its way.

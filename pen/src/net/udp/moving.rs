@@ -157,9 +157,8 @@ impl Balancer {
 fn lost(latest: Option<Memo>, quote: &Quote, recent: &Recent, now: Tick) -> Vec<Memo> {
     let next = |memo: &Memo| recent.recall(*memo).and_then(|kept| kept.previous);
     let mut unanswered: Vec<Memo> = std::iter::successors(latest, next).take(MOST_AGAIN).collect();
-    let is_quoted = |memo: &&Memo| {
-        !quote.is_empty() && recent.recall(**memo).is_some_and(|kept| quote.is_of(kept.bytes))
-    };
+    let is_quoted =
+        |memo: &&Memo| !quote.is_empty() && recent.recall(**memo).is_some_and(|kept| quote.is_of(kept.bytes));
     let quoted = || unanswered.iter().enumerate().filter(|(_, memo)| is_quoted(memo));
     // Of several that are alike the oldest: the others are lost, too. But one that was sent long before may have arrived.
     let of_late = quoted().filter(|(_, memo)| is_recent(**memo, recent, now)).last();
