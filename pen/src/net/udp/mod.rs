@@ -14,6 +14,7 @@ mod moving;
 mod payload;
 mod port;
 mod ports;
+pub mod resting;
 mod report;
 
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! A port: a socket towards servers. Answers come back to it from those it has sent to.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use mio::event::Source;
@@ -17,6 +17,9 @@ use crate::engine::flows::{PortId, PortKind};
 use crate::engine::servers::ServerAddr;
 use crate::net::token::PORT_GENERATION_MASK;
 use crate::shared::PortDescriptor;
+
+/// So many numbers are asked for at most until one does not rest: by then nearly all do.
+const ATTEMPTS: usize = 32;
 
 /// A port.
 #[derive(Debug)]
@@ -37,23 +40,19 @@ pub struct Port {
 }
 
 impl Port {
-    /// Opens a port for flows to several servers. `own`: our address towards servers of its family.
+    /// Opens a port for flows to several servers. `own`: our address towards servers of its family. `rests`: which numbers it
+    /// should rather not get; `None`: it may get any.
     pub fn open(
         id: PortId,
         kind: PortKind,
         own: Option<IpAddr>,
         descriptor: PortDescriptor,
+        rests: Option<&dyn Fn(u16) -> bool>,
     ) -> Result<Port, DialError> {
-        let socket = socket(kind)?;
-        let bound = match (kind, own) {
-            // The system gives it a name, so that it can be answered.
-            (PortKind::Unix, _) => SockAddr::unix("").and_then(|address| socket.bind(&address)),
-            (PortKind::Inet4, Some(own @ IpAddr::V4(_))) | (PortKind::Inet6, Some(own @ IpAddr::V6(_))) => {
-                socket.bind(&SocketAddr::new(own, 0).into())
-            }
-            _ => Ok(()),
+        let socket = match rests {
+            Some(rests) if kind != PortKind::Unix => rested(kind, own, rests)?,
+            _ => bound(kind, own)?,
         };
-        bound.map_err(DialError::Shortage)?;
         Ok(Port::new(id, kind, socket, descriptor))
     }
 
@@ -108,6 +107,34 @@ impl AsFd for Port {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
+}
+
+/// A socket whose number does not rest, as far as some attempts find one.
+fn rested(kind: PortKind, own: Option<IpAddr>, rests: &dyn Fn(u16) -> bool) -> Result<Socket, DialError> {
+    let any = if kind == PortKind::Inet4 { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let own = own.filter(|own| own.is_ipv4() == (kind == PortKind::Inet4)).unwrap_or(any);
+    for _ in 1..ATTEMPTS {
+        let socket = bound(kind, Some(own))?;
+        let address = socket.local_addr().ok().and_then(|address| address.as_socket());
+        if address.is_none_or(|address| !rests(address.port())) {
+            return Ok(socket);
+        }
+    }
+    bound(kind, Some(own))
+}
+
+fn bound(kind: PortKind, own: Option<IpAddr>) -> Result<Socket, DialError> {
+    let socket = socket(kind)?;
+    let bound = match (kind, own) {
+        // The system gives it a name, so that it can be answered.
+        (PortKind::Unix, _) => SockAddr::unix("").and_then(|address| socket.bind(&address)),
+        (PortKind::Inet4, Some(own @ IpAddr::V4(_))) | (PortKind::Inet6, Some(own @ IpAddr::V6(_))) => {
+            socket.bind(&SocketAddr::new(own, 0).into())
+        }
+        _ => Ok(()),
+    };
+    bound.map_err(DialError::Shortage)?;
+    Ok(socket)
 }
 
 fn socket(kind: PortKind) -> io::Result<Socket> {

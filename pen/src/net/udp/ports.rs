@@ -77,7 +77,10 @@ impl Balancer {
         let (id, opened) = match own {
             OwnAddress::Shared(own) => {
                 let id = self.table.open_port(kind);
-                (id, Port::open(id, kind, own, descriptor))
+                let resting = &around.shared.resting_ports;
+                let rests = |number: u16| resting.rests(number, around.now);
+                let rests = resting.any(around.now).then_some(&rests as &dyn Fn(u16) -> bool);
+                (id, Port::open(id, kind, own, descriptor, rests))
             }
             OwnAddress::Client(client) => {
                 let id = self.table.open_port_for_one(kind);
@@ -110,6 +113,18 @@ impl Balancer {
         if self.source != source {
             self.source = source;
             self.table.retire_ports();
+        }
+    }
+
+    /// A flow is about to end: if answers to it may be under way, the numbers of its ports rest once they are closed.
+    pub(super) fn rest_ports(&self, flow: FlowId, around: &Surroundings<'_>) {
+        let timeout = around.service(self.service).limits.udp_timeout;
+        let until = self.table.last_use(flow).map(|last_use| last_use.plus_seconds(timeout));
+        let Some(until) = until.filter(|until| *until > around.now && self.table.is_owed(flow)) else { return };
+        for port in self.table.ports_of(flow).filter_map(|port| self.port_of(port)) {
+            if let Some(address) = port.local_address() {
+                around.shared.resting_ports.rest(address.port(), until);
+            }
         }
     }
 
