@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use crate::engine::gauge::Gauge;
 use crate::engine::ids::IdPool;
 use crate::engine::time::Tick;
+use crate::net::udp::resting::RestingPorts;
 use crate::net::worker::Message;
 use crate::settings::{Service, ServiceIndex, ServiceState, Settings};
 use crate::status::renderings::Renderings;
@@ -27,6 +28,8 @@ pub struct Shared {
     pub mailboxes: Vec<Mailbox>,
     /// The renderings of the status that are asked for.
     pub renderings: Renderings,
+    /// Numbers that ports for datagrams should not get for a while.
+    pub resting_ports: RestingPorts,
     clock: Clock,
     /// The connection numbers, process-wide.
     numbers: Mutex<IdPool>,
@@ -84,6 +87,7 @@ impl Shared {
             settings: ArcSwap::new(settings),
             mailboxes: wakers.into_iter().map(Mailbox::new).collect(),
             renderings: Renderings::default(),
+            resting_ports: RestingPorts::default(),
             clock,
             numbers: Mutex::new(numbers),
             descriptors: Gauge::default(),

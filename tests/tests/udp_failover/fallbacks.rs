@@ -78,7 +78,9 @@ fn refused_clients_take_nobodys_place_in_a_full_table() {
         .command("client_acl 1")
         .start();
     let good: Vec<_> = (0..10).map(|_| pen.udp_client_from(1)).collect();
-    good.iter().for_each(|client| assert_eq!(client.ask(""), b"a"));
+    for client in &good {
+        assert_eq!(client.ask(""), b"a");
+    }
     let sources = a.sources();
     for _ in 0..100 {
         pen.udp_client_from(7).send("?");
@@ -87,7 +89,9 @@ fn refused_clients_take_nobodys_place_in_a_full_table() {
     assert_eq!(number(&pen, "/udp/dropped"), 100);
     assert_eq!(flows(&pen), [10]);
     a.forget();
-    good.iter().for_each(|client| assert_eq!(client.ask(""), b"a"));
+    for client in &good {
+        assert_eq!(client.ask(""), b"a");
+    }
     assert_eq!(a.sources(), sources, "the flows are the same");
     pen.stop();
 }

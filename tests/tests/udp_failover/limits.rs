@@ -21,7 +21,9 @@ fn max_is_exact_however_many_threads_there_are() {
     in_parallel(CLIENTS, 8, |number| clients[number].send("?"));
     wait_until("all datagrams are dealt with", || number(&pen, "/udp/dropped") == CLIENTS as u64 - 30);
     assert_eq!(flows(&pen), [10, 10, 10]);
-    servers.iter().for_each(|server| server.wait_for(10));
+    for server in &servers {
+        server.wait_for(10);
+    }
     assert_eq!(servers.each_ref().map(flows_seen), [10, 10, 10]);
     assert_eq!(number(&pen, "/unserved"), CLIENTS as u64 - 30);
     pen.stop();
@@ -73,7 +75,9 @@ fn a_flow_that_moves_keeps_the_limits_of_those_it_moves_to() {
     let first = ask_all(&clients);
     assert_eq!(first.iter().filter(|server| *server == "b").count(), 5);
     servers[0].leave();
-    clients.iter().for_each(|client| client.send("?"));
+    for client in &clients {
+        client.send("?");
+    }
     wait_until("those who find no room are dropped", || number(&pen, "/udp/dropped") == 35);
     assert_eq!(flows(&pen), [0, 5]);
     assert_eq!(flows_seen(&servers[1]), 5);

@@ -34,7 +34,9 @@ fn a_server_whose_route_vanishes_loses_its_flows() {
         let near = UdpBackend::named("near");
         let pen = Pen::builder().udp().servers([&far, &near]).option("-r").start();
         let clients: Vec<_> = (0..20).map(|_| pen.udp_client()).collect();
-        clients.iter().for_each(|client| _ = client.ask("?"));
+        for client in &clients {
+            client.ask("?");
+        }
         assert_eq!(flows(&pen), [10, 10]);
         run("ip", &["address", "del", "192.0.2.1/32", "dev", "lo"]);
         run("ip", &["route", "add", "unreachable", "192.0.2.0/24"]);

@@ -128,10 +128,14 @@ fn a_table_that_grows_holds_more_flows_at_once() {
     let server = telling("a");
     let pen = builder(2).option("-x 10").server(&server).start();
     let clients: Vec<_> = (0..100).map(|_| pen.udp_client()).collect();
-    clients.iter().for_each(|client| _ = client.ask("?"));
+    for client in &clients {
+        client.ask("?");
+    }
     wait_until("the table is not overfull", || flows(&pen) == [10]);
     assert_eq!(pen.ask("conn_max 100"), "100\n");
-    clients.iter().for_each(|client| _ = client.ask("?"));
+    for client in &clients {
+        client.ask("?");
+    }
     assert_eq!(flows(&pen), [100]);
     pen.stop();
 }

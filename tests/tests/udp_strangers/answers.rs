@@ -51,7 +51,7 @@ fn answers_of_another_server_reach_only_its_own_clients() {
     assert_eq!(of_a.ask("a again"), b"a again");
     let of_b = pen.udp_client();
     of_b.ask("b");
-    assert_eq!(b.sources(), [port.clone()], "both servers are reached from one port");
+    assert_eq!(b.sources(), std::slice::from_ref(&port), "both servers are reached from one port");
     for number in 0..100 {
         a.send(format!("for a {number}"), &port);
         b.send(format!("for b {number}"), &port);

@@ -56,7 +56,9 @@ fn forged_errors_of_what_was_never_sent_harm_no_server() {
         for round in 0..50 {
             for code in CODES {
                 // The port has no flow to b, and nothing of pen's has ever gone to the others.
-                [of_b, elsewhere, other_port].into_iter().for_each(|to| forge(code, port, to));
+                for to in [of_b, elsewhere, other_port] {
+                    forge(code, port, to);
+                }
                 // Errors of answers come to the listener, and of nothing to a port that is not pen's.
                 forge(code, v4(pen.address().ip()), of_a);
                 forge(code, SocketAddrV4::new(*port.ip(), port.port() ^ 1), of_a);
@@ -95,7 +97,9 @@ fn a_packet_that_was_too_big_is_nobodys_death() {
         client.ask("to a");
         let port = v4(a.sources()[0].ip());
         // Fragmentation needed, and: protocol unreachable, source route failed.
-        [4, 5].into_iter().for_each(|code| forge(code, port, v4(a.address().ip())));
+        for code in [4, 5] {
+            forge(code, port, v4(a.address().ip()));
+        }
         client.ask("to a");
         let failures = number(&pen, "/servers/0/failures");
         assert!(failures <= 1, "{failures}");

@@ -276,6 +276,19 @@ impl<T> FlowTable<T> {
         self.id(self.ports.carried(port, server)?)
     }
 
+    /// Whether the flow has had fewer answers than datagrams.
+    pub fn is_owed(&self, flow: FlowId) -> bool {
+        self.flow(flow).is_some_and(|flow| flow.responses < flow.requests)
+    }
+
+    /// The ports of all servers that the flow has had.
+    pub fn ports_of(&self, flow: FlowId) -> impl Iterator<Item = PortId> {
+        let of = self.flow(flow);
+        let only = of.filter(|flow| flow.chain == Chain::EMPTY).and_then(|flow| flow.way);
+        let several = of.into_iter().flat_map(move |of| self.ways.of(of.chain, flow.index));
+        only.into_iter().chain(several).map(|way| way.port)
+    }
+
     /// What the shell hung on the flow.
     pub fn content(&self, flow: FlowId) -> Option<&T> {
         self.flow(flow).map(|flow| &flow.content)
@@ -292,7 +305,6 @@ impl<T> FlowTable<T> {
     }
 
     /// When the flow's last datagram passed, in either direction.
-    #[cfg(test)]
     pub fn last_use(&self, flow: FlowId) -> Option<Tick> {
         self.flow(flow).and_then(|_| self.line.last_use(flow.index))
     }

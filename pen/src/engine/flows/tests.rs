@@ -181,6 +181,23 @@ fn a_flow_is_over_when_each_datagram_has_had_its_answers() {
 }
 
 #[test]
+fn a_flow_knows_its_ports_and_whether_it_waits_for_an_answer() {
+    let mut table = FlowTable::new();
+    let (flow, port) = begin(&mut table, 1, &server(1), second(0));
+    assert_eq!((table.ports_of(flow).collect::<Vec<_>>(), table.is_owed(flow)), (vec![port], true));
+    let port6 = assign(&mut table, flow, &server6());
+    let mut ports = table.ports_of(flow).collect::<Vec<_>>();
+    ports.sort_by_key(|port| port.index);
+    assert_eq!(ports, [port, port6]);
+    table.handle_server(port, &server(1), 1, second(1), RULES);
+    assert!(!table.is_owed(flow));
+    table.handle_client(&client(1), 1, second(1), RULES);
+    assert!(table.is_owed(flow));
+    table.remove(flow);
+    assert_eq!((table.ports_of(flow).count(), table.is_owed(flow)), (0, false));
+}
+
+#[test]
 fn whoever_was_used_least_recently_is_first_to_go() {
     let mut table = FlowTable::new();
     assert_eq!((table.oldest(), table.poll_timeout(RULES)), (None, None));

@@ -47,6 +47,16 @@ impl Ways {
         self.0.find(hash, |link| link.is(flow, server)).map(|link| link.way)
     }
 
+    /// All ways of the flow whose chain that is.
+    pub(super) fn of(&self, mut chain: Chain, flow: u32) -> impl Iterator<Item = Way> {
+        std::iter::from_fn(move || {
+            let hash = mix(flow.into(), chain.0.into());
+            let link = self.0.find(hash, |link| link.is(flow, chain.0))?;
+            chain.0 = link.next;
+            Some(link.way)
+        })
+    }
+
     /// Takes one way out of the flow's chain; `None`: it has no more.
     pub(super) fn take(&mut self, chain: &mut Chain, flow: u32) -> Option<Way> {
         let hash = mix(flow.into(), chain.0.into());

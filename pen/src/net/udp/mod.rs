@@ -15,6 +15,7 @@ mod payload;
 mod port;
 mod ports;
 mod report;
+pub mod resting;
 mod sockets;
 
 use std::collections::BTreeMap;

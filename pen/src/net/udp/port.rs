@@ -2,7 +2,7 @@
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use mio::event::Source;
@@ -20,6 +20,8 @@ use crate::shared::PortDescriptor;
 
 /// A socket with more datagrams than that left over is closed rather than emptied.
 const MOST_LEFT_OVER: usize = 32;
+/// How often a number is taken, or given back because it rests, at most: by then most do.
+const ATTEMPTS: usize = 15;
 
 /// A port.
 #[derive(Debug)]
@@ -97,6 +99,24 @@ impl Port {
             shared,
             _descriptor: descriptor,
         }
+    }
+
+    /// Takes a number for which `rests` is false, as far as some attempts find one.
+    pub fn avoid(&self, rests: impl Fn(u16) -> bool) -> io::Result<()> {
+        let Some((kind, own)) = self.shared else { return Ok(()) };
+        let any = match kind {
+            PortKind::Inet4 => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            PortKind::Inet6 | PortKind::Unix => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        };
+        let own = own.filter(|own| own.is_ipv4() == any.is_ipv4()).unwrap_or(any);
+        for _ in 0..ATTEMPTS {
+            match self.local_address() {
+                None => self.socket.bind(&SocketAddr::new(own, 0).into())?,
+                Some(address) if rests(address.port()) => socket::give_up_port(&self.socket)?,
+                Some(_) => break,
+            }
+        }
+        Ok(())
     }
 
     /// Whether it is, or was, for flows to several servers, of this kind and with this address of ours.

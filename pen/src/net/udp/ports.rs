@@ -78,7 +78,11 @@ impl Balancer {
         if let OwnAddress::Shared(own) = own {
             let open = || self.table.open_port(kind);
             if let Some(id) = self.sockets.reuse(kind, own, around.now, open) {
-                return Ok(id);
+                let avoided = self.port_of(id).map_or(Ok(()), |port| avoid_resting(port, around));
+                if avoided.is_err() {
+                    self.table.abandon_port(id);
+                }
+                return avoided.map(|()| id);
             }
         }
         let descriptor = around.shared.take_port_descriptor().ok_or(io::Error::from(Errno::EMFILE))?;
@@ -93,6 +97,7 @@ impl Balancer {
             }
         };
         let registered = opened.and_then(|port| {
+            avoid_resting(&port, around)?;
             let place = self.sockets.next_place();
             port.register(around.registry, Token::Port { service: self.service, place }.into())?;
             Ok(port)
@@ -118,6 +123,20 @@ impl Balancer {
         }
     }
 
+    /// A flow is about to end: if answers to it may be under way, the numbers of its ports rest once they are closed.
+    pub(super) fn rest_ports(&self, flow: FlowId, around: &Surroundings<'_>) {
+        let timeout = around.service(self.service).limits.udp_timeout;
+        let until = self.table.last_use(flow).map(|last_use| last_use.plus_seconds(timeout));
+        let Some(until) = until.filter(|until| *until > around.now && self.table.is_owed(flow)) else {
+            return;
+        };
+        for port in self.table.ports_of(flow).filter_map(|port| self.port_of(port)) {
+            if let Some(address) = port.local_address() {
+                around.shared.resting_ports.rest(address.port(), until);
+            }
+        }
+    }
+
     /// Closes the ports that nobody uses any more.
     pub fn close_ports(&mut self, now: Tick) {
         for id in self.table.closed_ports() {
@@ -139,4 +158,14 @@ impl Balancer {
     pub(super) fn is_unbound(&self, id: PortId) -> bool {
         self.port_of(id).is_some_and(|port| port.local_address().is_none())
     }
+}
+
+/// Has a port take a number that does not rest, if any do.
+fn avoid_resting(port: &Port, around: &Surroundings<'_>) -> Result<(), DialError> {
+    let resting = &around.shared.resting_ports;
+    if resting.any(around.now) {
+        let taken = port.avoid(|number| resting.rests(number, around.now));
+        taken.map_err(DialError::Shortage)?;
+    }
+    Ok(())
 }

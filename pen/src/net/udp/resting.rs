@@ -1,0 +1,60 @@
+//! Numbers of ports that rest. The kernel soon gives the number of a port that has closed to another one, whose client would get
+//! answers that are still on their way to a client before it. So a number rests as long as its latest flow might have lasted, where
+//! that ended early and had answers to get.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+
+use crate::engine::time::Tick;
+
+const NUMBERS: usize = 1 << 16;
+
+/// Which numbers rest, whatever worker had them.
+#[derive(Debug, Default)]
+pub struct RestingPorts {
+    /// By number: until the end of which second of the process.
+    until: OnceLock<Box<[AtomicU32]>>,
+    /// When the last of them has rested.
+    all_until: AtomicU64,
+}
+
+impl RestingPorts {
+    /// Has a number rest until then, unless it does so for longer.
+    pub fn rest(&self, number: u16, until: Tick) {
+        let numbers = self.until.get_or_init(|| (0..NUMBERS).map(|_| AtomicU32::new(0)).collect());
+        numbers[usize::from(number)].fetch_max(second(until).saturating_add(1), Relaxed);
+        self.all_until.fetch_max(until.0.saturating_add(1000), Relaxed);
+    }
+
+    /// Whether any number may rest.
+    pub fn any(&self, now: Tick) -> bool {
+        self.all_until.load(Relaxed) > now.0
+    }
+
+    /// Whether this one does.
+    pub fn rests(&self, number: u16, now: Tick) -> bool {
+        self.until.get().is_some_and(|numbers| numbers[usize::from(number)].load(Relaxed) > second(now))
+    }
+}
+
+fn second(at: Tick) -> u32 {
+    u32::try_from(at.0 / 1000).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_rests_at_least_until_it_is_told() {
+        let resting = RestingPorts::default();
+        assert!(!resting.any(Tick(0)) && !resting.rests(7, Tick(0)));
+        resting.rest(7, Tick(5_500));
+        resting.rest(7, Tick(3_000));
+        assert!(resting.any(Tick(5_499)) && resting.rests(7, Tick(5_499)));
+        assert!(!resting.rests(8, Tick(5_000)));
+        assert!(!resting.any(Tick(6_500)) && !resting.rests(7, Tick(6_500)));
+        resting.rest(u16::MAX, Tick(u64::MAX));
+        assert!(resting.rests(u16::MAX, Tick(7_000)));
+    }
+}
