@@ -20,8 +20,8 @@ use crate::shared::PortDescriptor;
 
 /// A socket with more datagrams than that left over is closed rather than emptied.
 const MOST_LEFT_OVER: usize = 32;
-/// How often a number is taken, or given back because it rests, at most: by then most do.
-const ATTEMPTS: usize = 15;
+/// How often a number is taken, or given back because it rests, at most: by then nearly all do.
+const ATTEMPTS: usize = 63;
 
 /// A port.
 #[derive(Debug)]
@@ -101,9 +101,9 @@ impl Port {
         }
     }
 
-    /// Takes a number for which `rests` is false, as far as some attempts find one.
-    pub fn avoid(&self, rests: impl Fn(u16) -> bool) -> io::Result<()> {
-        let Some((kind, own)) = self.shared else { return Ok(()) };
+    /// Takes a number for which `rests` is false. Tells whether there was one, as far as some attempts can find that out.
+    pub fn avoid(&self, rests: impl Fn(u16) -> bool) -> io::Result<bool> {
+        let Some((kind, own)) = self.shared else { return Ok(true) };
         let any = match kind {
             PortKind::Inet4 => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             PortKind::Inet6 | PortKind::Unix => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
@@ -113,10 +113,10 @@ impl Port {
             match self.local_address() {
                 None => self.socket.bind(&SocketAddr::new(own, 0).into())?,
                 Some(address) if rests(address.port()) => socket::give_up_port(&self.socket)?,
-                Some(_) => break,
+                Some(_) => return Ok(true),
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Whether it is, or was, for flows to several servers, of this kind and with this address of ours.

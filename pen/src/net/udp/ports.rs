@@ -50,6 +50,7 @@ impl Balancer {
                 Err(DialError::Shortage(_)) if self.sockets.close_resting() => {}
                 Err(DialError::Shortage(error)) if is_shortage(&error) && self.evict(flow, around) => {
                     self.close_ports(around.now);
+                    self.sockets.close_resting();
                 }
                 result => return result,
             }
@@ -163,9 +164,11 @@ impl Balancer {
 /// Has a port take a number that does not rest, if any do.
 fn avoid_resting(port: &Port, around: &Surroundings<'_>) -> Result<(), DialError> {
     let resting = &around.shared.resting_ports;
-    if resting.any(around.now) {
+    if resting.is_to_be_heeded(around.now) {
         let taken = port.avoid(|number| resting.rests(number, around.now));
-        taken.map_err(DialError::Shortage)?;
+        if !taken.map_err(DialError::Shortage)? {
+            resting.give_up(around.now);
+        }
     }
     Ok(())
 }

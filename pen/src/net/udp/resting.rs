@@ -16,6 +16,8 @@ pub struct RestingPorts {
     until: OnceLock<Box<[AtomicU32]>>,
     /// When the last of them has rested.
     all_until: AtomicU64,
+    /// Until then it is not tried to find one that does not.
+    hopeless_until: AtomicU64,
 }
 
 impl RestingPorts {
@@ -26,9 +28,14 @@ impl RestingPorts {
         self.all_until.fetch_max(until.0.saturating_add(1000), Relaxed);
     }
 
-    /// Whether any number may rest.
-    pub fn any(&self, now: Tick) -> bool {
-        self.all_until.load(Relaxed) > now.0
+    /// Whether any number may rest, and it was not in vain to look for another one of late.
+    pub fn is_to_be_heeded(&self, now: Tick) -> bool {
+        self.all_until.load(Relaxed) > now.0 && self.hopeless_until.load(Relaxed) <= now.0
+    }
+
+    /// Nearly all numbers rest: to look for others costs more than it is worth, for a second.
+    pub fn give_up(&self, now: Tick) {
+        self.hopeless_until.store(now.plus_seconds(1).0, Relaxed);
     }
 
     /// Whether this one does.
@@ -48,13 +55,15 @@ mod tests {
     #[test]
     fn a_number_rests_at_least_until_it_is_told() {
         let resting = RestingPorts::default();
-        assert!(!resting.any(Tick(0)) && !resting.rests(7, Tick(0)));
+        assert!(!resting.is_to_be_heeded(Tick(0)) && !resting.rests(7, Tick(0)));
         resting.rest(7, Tick(5_500));
         resting.rest(7, Tick(3_000));
-        assert!(resting.any(Tick(5_499)) && resting.rests(7, Tick(5_499)));
+        assert!(resting.is_to_be_heeded(Tick(5_499)) && resting.rests(7, Tick(5_499)));
         assert!(!resting.rests(8, Tick(5_000)));
-        assert!(!resting.any(Tick(6_500)) && !resting.rests(7, Tick(6_500)));
+        assert!(!resting.is_to_be_heeded(Tick(6_500)) && !resting.rests(7, Tick(6_500)));
         resting.rest(u16::MAX, Tick(u64::MAX));
         assert!(resting.rests(u16::MAX, Tick(7_000)));
+        resting.give_up(Tick(7_000));
+        assert!(!resting.is_to_be_heeded(Tick(7_999)) && resting.is_to_be_heeded(Tick(8_000)));
     }
 }

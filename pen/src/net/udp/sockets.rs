@@ -19,7 +19,7 @@ const REST: Duration = Duration::from_millis(2);
 /// How long one rests at most.
 const LONGEST_REST: Duration = Duration::from_secs(1);
 /// How many rest at most.
-const MOST_RESTING: usize = 256;
+const MOST_RESTING: usize = 64;
 
 /// The sockets of one balancer's ports.
 #[derive(Debug, Default)]
