@@ -47,7 +47,7 @@ fn pen(listen: SocketAddr, server: impl std::fmt::Display) -> Pen {
 }
 
 /// Runs a test on a host of its own, which has an interface `east` to a neighbour. It is the first in the networks 10.1.0.0/24 and
-/// fd01::/64, the neighbour, whose interface is `west`, the second.
+/// `fd01::/64`, the neighbour, whose interface is `west`, the second.
 fn beside_a_neighbour(test: impl FnOnce(&Host, &Host) + Send) {
     in_own_network(|| {
         let (ours, neighbour) = (Host::new(), Host::new());
@@ -61,7 +61,7 @@ fn beside_a_neighbour(test: impl FnOnce(&Host, &Host) + Send) {
     });
 }
 
-/// Lays a cable that takes frames of `mtu` bytes, and on which the hosts are fe80::1 and fe80::2.
+/// Lays a cable that takes frames of `mtu` bytes, and on which the hosts are `fe80::1` and `fe80::2`.
 fn cable(one: (&Host, &str), other: (&Host, &str), mtu: u16) {
     one.0.connect(one.1, other.0, other.1);
     for ((host, interface), last) in [(one, 1), (other, 2)] {
@@ -187,8 +187,8 @@ fn addresses_of_a_link_are_listened_at_and_sent_to() {
     });
 }
 
-/// Clients and servers on hosts of their own, 10.1.1.1 and 10.2.1.1 (fd01:1::1 and fd02:1::1), each behind a router that is our
-/// neighbour. We are 10.1.0.1 and 10.2.0.1 (fd01::1 and fd02::1). Links between routers and hosts take frames of `mtu` bytes, the
+/// Clients and servers on hosts of their own, 10.1.1.1 and 10.2.1.1 (`fd01:1::1` and `fd02:1::1`), each behind a router that is our
+/// neighbour. We are 10.1.0.1 and 10.2.0.1 (`fd01::1` and `fd02::1`). Links between routers and hosts take frames of `mtu` bytes, the
 /// others larger ones.
 fn between_hosts(mtu: u16, test: impl FnOnce(&Host, &Host) + Send) {
     in_own_network(|| {

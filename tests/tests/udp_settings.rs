@@ -110,3 +110,21 @@ fn what_means_nothing_for_datagrams_is_accepted() {
     }
     assert_eq!(pen.udp_client().ask_for_text("?"), "a");
 }
+
+#[test]
+fn another_source_is_for_flows_that_begin_later() {
+    let [a, b] = ["a", "b"].map(UdpBackend::named);
+    let pen = Pen::builder().udp().servers([&a, &b]).option("-r").command("threads 1").start();
+    let (before, after) = (pen.udp_client(), pen.udp_client());
+    assert_eq!(before.ask_for_text("?"), "a");
+    pen.tell("source 127.0.0.7");
+    // Its flow would otherwise use the port of the first.
+    assert_eq!(after.ask_for_text("?"), "b");
+    assert_eq!(before.ask_for_text("?"), "a");
+    let hosts = |server: &UdpBackend| -> Vec<String> {
+        server.sources().iter().map(|source| source.to_string().split(':').next().unwrap().to_owned()).collect()
+    };
+    assert_eq!(hosts(&a), ["127.0.0.1", "127.0.0.1"]);
+    assert_eq!(hosts(&b), ["127.0.0.7"]);
+    pen.stop();
+}

@@ -84,7 +84,8 @@ pub(super) static ROWS: &[Row] = &[
         about: "Where requests are logged: a file, or a penlogd (nowhere)",
         details: "\
             Each http request leaves a record, also those that are sent ahead of the answers; in other \
-            protocols each time that a client speaks after the server did. In a file it is a line \
+            protocols each time that a client speaks after the server did; with `udp` each time that a flow \
+            gets a server. In a file it is a line \
             `CLIENT UNIXTIME SERVER REQUEST`, where REQUEST is the first line of what the client said, at \
             most 100 bytes; to penlogd(1) it goes as a datagram of at most 1023 bytes.\n\
             With `connections` there are records of connections to servers too, one when a connection is \

@@ -148,7 +148,7 @@ impl Worker {
         // Who has not said goodbye by now is not waited for.
         self.step_all(|_| true, |_, _| Next::End);
         self.close_ended();
-        self.with_udp(|udp, around| udp.end_all(around));
+        self.with_udp(Udp::end_all);
     }
 
     /// Whether the worker was told to stop, and all its connections have said goodbye or had their time for it.
@@ -247,7 +247,7 @@ impl Worker {
             // What is sent after a command was answered is served by its settings, even if this turn began before.
             self.refresh_settings();
         }
-        self.with_udp(|udp, around| udp.turn(around));
+        self.with_udp(Udp::turn);
     }
 
     /// What balances datagrams, and what it may use.
@@ -347,7 +347,7 @@ impl Worker {
         self.call_queued();
         for message in messages {
             match message {
-                Message::Listen(id, service, socket) => self.listen(id, service, socket),
+                Message::Listen(id, service, socket) => self.listen(id, service, &socket),
                 Message::Unlisten(id) => {
                     for listening in self.listeners.iter_mut().filter(|listening| listening.id == id) {
                         listening.close_when_empty();
@@ -358,7 +358,7 @@ impl Worker {
                     self.end_connections(|connection| connection.number() == number);
                     self.with_udp(|udp, around| udp.end_flow(number, around));
                 }
-                Message::Forsake => self.with_udp(|udp, around| udp.forsake(around)),
+                Message::Forsake => self.with_udp(Udp::forsake),
                 Message::MakeRoom(service) => self.with_udp(|udp, around| udp.make_room(service, around)),
                 Message::Report(order) => order.answer(self.index, &self.connections, &self.udp),
                 Message::Stop => self.stop(),
@@ -391,7 +391,7 @@ impl Worker {
     fn stop(&mut self) {
         self.stop_at = Some(self.now.plus(STOP_PATIENCE));
         self.end_connections(|_| true);
-        self.with_udp(|udp, around| udp.stop(around));
+        self.with_udp(Udp::stop);
     }
 
     fn refresh_settings(&mut self) {
@@ -423,14 +423,14 @@ impl Worker {
         }
     }
 
-    fn listen(&mut self, id: ListenerId, service: ServiceIndex, socket: Arc<ListenSocket>) {
+    fn listen(&mut self, id: ListenerId, service: ServiceIndex, socket: &Arc<ListenSocket>) {
         let registry = self.poll.registry();
         let registered = match socket.transport() {
             Transport::Stream => socket.register(registry, Token::Listener(id.0).into()).map(|()| {
-                self.listeners.push(Listening::new(id, service, Arc::clone(&socket)));
+                self.listeners.push(Listening::new(id, service, Arc::clone(socket)));
             }),
             Transport::Datagram => {
-                self.with_udp(|udp, around| udp.listen(id, service, Arc::clone(&socket), around))
+                self.with_udp(|udp, around| udp.listen(id, service, Arc::clone(socket), around))
             }
         };
         match registered {

@@ -10,6 +10,7 @@ use nix::errno::Errno;
 use super::Name;
 use super::address::{self, Address};
 use super::control::{self, Control, Message};
+use super::options::is_unix;
 use super::outbox::zeroed;
 
 /// A call is repeated so often at most because of failures of earlier datagrams.
@@ -49,8 +50,12 @@ impl Quote {
 }
 
 /// The oldest failure that the network has reported and nobody has taken, if the socket was told to
-/// [report them](super::report_failures). `None`: there is no more.
+/// [report them](super::report_failures). `None`: there is no more. Unix sockets have none: whoever sends is told at once.
 pub fn take_failure(socket: &impl AsFd) -> io::Result<Option<Failure>> {
+    if is_unix(socket) {
+        // The kernel would hand out a datagram that has arrived.
+        return Ok(None);
+    }
     loop {
         let mut address = Address::new();
         let mut control = Control::new();
@@ -82,7 +87,11 @@ pub fn take_failure(socket: &impl AsFd) -> io::Result<Option<Failure>> {
                 Name::Inet(address) => Some(address),
                 Name::Unix(_) => None,
             };
-            return Ok(Some(Failure { destination, error: error.into(), quote: Quote { bytes: quote, length } }));
+            return Ok(Some(Failure {
+                destination,
+                error: error.into(),
+                quote: Quote { bytes: quote, length },
+            }));
         }
     }
 }

@@ -173,6 +173,7 @@ impl Running {
     fn stop(self) {
         self.ends.store(true, Ordering::Relaxed);
         let _ = self.thread.join();
+        self.socket.deafen();
     }
 }
 

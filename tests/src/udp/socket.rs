@@ -55,6 +55,15 @@ impl DatagramSocket {
         Ok(())
     }
 
+    /// Lets nobody's datagrams in any more. To close it is not enough: a program that another test starts just now holds all
+    /// descriptors for a moment.
+    pub(super) fn deafen(&self) {
+        if let Self::Udp(socket) = self {
+            let own = socket.local_addr().expect("it is bound");
+            socket.connect(own).expect("a socket can be connected to itself");
+        }
+    }
+
     /// Takes the next datagram, if one comes within that time, and tells whose it is. A Unix socket without a name has an
     /// empty path.
     pub(super) fn receive(&self, limit: Duration) -> Option<(Vec<u8>, Address)> {
@@ -62,11 +71,11 @@ impl DatagramSocket {
         let mut bytes = vec![0; LARGEST + 1];
         let (length, from) = match self {
             Self::Udp(socket) => {
-                let (length, from) = socket.recv_from(&mut bytes).ok()?;
+                let (length, from) = uninterrupted(|| socket.recv_from(&mut bytes)).ok()?;
                 (length, Address::Ip(from))
             }
             Self::Unix(socket) => {
-                let (length, from) = socket.recv_from(&mut bytes).ok()?;
+                let (length, from) = uninterrupted(|| socket.recv_from(&mut bytes)).ok()?;
                 let path = from.as_pathname().map_or_else(PathBuf::new, ToOwned::to_owned);
                 (length, Address::Unix(path))
             }
@@ -79,6 +88,16 @@ impl DatagramSocket {
         match self {
             Self::Udp(socket) => SockRef::from(socket),
             Self::Unix(socket) => SockRef::from(socket),
+        }
+    }
+}
+
+/// A call that waits with a limit is not begun again by the system when a signal comes.
+fn uninterrupted<T>(mut receive: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match receive() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            received => return received,
         }
     }
 }

@@ -36,6 +36,9 @@ fn a_dead_emergency_server_is_asked_once_for_each_datagram() {
     }
     assert_eq!(number(&pen, "/servers/0/failures"), 1);
     assert_eq!(number(&pen, "/connections"), 0);
+    let peak = pen.process().status("VmHWM");
+    let peak: u64 = peak.trim_end_matches(" kB").parse().expect("the kernel writes a number");
+    assert!(peak < 128 * 1024, "{peak} KiB");
     pen.stop();
 }
 

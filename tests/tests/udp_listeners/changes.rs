@@ -7,11 +7,19 @@ use std::net::SocketAddr;
 use nix::sys::signal::Signal;
 use pen_tests::{Address, Backend, Pen, Stream, UdpBackend, UdpClient, private_address, wait_until};
 
+/// A server of connections at the same address as one of datagrams.
+fn named_at(name: &'static str, address: &Address) -> Backend {
+    Backend::serve_at(address, move |client| {
+        client.send(name);
+        client.finish();
+        client.drain();
+    })
+}
+
 #[test]
 fn a_service_goes_over_from_connections_to_datagrams_and_back() {
-    let tcp = Backend::named("tcp");
-    // The same address and port, for datagrams.
-    let udp = UdpBackend::serve_at(tcp.address(), |_| vec![b"udp".to_vec()]);
+    let udp = UdpBackend::named("udp");
+    let tcp = named_at("tcp", udp.address());
     let pen = Pen::builder().server(&tcp).start();
     for _ in 0..3 {
         assert_eq!(pen.get(), "tcp");

@@ -134,8 +134,12 @@ fn a_file_without_a_listener_is_replaced_and_one_with_is_an_error() {
 
 #[test]
 fn a_service_goes_over_from_connections_to_datagrams_at_one_file() {
-    let tcp = Backend::named("tcp");
-    let _udp = UdpBackend::serve_at(tcp.address(), |_| vec![b"udp".to_vec()]);
+    let udp = UdpBackend::named("udp");
+    let tcp = Backend::serve_at(udp.address(), |client| {
+        client.send("tcp");
+        client.finish();
+        client.drain();
+    });
     let pen = Pen::builder().listen_on(Family::Unix).server(&tcp).start();
     let files = || fs::read_dir(path(&pen).parent().unwrap()).unwrap().count();
     let before = files();

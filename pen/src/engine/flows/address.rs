@@ -42,11 +42,6 @@ impl Endpoint {
         }
         Endpoint::Inet(address)
     }
-
-    /// A Unix socket, by the bytes of its name.
-    pub fn unix(name: &[u8]) -> Endpoint {
-        Endpoint::Unix(name.into())
-    }
 }
 
 /// One write costs a keyed hash far less than one for each field.

@@ -36,6 +36,7 @@ impl Line {
     }
 
     /// When one that stands in the line was last used.
+    #[cfg(test)]
     pub(super) fn last_use(&self, index: u32) -> Option<Tick> {
         self.nodes.get(index as usize).map(|node| node.last_use)
     }

@@ -240,6 +240,7 @@ impl<T> FlowTable<T> {
     }
 
     /// The server to which the flow's datagrams go.
+    #[cfg(test)]
     pub fn server(&self, flow: FlowId) -> Option<&ServerAddr> {
         let way = self.flow(flow).filter(|flow| flow.is_assigned)?.way?;
         self.ports.servers.address(way.server)
@@ -291,6 +292,7 @@ impl<T> FlowTable<T> {
     }
 
     /// When the flow's last datagram passed, in either direction.
+    #[cfg(test)]
     pub fn last_use(&self, flow: FlowId) -> Option<Tick> {
         self.flow(flow).and_then(|_| self.line.last_use(flow.index))
     }
@@ -363,6 +365,7 @@ impl<T> FlowTable<T> {
     }
 
     /// How many ports are open.
+    #[cfg(test)]
     pub fn ports(&self) -> usize {
         self.ports.len()
     }

@@ -73,9 +73,9 @@ fn a_client_is_known_by_its_address_ours_and_the_listener() {
         FlowKey { listener: 1, ..client(0) },
         link_local(7, 2),
         link_local(7, 3),
-        of(Endpoint::unix(b"")),
-        of(Endpoint::unix(b"/run/client")),
-        of(Endpoint::unix(b"\0/run/client")),
+        of(Endpoint::Unix(b"".as_slice().into())),
+        of(Endpoint::Unix(b"/run/client".as_slice().into())),
+        of(Endpoint::Unix(b"\0/run/client".as_slice().into())),
     ];
     let flows = keys.clone().map(|key| {
         assert_eq!(table.handle_client(&key, 1, second(1), RULES), Heading::Begin);

@@ -80,12 +80,12 @@ impl Selection {
         Selection::default()
     }
 
-    /// After the server in this slot was the choice, and failed.
+    /// After the server in this slot has served the client, and then failed. It may have had many others, who are spread over all
+    /// servers as if they were new, instead of all going to the slot that follows.
     pub fn after(slot: u32) -> Selection {
-        let slot = slot as usize;
         let mut tried = SlotSet::default();
-        tried.insert(slot);
-        Selection { tried, last: Some(slot) }
+        tried.insert(slot as usize);
+        Selection { tried, last: None }
     }
 
     /// The next server to try, each at most once; `None`: no further one can take the client.
@@ -94,7 +94,7 @@ impl Selection {
     /// the settings from call to call.
     pub fn next(&mut self, query: &Query<'_>) -> Option<Candidate> {
         let is_first = self.last.is_none();
-        if query.modes.stubborn && !is_first {
+        if query.modes.stubborn && !self.tried.is_empty() {
             return None;
         }
         if is_first && let Some(slot) = query.known_slot() {

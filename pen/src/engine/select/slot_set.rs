@@ -22,6 +22,10 @@ impl SlotSet {
         }
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.low == 0 && self.high.is_empty()
+    }
+
     pub(super) fn contains(&self, slot: usize) -> bool {
         let word = match (slot / 64).checked_sub(1) {
             None => self.low,

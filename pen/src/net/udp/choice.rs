@@ -33,8 +33,12 @@ impl Choice {
 
     /// After this server was chosen, and has failed.
     pub fn after(chosen: &Chosen) -> Choice {
-        let stage = if chosen.regular { Stage::Regular } else { Stage::Exhausted };
-        let selection = Selection::after(chosen.server.id().slot);
+        // Emergency and abuse servers have no slot, and nobody follows them.
+        let (selection, stage) = if chosen.regular {
+            (Selection::after(chosen.server.id().slot), Stage::Regular)
+        } else {
+            (Selection::new(), Stage::Exhausted)
+        };
         Choice { selection, known: None, refused: false, stage }
     }
 

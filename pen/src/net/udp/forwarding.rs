@@ -80,7 +80,8 @@ impl Balancer {
             let datagram = inbound.get(index);
             let payload = Payload::of(&datagram);
             if listener.is_its_own(&datagram) {
-                around.service(self.service).state.counters.datagrams.dropped.add(payload.count().into());
+                let dropped = &around.service(self.service).state.counters.datagrams.dropped;
+                dropped.add(payload.count().into());
                 continue;
             }
             let key = flow::key(&datagram, listener.id);
@@ -90,7 +91,7 @@ impl Balancer {
                 for part in payload.parts() {
                     match self.table.handle_client(&key, 1, around.now, rules) {
                         Heading::Onward(flow) => self.deliver(flow, part, sender, around),
-                        Heading::Choose(flow) => self.choose(flow, part, sender, around),
+                        Heading::Choose(flow) => self.choose_anew(flow, part, sender, around),
                         Heading::Begin => self.begin_with(key.clone(), part, sender, around),
                     }
                 }
@@ -212,6 +213,21 @@ impl Balancer {
                 self.choose(id, payload, sender, around);
             }
         }
+    }
+
+    /// Finds a server for a datagram whose turn it is to select one. The search for those before it is not its own: that would end
+    /// after one datagram for each server.
+    fn choose_anew(
+        &mut self,
+        id: FlowId,
+        payload: Payload<'_>,
+        sender: &mut Sender,
+        around: &Surroundings<'_>,
+    ) {
+        if let Some(flow) = self.table.content_mut(id) {
+            flow.search = None;
+        }
+        self.choose(id, payload, sender, around);
     }
 
     /// Finds a server for a flow, and sends it the datagram. The search for one that follows a failed one goes on.

@@ -67,10 +67,10 @@ struct Receiving {
     own: Option<SocketAddr>,
     /// Something may wait in its queue.
     ready: bool,
-    /// The kernel was asked to join datagrams.
-    joins: bool,
     /// It receives no more, and its flows end then at the latest.
     leaving: Option<Tick>,
+    /// The kernel was asked to join datagrams.
+    joins: bool,
 }
 
 impl Receiving {
@@ -174,7 +174,8 @@ impl Udp {
 
     /// Whether there is something to do at once.
     pub fn is_ready(&self) -> bool {
-        let waits = |service| self.buffers.as_ref().is_some_and(|buffers| buffers.answers.is_blocked(service));
+        let waits =
+            |service| self.buffers.as_ref().is_some_and(|buffers| buffers.answers.is_blocked(service));
         self.listeners.iter().any(|listener| listener.ready)
             || self.ready_ports.iter().any(|(service, _)| !waits(*service))
     }
@@ -295,4 +296,45 @@ fn shortage(service: &Service, error: &io::Error) {
     service.state.counters.shortages.count();
     service.state.counters.datagrams.dropped.count();
     log::debug!("a datagram{} is lost: {}", service.of(), reason(error));
+}
+
+#[cfg(test)]
+mod tests {
+    use system::datagrams::Local;
+
+    use super::*;
+
+    #[test]
+    fn only_what_is_said_to_come_from_the_listener_itself_is_its_own() {
+        for (listen, source, to, is_own) in [
+            ("127.0.0.1:5300", "127.0.0.1:5300", None, true),
+            ("127.0.0.1:5300", "127.0.0.1:5301", None, false),
+            ("127.0.0.1:5300", "127.0.0.2:5300", None, false),
+            ("0.0.0.0:5300", "127.0.0.2:5300", Some("127.0.0.2"), true),
+            ("0.0.0.0:5300", "127.0.0.2:5300", Some("127.0.0.1"), false),
+            ("[::]:5300", "[::1]:5300", Some("::1"), true),
+            ("[::]:5300", "[::ffff:127.0.0.1]:5300", Some("::ffff:127.0.0.1"), true),
+        ] {
+            let own: SocketAddr = listen.parse().unwrap();
+            let free = SocketAddr::new(own.ip(), 0);
+            let listener = Receiving {
+                id: ListenerId(1),
+                service: crate::settings::DEFAULT_SERVICE,
+                socket: Arc::new(ListenSocket::udp(free, false, false).unwrap()),
+                own: Some(own),
+                ready: true,
+                leaving: None,
+                joins: false,
+            };
+            let datagram = Datagram {
+                source: Name::Inet(source.parse().unwrap()),
+                local: to.map(|to| Local { address: to.parse().unwrap(), interface: 0 }),
+                bytes: b"",
+                segment: None,
+                arrived: None,
+                is_cut: false,
+            };
+            assert_eq!(listener.is_its_own(&datagram), is_own, "{source} at {listen}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use std::io;
 use std::sync::Arc;
 
 use nix::errno::Errno;
-use system::datagrams::{Failure, Quote};
+use system::datagrams::{self, Failure, Quote};
 
 use super::super::connection::Chosen;
 use super::super::upstream::{regular_server_failed, server_failed};
@@ -40,7 +40,7 @@ impl Balancer {
     ) -> bool {
         for _ in 0..FAILURES_A_TURN {
             let Some(port) = self.port_of(id) else { return false };
-            let Ok(Some(failure)) = port.take_failure() else { return false };
+            let Ok(Some(failure)) = datagrams::take_failure(port) else { return false };
             self.heed(id, failure, sender, around);
         }
         true

@@ -9,7 +9,7 @@ use mio::unix::SourceFd;
 use mio::{Interest, Registry};
 use nix::errno::Errno;
 use socket2::{Domain, SockAddr, Socket, Type};
-use system::datagrams::{self, Failure};
+use system::datagrams;
 
 use super::super::transparent::allow_any_address;
 use super::super::upstream::DialError;
@@ -23,7 +23,6 @@ use crate::shared::PortDescriptor;
 pub struct Port {
     /// Which port this is.
     pub id: PortId,
-    kind: PortKind,
     socket: Socket,
     /// It waits for its turn.
     pub queued: bool,
@@ -54,7 +53,7 @@ impl Port {
             _ => Ok(()),
         };
         bound.map_err(DialError::Shortage)?;
-        Ok(Port::new(id, kind, socket, descriptor))
+        Ok(Port::new(id, socket, descriptor))
     }
 
     /// Opens a port for one flow to one server, which sees the client's address.
@@ -64,19 +63,18 @@ impl Port {
         server: &ServerAddr,
         descriptor: PortDescriptor,
     ) -> Result<Port, DialError> {
-        let kind = PortKind::of(server);
-        let socket = socket(kind)?;
+        let socket = socket(PortKind::of(server))?;
         // Whatever stands in the way of that, it is not the server.
         take_address(&socket, client).map_err(DialError::Shortage)?;
         if let ServerAddr::Inet(server) = server {
             // Other sockets may have the same address, each for answers of another server.
             socket.connect(&(*server).into())?;
         }
-        Ok(Port::new(id, kind, socket, descriptor))
+        Ok(Port::new(id, socket, descriptor))
     }
 
-    fn new(id: PortId, kind: PortKind, socket: Socket, descriptor: PortDescriptor) -> Port {
-        Port { id, kind, socket, queued: false, failed: false, errors: 0, joins: false, _descriptor: descriptor }
+    fn new(id: PortId, socket: Socket, descriptor: PortDescriptor) -> Port {
+        Port { id, socket, queued: false, failed: false, errors: 0, joins: false, _descriptor: descriptor }
     }
 
     /// Whether it is the port that a token tells of.
@@ -87,15 +85,6 @@ impl Port {
     /// Its own address: without an IP address where the system chooses one for each datagram. Of a Unix socket there is none.
     pub fn local_address(&self) -> Option<SocketAddr> {
         self.socket.local_addr().ok()?.as_socket().filter(|own| own.port() != 0)
-    }
-
-    /// What the network says next of datagrams that were sent by it.
-    pub fn take_failure(&self) -> io::Result<Option<Failure>> {
-        match self.kind {
-            PortKind::Inet4 | PortKind::Inet6 => datagrams::take_failure(&self.socket),
-            // The kernel would hand out an answer: Unix sockets have no queue of failures, who sends is told at once.
-            PortKind::Unix => Ok(None),
-        }
     }
 
     /// Tells the poll about it.

@@ -146,3 +146,11 @@ fn what_is_larger_than_any_datagram_of_a_network_is_marked() {
         assert_eq!((batch.get(0).bytes.len(), batch.get(0).is_cut), (LARGEST, is_cut));
     }
 }
+
+#[test]
+fn whoever_looks_for_failures_of_a_unix_socket_takes_no_datagram() {
+    let (one, other) = UnixDatagram::pair().unwrap();
+    one.send(b"stays").unwrap();
+    assert!(take_failure(&other).unwrap().is_none());
+    assert_eq!(received(&other, &mut Batch::new(2)), [b"stays"]);
+}
