@@ -124,7 +124,11 @@ impl Shared {
     }
 
     fn others(&self, worker: usize) -> impl Iterator<Item = &Mailbox> {
-        self.mailboxes.iter().enumerate().filter(move |(index, _)| *index != worker).map(|(_, mailbox)| mailbox)
+        self.mailboxes
+            .iter()
+            .enumerate()
+            .filter(move |(index, _)| *index != worker)
+            .map(|(_, mailbox)| mailbox)
     }
 
     /// The time.
@@ -164,7 +168,8 @@ impl Shared {
         if !there_is_room {
             return None;
         }
-        let room = self.take_connection(service, service.limits.conn_max as usize, DESCRIPTORS_PER_CONNECTION)?;
+        let room =
+            self.take_connection(service, service.limits.conn_max as usize, DESCRIPTORS_PER_CONNECTION)?;
         let pending = self.take_pending(service)?;
         Some((room, pending))
     }

@@ -1,9 +1,11 @@
 //! A socket of datagrams, of either family.
 
+use std::ffi::OsString;
 use std::io;
 use std::net::UdpSocket;
-use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::net::{SocketAddr as UnixAddress, UnixDatagram};
 use std::time::Duration;
 
 use socket2::{SockRef, Socket, Type};
@@ -48,7 +50,10 @@ impl DatagramSocket {
     pub(super) fn send(&self, bytes: &[u8], to: &Address) -> io::Result<()> {
         let sent = match (self, to) {
             (Self::Udp(socket), Address::Ip(to)) => socket.send_to(bytes, to)?,
-            (Self::Unix(socket), Address::Unix(to)) => socket.send_to(bytes, to)?,
+            (Self::Unix(socket), Address::Unix(to)) => match to.as_os_str().as_bytes() {
+                [0, name @ ..] => socket.send_to_addr(bytes, &UnixAddress::from_abstract_name(name)?)?,
+                _ => socket.send_to(bytes, to)?,
+            },
             _ => panic!("{to} is of another family"),
         };
         assert_eq!(sent, bytes.len(), "datagrams are sent whole");
@@ -60,7 +65,8 @@ impl DatagramSocket {
     pub(super) fn deafen(&self) {
         if let Self::Udp(socket) = self {
             let own = socket.local_addr().expect("it is bound");
-            socket.connect(own).expect("a socket can be connected to itself");
+            // It cannot where its address is gone, and with it whoever could reach it.
+            let _ = socket.connect(own);
         }
     }
 
@@ -76,8 +82,11 @@ impl DatagramSocket {
             }
             Self::Unix(socket) => {
                 let (length, from) = uninterrupted(|| socket.recv_from(&mut bytes)).ok()?;
-                let path = from.as_pathname().map_or_else(PathBuf::new, ToOwned::to_owned);
-                (length, Address::Unix(path))
+                let path = from.as_pathname().map(ToOwned::to_owned);
+                // What stands for no file begins with a zero byte, as the kernel writes it.
+                let name =
+                    from.as_abstract_name().map(|name| OsString::from_vec([&[0], name].concat()).into());
+                (length, Address::Unix(path.or(name).unwrap_or_default()))
             }
         };
         bytes.truncate(length);

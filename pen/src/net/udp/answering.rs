@@ -31,8 +31,8 @@ impl Balancer {
     /// may be more.
     pub(super) fn answer(&mut self, id: PortId, buffers: &mut Buffers, around: &Surroundings<'_>) -> bool {
         let Some(port) = self.port_mut(id) else { return false };
-        let mut more = std::mem::take(&mut port.failed)
-            && self.take_failures(id, &mut buffers.sender, around);
+        let mut more =
+            std::mem::take(&mut port.failed) && self.take_failures(id, &mut buffers.sender, around);
         let Some(port) = self.port_mut(id) else { return false };
         port.failed = more;
         let answers = &mut buffers.answers;
@@ -84,7 +84,7 @@ impl Balancer {
         let flow = self.table.content_mut(id)?;
         let Payload { bytes, segment } = payload;
         journal::dump(&around.settings.process, flow.room.number(), Side::Up, bytes, segment);
-        self.counting.from_server(flow, from, bytes.len(), service);
+        self.counting.note_answer(flow, from, bytes.len(), service);
         if flow.chosen.as_ref().is_some_and(|chosen| chosen.server.address() == from) {
             // It has what was sent to it.
             flow.memo = None;

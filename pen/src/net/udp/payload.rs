@@ -41,9 +41,13 @@ mod tests {
 
     #[test]
     fn joined_datagrams_are_counted_and_taken_apart() {
-        for (length, segment, parts) in
-            [(0, None, &[0][..]), (5, None, &[5]), (10, Some(4), &[4, 4, 2]), (8, Some(4), &[4, 4]), (3, Some(4), &[3])]
-        {
+        for (length, segment, parts) in [
+            (0, None, &[0][..]),
+            (5, None, &[5]),
+            (10, Some(4), &[4, 4, 2]),
+            (8, Some(4), &[4, 4]),
+            (3, Some(4), &[3]),
+        ] {
             let bytes = vec![7; length];
             let payload = Payload { bytes: &bytes, segment };
             let lengths: Vec<usize> = payload.parts().map(|part| part.bytes.len()).collect();

@@ -128,7 +128,9 @@ fn take_address(socket: &Socket, client: SocketAddr) -> io::Result<()> {
 /// Whether an error of opening or sending is our own lack of something, for which no server is to blame. `EPERM` is a full table
 /// of the packet filter, or a rule of ours.
 pub fn is_shortage(error: &io::Error) -> bool {
-    use Errno::{EADDRINUSE, EADDRNOTAVAIL, EAGAIN, EMFILE, EMSGSIZE, ENFILE, ENOBUFS, ENOMEM, ENOSPC, EPERM};
+    use Errno::{
+        EADDRINUSE, EADDRNOTAVAIL, EAGAIN, EMFILE, EMSGSIZE, ENFILE, ENOBUFS, ENOMEM, ENOSPC, EPERM,
+    };
     let shortages =
         [EADDRINUSE, EADDRNOTAVAIL, EAGAIN, EMFILE, EMSGSIZE, ENFILE, ENOBUFS, ENOMEM, ENOSPC, EPERM];
     error.raw_os_error().is_some_and(|code| shortages.contains(&Errno::from_raw(code)))
