@@ -207,3 +207,29 @@ fn what_serves_no_client_gets_half_of_the_descriptors_at_most() {
     // There are none left, though fewer than half are spare.
     assert!(shared.take_spare_descriptor().is_none());
 }
+
+#[test]
+fn room_for_flows_beyond_the_limit_is_one_for_each_worker() {
+    let mut settings = settings(2, 1);
+    settings.services.get_mut(DEFAULT_SERVICE).unwrap().udp = true;
+    let (shared, _polls) = shared(settings, 3);
+    let settings = shared.settings.load();
+    let service = settings.service(DEFAULT_SERVICE);
+    // They need no descriptors.
+    shared.allow_descriptors(0);
+    let within: Vec<Room> = std::iter::from_fn(|| shared.take_flow(service)).collect();
+    let beyond: Vec<Room> = std::iter::from_fn(|| shared.take_flow_beyond(service)).collect();
+    assert_eq!((within.len(), beyond.len()), (2, 3));
+    drop(within);
+    assert!(shared.take_flow(service).is_none(), "there are more than the limit yet");
+    drop(beyond);
+    assert!(shared.take_flow(service).is_some());
+}
+
+#[test]
+fn a_worker_that_asks_for_room_wakes_the_others() {
+    let (shared, mut polls) = shared(settings(1, 1), 3);
+    shared.ask_for_flow(DEFAULT_SERVICE, 1);
+    assert_eq!([0, 1, 2].map(|worker: usize| is_awake(&mut polls[worker])), [true, false, true]);
+    assert!(matches!(shared.mailboxes[0].take()[..], [Message::MakeRoom(DEFAULT_SERVICE)]));
+}

@@ -104,13 +104,13 @@ impl Balancer {
         Some(self.table.begin(key, content, count, now))
     }
 
-    /// Room for a flow: its least recently used one ends for it. A worker that has fewer than its share of all takes room beyond
+    /// Room for a flow: the least recently used one ends for it. A worker that has far fewer than its share of all takes room beyond
     /// the limit instead, and has others end one.
     fn room(&mut self, service: &Service, around: &Surroundings<'_>) -> Option<Room> {
         if let Some(room) = around.shared.take_flow(service) {
             return Some(room);
         }
-        if self.table.len() < share(service, around).max(1)
+        if self.table.len() < (share(service, around) / 2).max(1)
             && let Some(room) = around.shared.take_flow_beyond(service)
         {
             around.shared.ask_for_flow(self.service, around.worker);

@@ -34,7 +34,7 @@ struct Passed<T> {
 
 impl Counting {
     /// A client's bytes have gone to the flow's server.
-    pub fn from_client(&mut self, flow: &Flow, bytes: usize) {
+    pub fn note_request(&mut self, flow: &Flow, bytes: usize) {
         self.client(&flow.client.counters).received += bytes as u64;
         if let Some(chosen) = &flow.chosen {
             self.server(chosen.reservation.state()).sent += bytes as u64;
@@ -42,16 +42,13 @@ impl Counting {
     }
 
     /// A server's bytes go to the flow's client. The server may be a former one of the flow.
-    pub fn from_server(&mut self, flow: &Flow, from: &ServerAddr, bytes: usize, service: &Service) {
+    pub fn note_answer(&mut self, flow: &Flow, from: &ServerAddr, bytes: usize, service: &Service) {
         self.client(&flow.client.counters).sent += bytes as u64;
         let current = flow.chosen.as_ref().filter(|chosen| chosen.server.address() == from);
-        let state = match current {
-            Some(chosen) => Some(chosen.reservation.state()),
-            None => {
-                let mut servers = service.servers.iter().flatten();
-                servers.find(|server| server.address() == from).map(|server| &server.state)
-            }
-        };
+        let state = current.map(|chosen| chosen.reservation.state()).or_else(|| {
+            let mut servers = service.servers.iter().flatten();
+            servers.find(|server| server.address() == from).map(|server| &server.state)
+        });
         if let Some(state) = state {
             self.server(state).received += bytes as u64;
         }

@@ -16,7 +16,7 @@ use super::journal;
 use super::payload::Payload;
 use super::port::is_shortage;
 use super::{AT_ONCE, BATCHES_A_TURN, Buffers, Receiving, Sender, Surroundings, shortage};
-use crate::engine::flows::{FlowId, Heading, PortId};
+use crate::engine::flows::{FlowId, FlowKey, Heading, PortId};
 use crate::engine::time::Tick;
 use crate::settings::Service;
 
@@ -123,18 +123,16 @@ impl Balancer {
     /// The first datagram of a flow.
     fn begin_with(
         &mut self,
-        key: crate::engine::flows::FlowKey,
+        key: FlowKey,
         payload: Payload<'_>,
         sender: &mut Sender,
         around: &Surroundings<'_>,
     ) {
-        match self.begin(key, payload.count(), around) {
-            Some(flow) => self.choose(flow, payload, sender, around),
-            None => {
-                let counters = &around.service(self.service).state.counters;
-                counters.datagrams.dropped.add(payload.count().into());
-            }
-        }
+        let Some(flow) = self.begin(key, payload.count(), around) else {
+            self.counting.dropped += u64::from(payload.count());
+            return;
+        };
+        self.choose(flow, payload, sender, around);
     }
 
     /// Sends what the flows' servers get, as much as possible with each system call.
@@ -340,7 +338,7 @@ impl Balancer {
         let Some(flow) = self.table.content_mut(id) else { return };
         let Payload { bytes, segment } = payload;
         journal::dump(&around.settings.process, flow.room.number(), Side::Down, bytes, segment);
-        self.counting.from_client(flow, bytes.len());
+        self.counting.note_request(flow, bytes.len());
         if is_to_be_kept(bytes.len(), flow.answered, around.now) {
             flow.memo = Some(sender.recent.remember(bytes, segment, flow.memo, around.now));
         }

@@ -161,7 +161,7 @@ fn lost(latest: Option<Memo>, quote: &Quote, recent: &Recent, now: Tick) -> Vec<
         |memo: &&Memo| !quote.is_empty() && recent.recall(**memo).is_some_and(|kept| quote.is_of(kept.bytes));
     let quoted = || unanswered.iter().enumerate().filter(|(_, memo)| is_quoted(memo));
     // Of several that are alike the oldest: the others are lost, too. But one that was sent long before may have arrived.
-    let of_late = quoted().filter(|(_, memo)| is_recent(**memo, recent, now)).last();
+    let of_late = quoted().rfind(|(_, memo)| is_recent(**memo, recent, now));
     let first = of_late.or_else(|| quoted().next()).map_or(0, |(place, _)| place);
     unanswered.truncate(first + 1);
     unanswered.reverse();

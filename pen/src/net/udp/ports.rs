@@ -15,8 +15,9 @@ use crate::engine::flows::{FlowId, PortId, PortKind};
 use crate::engine::servers::ServerAddr;
 use crate::engine::time::Tick;
 
-/// How many flows end at most so that a port can be opened: each port may have several.
-const EVICTIONS: usize = 8;
+/// How many flows end at most so that a port can be opened. A port has one of each server, and closes with the last: where one server
+/// had more of late than another, that is not the next.
+const EVICTIONS: usize = 64;
 
 /// What a port has as its own address.
 #[derive(Clone, Copy, Debug)]
