@@ -191,8 +191,9 @@ fn a_name_server_that_is_killed_costs_little_and_comes_back() {
         eprintln!("{} of {} lost, {} answered twice", tally.lost, tally.sent, tally.unexpected);
         assert_eq!((tally.sent, tally.sent - tally.lost), (24 * HOSTS, tally.good));
         assert!(pen.servers()[1].rx > before + 100_000, "{:?} {before}", pen.servers());
-        // A question is asked again that had its answer in the moment of the death.
-        assert!(tally.lost <= UNDER_WAY && tally.unexpected <= UNDER_WAY, "{tally:?}");
+        // While it dies it answers nothing, and still takes questions until all that can be under way are lost; later it may cost
+        // a few when it is tried again. What had its answer in the moment of the death is asked once more.
+        assert!(tally.lost <= 2 * UNDER_WAY && tally.unexpected <= UNDER_WAY, "{tally:?}");
         assert_eq!(answering(FRONT), "other");
         servers[0].start_again();
         wait_until("it is taken back", || who(FRONT).as_deref() == Some("bind"));
