@@ -149,6 +149,12 @@ impl Port {
         self.socket.local_addr().ok()?.as_socket().filter(|own| own.port() != 0)
     }
 
+    /// Whether the system has yet to give it a number. Unix sockets have none.
+    pub fn is_unbound(&self) -> bool {
+        let own = self.socket.local_addr().ok().and_then(|own| own.as_socket());
+        own.is_some_and(|own| own.port() == 0)
+    }
+
     /// Tells the poll about it.
     pub fn register(&self, registry: &Registry, token: mio::Token) -> io::Result<()> {
         SourceFd(&self.socket.as_raw_fd()).register(registry, token, Interest::READABLE)
