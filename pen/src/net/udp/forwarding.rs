@@ -304,7 +304,7 @@ impl Balancer {
         let sent = match self.send(id, payload, sender) {
             // The system gives a port its number now: others have to make room.
             Err(error) if is_shortage(&error) && self.is_unbound(port) && self.evict(id, around) => {
-                self.close_ports(around.now);
+                self.close_ports(around);
                 self.send(id, payload, sender)
             }
             sent => sent,

@@ -13,7 +13,6 @@ use super::balancer::Balancer;
 use super::port::Port;
 use crate::engine::flows::{FlowId, PortId, PortKind};
 use crate::engine::servers::ServerAddr;
-use crate::engine::time::Tick;
 
 /// How many flows end at most so that a port can be opened. A port has one of each server, and closes with the last: where one server
 /// had more of late than another, that is not the next.
@@ -66,7 +65,7 @@ impl Balancer {
                 Err(DialError::Shortage(error))
                     if own.can_be_had_later(&error) && self.evict(flow, around) =>
                 {
-                    self.close_ports(around.now);
+                    self.close_ports(around);
                     self.sockets.close_resting();
                 }
                 result => return result,
@@ -156,11 +155,12 @@ impl Balancer {
     }
 
     /// Closes the ports that nobody uses any more.
-    pub fn close_ports(&mut self, now: Tick) {
+    pub fn close_ports(&mut self, around: &Surroundings<'_>) {
         for id in self.table.closed_ports() {
-            self.sockets.close(id, now);
+            // A turn may take longer than a socket has to rest.
+            self.sockets.close(id, around.shared.now());
         }
-        self.sockets.close_rested(now);
+        self.sockets.close_rested(around.now);
     }
 
     /// The port of this name, unless it has closed.
