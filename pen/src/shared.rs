@@ -146,6 +146,11 @@ impl Shared {
         self.numbers.lock().capacity()
     }
 
+    /// How many descriptors connections and flows may use.
+    pub fn descriptor_limit(&self) -> usize {
+        self.descriptor_limit.load(Ordering::Relaxed)
+    }
+
     /// How many connections the descriptors allow.
     pub fn reachable_connections(&self) -> usize {
         self.descriptor_limit.load(Ordering::Relaxed) / DESCRIPTORS_PER_CONNECTION

@@ -3,8 +3,8 @@
 //! What clients send is in `forwarding`, what servers send in `answering`, and what becomes of flows whose server fails in
 //! `moving`; `ports` has the sockets towards servers.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 
 use super::super::connection::{Chosen, Peer, Tracked};
@@ -30,6 +30,8 @@ pub struct Balancer {
     flows_by_listener: HashMap<u32, usize>,
     /// By the indices of their ids.
     pub(super) ports: Vec<Option<Port>>,
+    /// Ports without a flow whose answers may come yet, and since when.
+    pub(super) lingering: VecDeque<(Tick, Port)>,
     /// From where the ports send, as it was set when the first of them was opened.
     pub(super) source: Option<IpAddr>,
     pub(super) routes: Routes,
@@ -48,6 +50,7 @@ impl Balancer {
             table: FlowTable::new(),
             flows_by_listener: HashMap::new(),
             ports: Vec::new(),
+            lingering: VecDeque::new(),
             source: None,
             routes: Routes::default(),
             counting: Counting::default(),
@@ -66,9 +69,10 @@ impl Balancer {
         self.flows_by_listener.contains_key(&listener.0)
     }
 
-    /// When a flow ends next.
+    /// When a flow ends next, or a port closes.
     pub fn next_deadline(&self, settings: &Settings) -> Option<Tick> {
-        self.table.poll_timeout(rules(settings.service(self.service)))
+        let flow = self.table.poll_timeout(rules(settings.service(self.service)));
+        flow.into_iter().chain(self.next_to_close()).min()
     }
 
     /// Begins a flow, without a server yet. `None`: the client is refused, or there is no room.
@@ -143,6 +147,10 @@ impl Balancer {
     pub fn expire(&mut self, around: &Surroundings<'_>) {
         let rules = rules(around.service(self.service));
         while let Some(flow) = self.table.expired(around.now, rules) {
+            if let Some(flow) = self.table.content_mut(flow) {
+                // Nobody believes in its answer any more.
+                flow.memo = None;
+            }
             self.end(flow, around);
         }
     }
@@ -181,7 +189,8 @@ impl Balancer {
         while let Some(flow) = self.table.oldest() {
             self.end(flow, around);
         }
-        self.close_ports();
+        self.close_ports(around);
+        self.lingering.clear();
     }
 
     /// Takes the flow's server away.
@@ -198,6 +207,11 @@ impl Balancer {
     /// Ends a flow, and hands out what it had.
     fn take_out(&mut self, id: FlowId, around: &Surroundings<'_>) -> Option<Flow> {
         let listener = self.table.key(id)?.listener;
+        if self.table.content(id).is_some_and(|flow| flow.memo.is_some())
+            && let Some(port) = self.table.way(id).and_then(|way| self.port_mut(way))
+        {
+            port.owed = true;
+        }
         let mut flow = self.table.remove(id)?;
         if let Entry::Occupied(mut flows) = self.flows_by_listener.entry(listener) {
             *flows.get_mut() -= 1;

@@ -295,8 +295,7 @@ impl Balancer {
         self.table.assign(id, server.address(), port);
         let sent = match self.send(id, payload, sender) {
             // The system gives a port its number now: others have to make room.
-            Err(error) if is_shortage(&error) && self.is_unbound(port) && self.evict(id, around) => {
-                self.close_ports();
+            Err(error) if is_shortage(&error) && self.is_unbound(port) && self.spare_port(id, around) => {
                 self.send(id, payload, sender)
             }
             sent => sent,

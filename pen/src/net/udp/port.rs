@@ -32,6 +32,8 @@ pub struct Port {
     pub errors: u8,
     /// The kernel was asked to join datagrams.
     pub joins: bool,
+    /// A flow has ended that was owed an answer, which may come yet.
+    pub owed: bool,
     _descriptor: PortDescriptor,
 }
 
@@ -74,7 +76,16 @@ impl Port {
     }
 
     fn new(id: PortId, socket: Socket, descriptor: PortDescriptor) -> Port {
-        Port { id, socket, queued: false, failed: false, errors: 0, joins: false, _descriptor: descriptor }
+        Port {
+            id,
+            socket,
+            queued: false,
+            failed: false,
+            errors: 0,
+            joins: false,
+            owed: false,
+            _descriptor: descriptor,
+        }
     }
 
     /// Whether it is the port that a token tells of.

@@ -13,10 +13,17 @@ use super::balancer::Balancer;
 use super::port::{Port, is_shortage};
 use crate::engine::flows::{FlowId, PortId, PortKind};
 use crate::engine::servers::ServerAddr;
+use crate::engine::time::Tick;
 
 /// How many flows end at most so that a port can be opened. A port has one of each server, and closes with the last: where one server
 /// had more of late than another, that is not the next.
 const EVICTIONS: usize = 64;
+
+/// How long a port stays open whose last flow was still owed an answer, in seconds: until then nobody else gets its number, and with
+/// it the answer.
+const LINGER: u32 = 5;
+/// So many ports of all workers wait like that at most, and never more than a quarter of all descriptors.
+const MOST_LINGERING: usize = 4096;
 
 /// What a port has as its own address.
 #[derive(Clone, Copy, Debug)]
@@ -47,9 +54,7 @@ impl Balancer {
         }
         for _ in 0..EVICTIONS {
             match self.open_port(own, server, around) {
-                Err(DialError::Shortage(error)) if is_shortage(&error) && self.evict(flow, around) => {
-                    self.close_ports();
-                }
+                Err(DialError::Shortage(error)) if is_shortage(&error) && self.spare_port(flow, around) => {}
                 result => return result,
             }
         }
@@ -114,13 +119,40 @@ impl Balancer {
         }
     }
 
-    /// Closes the ports that nobody uses any more.
-    pub fn close_ports(&mut self) {
+    /// Closes a port that is least needed, or ends the flow that keeps one open and was used least recently. Tells whether there was
+    /// anything to do without.
+    pub(super) fn spare_port(&mut self, other_than: FlowId, around: &Surroundings<'_>) -> bool {
+        if self.lingering.pop_front().is_some() {
+            return true;
+        }
+        let is_less = self.evict(other_than, around);
         for id in self.table.closed_ports() {
             if let Some(port) = self.ports.get_mut(id.index as usize) {
                 *port = None;
             }
         }
+        is_less
+    }
+
+    /// Closes the ports that nobody uses any more; those whose flows were owed an answer later.
+    pub fn close_ports(&mut self, around: &Surroundings<'_>) {
+        for id in self.table.closed_ports() {
+            let port = self.ports.get_mut(id.index as usize).and_then(Option::take);
+            self.lingering.extend(port.filter(|port| port.owed).map(|port| (around.now, port)));
+        }
+        if self.lingering.is_empty() {
+            return;
+        }
+        let workers = around.shared.mailboxes.len().max(1);
+        let most = MOST_LINGERING.min(around.shared.descriptor_limit() / 4) / workers;
+        let over = self.lingering.len().saturating_sub(most);
+        self.lingering.drain(..over);
+        while self.lingering.pop_front_if(|(since, _)| since.plus_seconds(LINGER) <= around.now).is_some() {}
+    }
+
+    /// When a port that is only kept closes next.
+    pub(super) fn next_to_close(&self) -> Option<Tick> {
+        self.lingering.front().map(|(since, _)| since.plus_seconds(LINGER))
     }
 
     /// The port of this name, unless it has closed.
