@@ -124,7 +124,9 @@ fn udp_requests_spreads_a_single_source_evenly() {
     let pen = Pen::builder().udp().servers(&servers).command("udp_requests 2").start();
     let client = pen.udp_client();
     (0..60_u8).for_each(|number| client.send([number]));
-    servers.iter().for_each(|server| server.wait_for(20));
+    for server in &servers {
+        server.wait_for(20);
+    }
     for (place, server) in servers.iter().enumerate() {
         let pairs: Vec<u8> = (0..60).filter(|number| usize::from(*number) / 2 % 3 == place).collect();
         assert_eq!(server.datagrams().concat(), pairs);
@@ -214,8 +216,12 @@ fn a_datagram_and_its_answer_take_few_system_calls() {
         .start();
     let clients: Vec<UdpClient> = (0..CLIENTS).map(|_| pen.udp_client()).collect();
     for _ in 0..ROUNDS {
-        clients.iter().for_each(|client| client.send("?"));
-        clients.iter().for_each(|client| assert_eq!(client.receive(), b"?"));
+        for client in &clients {
+            client.send("?");
+        }
+        for client in &clients {
+            assert_eq!(client.receive(), b"?");
+        }
     }
     pen.stop();
     let table = std::fs::read_to_string(summary).unwrap();

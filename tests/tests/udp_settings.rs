@@ -20,8 +20,11 @@ fn ports(pen: &Pen) -> Vec<u64> {
 fn names_of_ports_are_of_udp_wherever_the_option_stands() {
     // No service of TCP has this name.
     for options in [["-e", "127.0.0.1:tftp", "-U"], ["-U", "-e", "127.0.0.1:tftp"]] {
-        let pen = Pen::builder().server("127.0.0.1:tftp");
-        let pen = options.into_iter().fold(pen, |pen, option| pen.option(option)).start();
+        let mut pen = Pen::builder().server("127.0.0.1:tftp");
+        for option in options {
+            pen = pen.option(option);
+        }
+        let pen = pen.start();
         assert_eq!(ports(&pen), [TFTP, TFTP]);
     }
 }

@@ -151,9 +151,10 @@ fn what_the_kernel_throws_away_is_counted_and_stays_counted() {
     let server = UdpBackend::silent();
     let pen = Pen::builder().udp().server(&server).command("threads 1").start();
     let client = pen.udp_client();
+    let large = vec![0; 60_000];
     pen.signal(Signal::SIGSTOP);
     // More than any queue holds.
-    (0..1_000).for_each(|_| client.send([0; 60_000]));
+    (0..1_000).for_each(|_| client.send(&large));
     let lost = receive_queue(pen.address().ip()).expect("pen has a socket").drops;
     pen.signal(Signal::SIGCONT);
     assert!(lost > 0);

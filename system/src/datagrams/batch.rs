@@ -150,8 +150,7 @@ fn fill(fd: RawFd, headers: &mut [mmsghdr]) -> Result<usize, Errno> {
     Ok(usize::try_from(retry(call)?).unwrap_or(0))
 }
 
-/// The size of an address, a small number.
-#[allow(clippy::cast_possible_truncation)]
+#[expect(clippy::cast_possible_truncation, reason = "a small number")]
 const ADDRESS: libc::socklen_t = address::SIZE as libc::socklen_t;
 
 impl std::fmt::Debug for Batch {

@@ -115,7 +115,9 @@ fn services_of_datagrams_change_places() {
     let clients = |at: SocketAddr| (0..20).map(|_| UdpClient::of(&at.into())).collect::<Vec<_>>();
     let (at_one, at_other) = (clients(one), clients(other));
     let expect = |clients: &[UdpClient], who: &str| {
-        clients.iter().for_each(|client| assert_eq!(client.ask_for_text("?"), who));
+        for client in clients {
+            assert_eq!(client.ask_for_text("?"), who);
+        }
     };
     let swapped = pen.directory().join("swapped");
     let mut places = [("a", "b"), ("b", "a")].into_iter().cycle();

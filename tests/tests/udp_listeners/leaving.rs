@@ -96,7 +96,9 @@ fn an_address_can_be_had_again_while_flows_of_before_live() {
         let clients: Vec<UdpClient> = (0..10).map(|_| pen.udp_client()).collect();
         let before = server.count();
         for _ in 0..2 {
-            clients.iter().for_each(|client| client.send(format!("round {round}")));
+            for client in &clients {
+                client.send(format!("round {round}"));
+            }
         }
         server.wait_for(before + 20);
     }
@@ -111,7 +113,9 @@ fn what_has_arrived_when_pen_ends_is_sent_on() {
     let pen = before(&server).start();
     pen.signal(Signal::SIGSTOP);
     let clients: Vec<UdpClient> = (0..50).map(|_| pen.udp_client()).collect();
-    clients.iter().for_each(|client| client.send("just in time"));
+    for client in &clients {
+        client.send("just in time");
+    }
     pen.signal(Signal::SIGTERM);
     pen.signal(Signal::SIGCONT);
     assert_eq!(pen.wait().code, Some(0));

@@ -181,6 +181,7 @@ impl Balancer {
         let Some(port) = run.first().and_then(|first| self.port_of(first.port)).filter(|_| count > 0) else {
             return 0;
         };
+        port.fragments.allow_for(&outgoing[..count], port);
         let sent = sender.outbox.send(port, &outgoing[..count]).unwrap_or(0);
         self.note_unsent(sender.outbox.unsent(), sent.checked_sub(1).and_then(|last| outgoing[last].segment));
         sent
@@ -315,7 +316,9 @@ impl Balancer {
         let chosen = self.chosen(id).ok_or_else(gone)?;
         let to = Some(flow::name(chosen.server.address()));
         let Payload { bytes, segment } = payload;
-        sender.outbox.send(port, &[Outgoing { bytes, to, from: None, segment }])?;
+        let outgoing = [Outgoing { bytes, to, from: None, segment }];
+        port.fragments.allow_for(&outgoing, port);
+        sender.outbox.send(port, &outgoing)?;
         self.note_unsent(sender.outbox.unsent(), segment);
         Ok(())
     }

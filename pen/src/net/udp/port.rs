@@ -14,6 +14,7 @@ use system::{datagrams, socket};
 
 use super::super::transparent::allow_any_address;
 use super::super::upstream::DialError;
+use super::fragments::Fragments;
 use crate::engine::flows::{PortId, PortKind};
 use crate::engine::servers::ServerAddr;
 use crate::shared::PortDescriptor;
@@ -37,6 +38,8 @@ pub struct Port {
     pub errors: u8,
     /// The kernel was asked to join datagrams.
     pub joins: bool,
+    /// Whether routers may split what it sends.
+    pub fragments: Fragments,
     /// No port has its socket now.
     pub rests: bool,
     /// What it is for, if it may be for several servers.
@@ -95,6 +98,7 @@ impl Port {
             failed: false,
             errors: 0,
             joins: false,
+            fragments: Fragments::default(),
             rests: false,
             shared,
             _descriptor: descriptor,
@@ -172,9 +176,6 @@ fn open(kind: PortKind) -> io::Result<Socket> {
         PortKind::Inet4 => datagrams::report_failures_of_ipv4(&socket)?,
         PortKind::Inet6 => datagrams::report_failures(&socket)?,
         PortKind::Unix => {}
-    }
-    if kind == PortKind::Inet4 {
-        datagrams::allow_fragments(&socket)?;
     }
     Ok(socket)
 }
