@@ -80,12 +80,16 @@ impl Balancer {
             let datagram = inbound.get(index);
             let payload = Payload::of(&datagram);
             if listener.is_its_own(&datagram) {
-                let dropped = &around.service(self.service).state.counters.datagrams.dropped;
-                dropped.add(payload.count().into());
+                self.counting.dropped += u64::from(payload.count());
+                continue;
+            }
+            self.counting.requests += u64::from(payload.count());
+            if datagram.is_cut {
+                // The beginning of one would be another.
+                self.counting.dropped += 1;
                 continue;
             }
             let key = flow::key(&datagram, listener.id);
-            self.counting.requests += u64::from(payload.count());
             if rules.requests > 0 {
                 // Each may go to another server.
                 for part in payload.parts() {
@@ -232,7 +236,11 @@ impl Balancer {
     /// Finds a server for a flow, and sends it the datagram. The search for one that follows a failed one goes on.
     fn choose(&mut self, id: FlowId, payload: Payload<'_>, sender: &mut Sender, around: &Surroundings<'_>) {
         let service = around.service(self.service);
-        let Some(flow) = self.table.content_mut(id) else { return };
+        let Some(flow) = self.table.content_mut(id) else {
+            // It ended with a datagram before this one.
+            self.counting.dropped += u64::from(payload.count());
+            return;
+        };
         let peer = flow.peer;
         // Its own place at a server must not stand in its way.
         flow.chosen = None;
@@ -297,7 +305,7 @@ impl Balancer {
         let sent = match self.send(id, payload, sender) {
             // The system gives a port its number now: others have to make room.
             Err(error) if is_shortage(&error) && self.is_unbound(port) && self.evict(id, around) => {
-                self.close_ports(around.now);
+                self.close_ports(around);
                 self.send(id, payload, sender)
             }
             sent => sent,

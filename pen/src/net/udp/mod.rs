@@ -238,7 +238,7 @@ impl Udp {
         for balancer in self.balancers.values_mut() {
             balancer.follow_up(&mut buffers.sender, around);
             balancer.expire(around);
-            balancer.close_ports(around.now);
+            balancer.close_ports(around);
             balancer.counting.settle(around.service(balancer.service));
         }
         self.let_go(around);
