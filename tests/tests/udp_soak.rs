@@ -75,9 +75,6 @@ fn nothing_is_left_of_a_random_life() {
         .command("udp_timeout 2")
         .config("# Nothing yet.\n")
         .start();
-    assert_eq!(UdpClient::of(&listens[0]).ask("first"), b"first");
-    let idle = || pen.status()["services"][0]["connections"] == 0;
-    wait_until("pen is idle", idle);
     let descriptors = pen.process().descriptors_at_rest();
     let now = Mutex::new(listens[0].clone());
     let stage =
@@ -155,6 +152,10 @@ fn talk(stage: &Stage, number: u64) {
             let answered = (0..TRIES).any(|_| {
                 client.send(&text);
                 std::iter::from_fn(|| client.receive_within(PATIENCE)).take(TRIES).any(|(answer, from)| {
+                    if !stage.listens.contains(&from) {
+                        // A server's, to a port of pen's that has closed and is ours now.
+                        return false;
+                    }
                     assert_eq!(from, address, "the answer's address");
                     let own = format!("client {number}, round ");
                     assert!(answer.starts_with(own.as_bytes()), "{:?}", String::from_utf8_lossy(&answer));

@@ -270,7 +270,6 @@ fn bind_udp(address: SocketAddr, only_v6: bool, sharing: Sharing) -> io::Result<
     // One that leaves does not belong to a group any more; this alone lets both have the address.
     socket.set_reuse_address(sharing == Sharing::Beside)?;
     datagrams::set_receive_buffer(&socket, QUEUE)?;
-    datagrams::allow_fragments(&socket)?;
     if address.ip().is_unspecified() {
         datagrams::tell_destinations(&socket)?;
     }

@@ -81,7 +81,7 @@ pub fn take_failure(socket: &impl AsFd) -> io::Result<Option<Failure>> {
             Err(error) => return Err(error.into()),
             Ok(length) => usize::try_from(length).unwrap_or(0).min(QUOTE),
         };
-        // Errors of our own host were returned by the call that sent, and other things there are none of ours.
+        // Errors of our own host were returned by the call that sent, and others concern the datagram alone.
         if let Some(error) = reported(control.written(header.msg_controllen)) {
             let destination = match address.read(usize::try_from(header.msg_namelen).unwrap_or(0)) {
                 Name::Inet(address) => Some(address),
@@ -96,7 +96,8 @@ pub fn take_failure(socket: &impl AsFd) -> io::Result<Option<Failure>> {
     }
 }
 
-/// What an ICMP message means, according to these control messages. `None`: it was none.
+/// What an ICMP message means, according to these control messages. `None`: it was none, or one that says nothing of the
+/// destination.
 fn reported(control: &[u8]) -> Option<Errno> {
     let is_report = |message: &Message<'_>| {
         matches!(
@@ -105,9 +106,28 @@ fn reported(control: &[u8]) -> Option<Errno> {
         )
     };
     let report = control::messages(control).find(is_report)?;
-    let &[a, b, c, d, origin, ..] = report.data else { return None };
+    let &[a, b, c, d, origin, kind, code, ..] = report.data else { return None };
     let error = i32::from_ne_bytes([a, b, c, d]);
-    matches!(origin, libc::SO_EE_ORIGIN_ICMP | libc::SO_EE_ORIGIN_ICMP6).then(|| Errno::from_raw(error))
+    is_of_destination(origin, kind, code).then(|| Errno::from_raw(error))
+}
+
+/// Whether an ICMP message tells that datagrams do not get there. A host whose fragments did not all arrive, or that does not like a
+/// header, is there.
+fn is_of_destination(origin: u8, kind: u8, code: u8) -> bool {
+    const UNREACHABLE: u8 = 3;
+    const TIME_EXCEEDED: u8 = 11;
+    const UNREACHABLE_V6: u8 = 1;
+    const TOO_BIG_V6: u8 = 2;
+    const TIME_EXCEEDED_V6: u8 = 3;
+    /// Of a time that was exceeded: on the way, and not when a datagram was put together.
+    const ON_THE_WAY: u8 = 0;
+    match origin {
+        libc::SO_EE_ORIGIN_ICMP => kind == UNREACHABLE || (kind, code) == (TIME_EXCEEDED, ON_THE_WAY),
+        libc::SO_EE_ORIGIN_ICMP6 => {
+            matches!(kind, UNREACHABLE_V6 | TOO_BIG_V6) || (kind, code) == (TIME_EXCEEDED_V6, ON_THE_WAY)
+        }
+        _ => false,
+    }
 }
 
 /// Makes a call that sends or receives, again if it only met the failure of an earlier datagram.

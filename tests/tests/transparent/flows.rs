@@ -175,6 +175,22 @@ fn a_client_on_pen_s_own_host_has_its_address_already_and_no_server_is_to_blame(
 }
 
 #[test]
+fn a_client_whose_address_cannot_be_had_costs_nobody_else_a_flow() {
+    with_site(|site| {
+        let servers = [site.echo(0, 0)];
+        let pen = pen(site, 0, &servers, &[]);
+        let clients: Vec<_> = (1..=20).map(|number| site.udp_client(source(0, number, 4001), &pen)).collect();
+        clients.iter().for_each(|client| assert_eq!(client.ask("x"), b"0x"));
+        let local =
+            site.balancer.on(|| UdpClient::at(SocketAddr::from(([10, 1, 0, 1], 4001)), pen.address()));
+        local.send("x");
+        wait_until("the shortage is counted", || pen.status()["services"][0]["shortages"] == 1);
+        assert_eq!(pen.servers()[0].conn, 20);
+        pen.stop();
+    });
+}
+
+#[test]
 fn clients_whom_the_server_could_not_answer_come_from_pen() {
     with_site(|site| {
         let servers = [site.echo(0, 0)];

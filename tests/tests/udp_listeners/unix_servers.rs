@@ -125,6 +125,45 @@ fn a_unix_server_whose_queue_is_full_is_not_to_blame() {
     pen.stop();
 }
 
+#[test]
+fn a_unix_server_whose_queue_is_full_costs_nobody_else_a_flow() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("slow");
+    let _slow = UnixDatagram::bind(&path).unwrap();
+    let pen = Pen::builder().udp().server(path.display()).command("threads 1").start();
+    let (known, late) = (pen.udp_client(), pen.udp_client());
+    // More than the kernel keeps for it.
+    (0..2000).for_each(|number| known.send(format!("{number}")));
+    wait_until("its queue is full", || full(&pen));
+    late.send("?");
+    wait_until("pen has seen it", || pen.status()["services"][0]["udp"]["received"] == 2001);
+    assert_eq!(client_count(&pen), 2);
+    pen.stop();
+}
+
+#[test]
+fn what_is_too_large_for_pen_is_dropped_whole_and_counted() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("server");
+    let server = UnixDatagram::bind(&path).unwrap();
+    server.set_read_timeout(Some(LIMIT)).unwrap();
+    let pen = Pen::builder().udp().listen_on(Family::Unix).server(path.display()).start();
+    let client = UnixDatagram::bind(directory.path().join("client")).unwrap();
+    client.set_read_timeout(Some(LIMIT)).unwrap();
+    client.connect(pen.address().to_string()).unwrap();
+    let (large, mut bytes) = ([7; 100_000], [0; 100_000]);
+    client.send(&large).unwrap();
+    client.send(b"question").unwrap();
+    let (length, from) = server.recv_from(&mut bytes).unwrap();
+    assert!(bytes[..length] == *b"question", "{length} bytes came");
+    server.send_to_addr(&large, &from).unwrap();
+    server.send_to_addr(b"answer", &from).unwrap();
+    let length = client.recv(&mut bytes).unwrap();
+    assert!(bytes[..length] == *b"answer", "{length} bytes came");
+    wait_until("both are counted", || pen.status()["services"][0]["udp"]["dropped"] == 2);
+    pen.stop();
+}
+
 /// Whether pen has met a queue that was full.
 fn full(pen: &Pen) -> bool {
     let status = pen.status().to_string();

@@ -47,6 +47,10 @@ impl Balancer {
                 port.queued = more;
                 for index in range {
                     let datagram = answers.batch.get(index);
+                    if datagram.is_cut {
+                        self.counting.dropped += 1;
+                        continue;
+                    }
                     let from = flow::server_address(datagram.source);
                     if let Some(key) = self.hand_back(id, &from, Payload::of(&datagram), around) {
                         answers.address(index, key);

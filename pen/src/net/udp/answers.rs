@@ -232,6 +232,7 @@ fn note_sent(
 }
 
 fn send(datagrams: &[Outgoing<'_>], listener: &Receiving, outbox: &mut Outbox) -> Sent {
+    listener.fragments.allow_for(datagrams, &*listener.socket);
     loop {
         return match outbox.send(&*listener.socket, datagrams) {
             Ok(0) => Sent::Never,

@@ -182,7 +182,7 @@ impl Balancer {
         while let Some(flow) = self.table.oldest() {
             self.end(flow, around);
         }
-        self.close_ports(around.now);
+        self.close_ports(around);
     }
 
     /// The flow's server, and its place there.

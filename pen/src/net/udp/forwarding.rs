@@ -75,12 +75,16 @@ impl Balancer {
             let datagram = inbound.get(index);
             let payload = Payload::of(&datagram);
             if listener.is_its_own(&datagram) {
-                let dropped = &around.service(self.service).state.counters.datagrams.dropped;
-                dropped.add(payload.count().into());
+                self.counting.dropped += u64::from(payload.count());
+                continue;
+            }
+            self.counting.requests += u64::from(payload.count());
+            if datagram.is_cut {
+                // The beginning of one would be another.
+                self.counting.dropped += 1;
                 continue;
             }
             let key = flow::key(&datagram, listener.id);
-            self.counting.requests += u64::from(payload.count());
             if rules.requests > 0 {
                 // Each may go to another server.
                 for part in payload.parts() {
@@ -176,6 +180,7 @@ impl Balancer {
         let Some(port) = run.first().and_then(|first| self.port_of(first.port)).filter(|_| count > 0) else {
             return 0;
         };
+        port.fragments.allow_for(&outgoing[..count], port);
         let sent = sender.outbox.send(port, &outgoing[..count]).unwrap_or(0);
         self.note_unsent(sender.outbox.unsent(), sent.checked_sub(1).and_then(|last| outgoing[last].segment));
         sent
@@ -215,7 +220,9 @@ impl Balancer {
         let chosen = self.chosen(id).ok_or_else(gone)?;
         let to = Some(flow::name(chosen.server.address()));
         let Payload { bytes, segment } = payload;
-        sender.outbox.send(port, &[Outgoing { bytes, to, from: None, segment }])?;
+        let outgoing = [Outgoing { bytes, to, from: None, segment }];
+        port.fragments.allow_for(&outgoing, port);
+        sender.outbox.send(port, &outgoing)?;
         self.note_unsent(sender.outbox.unsent(), segment);
         Ok(())
     }

@@ -8,6 +8,7 @@ mod balancer;
 mod counting;
 mod flow;
 mod forwarding;
+mod fragments;
 mod journal;
 mod moving;
 mod payload;
@@ -37,6 +38,7 @@ use crate::settings::{Service, ServiceIndex, Settings};
 use crate::shared::Shared;
 use answers::Answers;
 use balancer::Balancer;
+use fragments::Fragments;
 
 pub use report::FlowPlace;
 
@@ -73,6 +75,8 @@ struct Receiving {
     leaving: Option<Tick>,
     /// The kernel was asked to join datagrams.
     joins: bool,
+    /// Whether routers may split answers.
+    fragments: Fragments,
 }
 
 impl Receiving {
@@ -140,7 +144,16 @@ impl Udp {
         self.buffers.get_or_insert_default();
         self.balancers.entry(service).or_insert_with(|| Balancer::new(service));
         let own = socket.local_address();
-        self.listeners.push(Receiving { id, service, socket, own, ready: true, leaving: None, joins: false });
+        self.listeners.push(Receiving {
+            id,
+            service,
+            socket,
+            own,
+            ready: true,
+            leaving: None,
+            joins: false,
+            fragments: Fragments::default(),
+        });
         Ok(())
     }
 
@@ -225,7 +238,7 @@ impl Udp {
         for balancer in self.balancers.values_mut() {
             balancer.follow_up(&mut buffers.sender, around);
             balancer.expire(around);
-            balancer.close_ports(around.now);
+            balancer.close_ports(around);
             balancer.counting.settle(around.service(balancer.service));
         }
         self.let_go(around);
@@ -327,6 +340,7 @@ mod tests {
                 ready: true,
                 leaving: None,
                 joins: false,
+                fragments: Fragments::default(),
             };
             let datagram = Datagram {
                 source: Name::Inet(source.parse().unwrap()),

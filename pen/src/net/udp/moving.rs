@@ -52,11 +52,14 @@ impl Balancer {
             // What it sent last went to another one, well, or it will be told of itself.
             return self.note_former_failure(&server, &error, around);
         }
-        let memo = self.table.content_mut(id).and_then(|flow| flow.memo.take());
         if error.raw_os_error() == Some(Errno::EMSGSIZE as i32) {
-            // The system knows the way now, and takes the datagram apart.
+            // The system knows the way now, and takes the datagram apart. Whether others were lost, too, it will be told of each.
+            let memo = self.table.content(id).and_then(|flow| flow.memo);
             let lost = lost(memo, &quote, &sender.recent, around.now);
-            return self.send_again(id, &lost, sender, around);
+            let first = lost.first().copied();
+            let is_quoted =
+                |memo: &Memo| sender.recent.recall(*memo).is_some_and(|kept| quote.is_of(kept.bytes));
+            return self.send_again(id, first.filter(is_quoted).as_slice(), sender, around);
         }
         if is_shortage(&error) {
             return;
@@ -64,6 +67,7 @@ impl Balancer {
         let Some(chosen) = self.unassign(id) else { return };
         self.note_failure(&chosen, &error, around);
         self.search_on(id, &chosen, around.now);
+        let memo = self.table.content_mut(id).and_then(|flow| flow.memo.take());
         let lost = lost(memo, &quote, &sender.recent, around.now);
         self.send_again(id, &lost, sender, around);
     }

@@ -1,7 +1,6 @@
 //! A port: a socket towards servers. Answers come back to it from those it has sent to.
 
 use std::io;
-use std::mem::MaybeUninit;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
@@ -9,17 +8,17 @@ use mio::event::Source;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry};
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::{Domain, SockAddr, Socket, Type};
 use system::{datagrams, socket};
 
 use super::super::transparent::allow_any_address;
 use super::super::upstream::DialError;
+use super::fragments::Fragments;
 use crate::engine::flows::{PortId, PortKind};
 use crate::engine::servers::ServerAddr;
 use crate::shared::PortDescriptor;
 
-/// A socket with more datagrams than that left over is closed rather than emptied.
-const MOST_LEFT_OVER: usize = 32;
 /// How often a number is taken, or given back because it rests, at most: by then nearly all do.
 const ATTEMPTS: usize = 63;
 
@@ -37,6 +36,8 @@ pub struct Port {
     pub errors: u8,
     /// The kernel was asked to join datagrams.
     pub joins: bool,
+    /// Whether routers may split what it sends.
+    pub fragments: Fragments,
     /// No port has its socket now.
     pub rests: bool,
     /// What it is for, if it may be for several servers.
@@ -95,6 +96,7 @@ impl Port {
             failed: false,
             errors: 0,
             joins: false,
+            fragments: Fragments::default(),
             rests: false,
             shared,
             _descriptor: descriptor,
@@ -131,22 +133,23 @@ impl Port {
         self.rests
     }
 
-    /// Gets ready for another port: what has arrived since somebody read is thrown away. Tells whether that went well.
+    /// Gets ready for another port. Tells whether nothing is left over of the one before: neither datagrams, nor errors, of which a
+    /// call may have told already.
     pub fn wake(&mut self) -> bool {
         (self.queued, self.failed, self.errors, self.rests) = (false, false, 0, false);
-        for _ in 0..MOST_LEFT_OVER {
-            match self.socket.recv(&mut [MaybeUninit::uninit()]) {
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
-                Err(_) => while let Ok(Some(_)) = datagrams::take_failure(&self.socket) {},
-            }
-        }
-        false
+        let mut both = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
+        poll(&mut both, PollTimeout::ZERO) == Ok(0)
     }
 
     /// Its own address: without an IP address where the system chooses one for each datagram. Of a Unix socket there is none.
     pub fn local_address(&self) -> Option<SocketAddr> {
         self.socket.local_addr().ok()?.as_socket().filter(|own| own.port() != 0)
+    }
+
+    /// Whether the system has yet to give it a number. Unix sockets have none.
+    pub fn is_unbound(&self) -> bool {
+        let own = self.socket.local_addr().ok().and_then(|own| own.as_socket());
+        own.is_some_and(|own| own.port() == 0)
     }
 
     /// Tells the poll about it.
@@ -172,9 +175,6 @@ fn open(kind: PortKind) -> io::Result<Socket> {
         PortKind::Inet4 => datagrams::report_failures_of_ipv4(&socket)?,
         PortKind::Inet6 => datagrams::report_failures(&socket)?,
         PortKind::Unix => {}
-    }
-    if kind == PortKind::Inet4 {
-        datagrams::allow_fragments(&socket)?;
     }
     Ok(socket)
 }

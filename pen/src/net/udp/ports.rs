@@ -10,10 +10,9 @@ use super::super::transparent::Source;
 use super::super::upstream::DialError;
 use super::Surroundings;
 use super::balancer::Balancer;
-use super::port::{Port, is_shortage};
+use super::port::Port;
 use crate::engine::flows::{FlowId, PortId, PortKind};
 use crate::engine::servers::ServerAddr;
-use crate::engine::time::Tick;
 
 /// How many flows end at most so that a port can be opened. A port has one of each server, and closes with the last: where one server
 /// had more of late than another, that is not the next.
@@ -26,6 +25,20 @@ enum OwnAddress {
     Shared(Option<IpAddr>),
     /// The client's: it is for one flow to one server.
     Client(SocketAddr),
+}
+
+impl OwnAddress {
+    /// Whether a port that could not be opened with it might be once others have closed. An address that is not ours, or that somebody
+    /// else has, stays so.
+    fn can_be_had_later(self, error: &io::Error) -> bool {
+        use Errno::{EADDRINUSE, EAGAIN, EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC};
+        let Some(error) = error.raw_os_error().map(Errno::from_raw) else { return false };
+        match error {
+            // All numbers are in use.
+            EADDRINUSE => matches!(self, OwnAddress::Shared(_)),
+            error => [EAGAIN, EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC].contains(&error),
+        }
+    }
 }
 
 impl Balancer {
@@ -49,8 +62,10 @@ impl Balancer {
         for _ in 0..EVICTIONS {
             match self.open_port(own, server, around) {
                 Err(DialError::Shortage(_)) if self.sockets.close_resting() => {}
-                Err(DialError::Shortage(error)) if is_shortage(&error) && self.evict(flow, around) => {
-                    self.close_ports(around.now);
+                Err(DialError::Shortage(error))
+                    if own.can_be_had_later(&error) && self.evict(flow, around) =>
+                {
+                    self.close_ports(around);
                     self.sockets.close_resting();
                 }
                 result => return result,
@@ -140,11 +155,12 @@ impl Balancer {
     }
 
     /// Closes the ports that nobody uses any more.
-    pub fn close_ports(&mut self, now: Tick) {
+    pub fn close_ports(&mut self, around: &Surroundings<'_>) {
         for id in self.table.closed_ports() {
-            self.sockets.close(id, now);
+            // A turn may take longer than a socket has to rest.
+            self.sockets.close(id, around.shared.now());
         }
-        self.sockets.close_rested(now);
+        self.sockets.close_rested(around.now);
     }
 
     /// The port of this name, unless it has closed.
@@ -158,7 +174,7 @@ impl Balancer {
 
     /// Whether the system has yet to give the port a number.
     pub(super) fn is_unbound(&self, id: PortId) -> bool {
-        self.port_of(id).is_some_and(|port| port.local_address().is_none())
+        self.port_of(id).is_some_and(Port::is_unbound)
     }
 }
 

@@ -106,7 +106,11 @@ impl Balancer {
         around: &Surroundings<'_>,
     ) {
         let service = around.service(self.service);
-        let Some(flow) = self.table.content_mut(id) else { return };
+        let Some(flow) = self.table.content_mut(id) else {
+            // It ended with a datagram before this one.
+            self.counting.dropped += u64::from(payload.count());
+            return;
+        };
         let peer = flow.peer;
         // Its own place at a server must not stand in its way.
         flow.chosen = None;
@@ -160,7 +164,7 @@ impl Balancer {
         let sent = match self.send(id, payload, sender) {
             // The system gives a port its number now: others have to make room.
             Err(error) if is_shortage(&error) && self.is_unbound(port) && self.evict(id, around) => {
-                self.close_ports(around.now);
+                self.close_ports(around);
                 self.send(id, payload, sender)
             }
             sent => sent,

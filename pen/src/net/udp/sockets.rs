@@ -133,3 +133,93 @@ impl Sockets {
         self.by_port[index] = Some(place);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+    use std::net::{SocketAddr, UdpSocket};
+    use std::sync::Arc;
+
+    use mio::Poll;
+    use system::datagrams::{Batch, Name, Outbox, Outgoing};
+
+    use super::super::Surroundings;
+    use super::super::balancer::Balancer;
+    use super::*;
+    use crate::engine::clients::client_numbers;
+    use crate::engine::servers::ServerAddr;
+    use crate::settings::{DEFAULT_SERVICE, Settings};
+    use crate::shared::{Shared, testing};
+
+    /// A balancer with an open port for servers like this one.
+    fn balancer(shared: &Arc<Shared>, like: SocketAddr) -> (Balancer, PortId, PortKind) {
+        let kind = PortKind::of(&ServerAddr::Inet(like));
+        let mut balancer = Balancer::new(DEFAULT_SERVICE);
+        let id = balancer.table.open_port(kind);
+        let descriptor = shared.take_port_descriptor().unwrap();
+        balancer.sockets.put_in(Port::open(id, kind, None, descriptor).unwrap());
+        (balancer, id, kind)
+    }
+
+    fn send(port: &Port, to: SocketAddr) {
+        let datagram = Outgoing { bytes: b"x", to: Some(Name::Inet(to)), from: None, segment: None };
+        assert_eq!(Outbox::new(1).send(port, &[datagram]).unwrap(), 1);
+    }
+
+    const LATER: Tick = Tick(500);
+
+    #[test]
+    fn what_is_left_over_of_a_port_never_reaches_the_next() {
+        let (shared, _polls) = testing::shared(Settings::initial(&Arc::new(client_numbers())), 1);
+        for host in ["127.0.0.1", "::1"] {
+            let server = UdpSocket::bind((host, 0)).unwrap();
+            let address = server.local_addr().unwrap();
+            for left_over in ["nothing", "an error", "an answer"] {
+                let (Balancer { mut sockets, .. }, id, kind) = balancer(&shared, address);
+                let port = sockets.port(id).unwrap();
+                send(port, address);
+                let (_, from) = server.recv_from(&mut [0]).unwrap();
+                match left_over {
+                    "an answer" => assert_eq!(server.send_to(b"x", from).unwrap(), 1),
+                    "an error" => {
+                        let dead = UdpSocket::bind((host, 0)).unwrap().local_addr().unwrap();
+                        send(port, dead);
+                        // A call meets it, and passes over it.
+                        let error = Batch::new(1).receive(port, 1).unwrap_err();
+                        assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                    }
+                    _ => {}
+                }
+                sockets.close(id, Tick(0));
+                let next = PortId { index: id.index, generation: id.generation + 1 };
+                let reused = sockets.reuse(kind, None, LATER, || next);
+                assert_eq!(reused.is_some(), left_over == "nothing", "{left_over}");
+                assert_eq!(sockets.port(next).is_some(), left_over == "nothing");
+                assert!(sockets.port(id).is_none());
+            }
+        }
+    }
+
+    #[test]
+    fn a_socket_rests_from_when_it_was_closed_and_not_from_when_the_turn_began() {
+        let (shared, _polls) = testing::shared(Settings::initial(&Arc::new(client_numbers())), 1);
+        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = server.local_addr().unwrap();
+        let (mut balancer, id, kind) = balancer(&shared, address);
+        let poll = Poll::new().unwrap();
+        let settings = shared.settings.load_full();
+        let around = Surroundings {
+            registry: poll.registry(),
+            settings: &settings,
+            now: Tick(0),
+            shared: &shared,
+            worker: 0,
+        };
+        send(balancer.sockets.port(id).unwrap(), address);
+        let long = Tick(0).plus(3 * REST);
+        while shared.now() < long {}
+        balancer.table.abandon_port(id);
+        balancer.close_ports(&around);
+        assert_eq!(balancer.sockets.reuse(kind, None, long, || unreachable!("it has not rested")), None);
+    }
+}
