@@ -5,7 +5,6 @@
 mod answering;
 mod answers;
 mod balancer;
-mod choice;
 mod counting;
 mod flow;
 mod forwarding;
@@ -17,6 +16,7 @@ mod port;
 mod ports;
 mod report;
 pub mod resting;
+mod search;
 mod sockets;
 
 use std::collections::BTreeMap;
