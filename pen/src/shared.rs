@@ -37,6 +37,8 @@ pub struct Shared {
     descriptors: Gauge,
     /// Those of them that serve no client.
     spare_descriptors: Gauge,
+    /// Those of them that serve flows of datagrams.
+    port_descriptors: Gauge,
     descriptor_limit: AtomicUsize,
 }
 
@@ -92,6 +94,7 @@ impl Shared {
             numbers: Mutex::new(numbers),
             descriptors: Gauge::default(),
             spare_descriptors: Gauge::default(),
+            port_descriptors: Gauge::default(),
             descriptor_limit: AtomicUsize::new(0),
         }
     }
@@ -127,6 +130,11 @@ impl Shared {
         self.others(worker).for_each(|mailbox| mailbox.send(Message::MakeRoom(service)));
     }
 
+    /// Has the other workers close ports for flows of the service, because this one has none and cannot open any.
+    pub fn ask_for_port(&self, service: ServiceIndex, worker: usize) {
+        self.others(worker).for_each(|mailbox| mailbox.send(Message::MakePort(service)));
+    }
+
     fn others(&self, worker: usize) -> impl Iterator<Item = &Mailbox> {
         self.mailboxes
             .iter()
@@ -150,9 +158,12 @@ impl Shared {
         self.numbers.lock().capacity()
     }
 
-    /// How many connections the descriptors allow.
+    /// How many of the connections that the settings want the descriptors allow.
     pub fn reachable_connections(&self) -> usize {
-        self.descriptor_limit.load(Ordering::Relaxed) / DESCRIPTORS_PER_CONNECTION
+        let settings = self.settings.load();
+        let (wanted, needed) = (settings.connections_wanted(), descriptors_wanted(&settings));
+        let limit = self.descriptor_limit.load(Ordering::Relaxed);
+        if needed <= limit { wanted } else { wanted * limit / needed }
     }
 
     /// Connections of all services.
@@ -237,10 +248,19 @@ impl Shared {
         Some(SpareDescriptor(Arc::clone(self)))
     }
 
-    /// Takes a descriptor for flows of datagrams; `None`: there is none now.
+    /// Takes a descriptor for flows of datagrams; `None`: there is none now. Flows cost their senders nothing, who may be forged,
+    /// and connections cannot end them: where there are services of connections, half of all descriptors are for these.
     pub fn take_port_descriptor(self: &Arc<Shared>) -> Option<PortDescriptor> {
         let limit = self.descriptor_limit.load(Ordering::Relaxed);
-        self.descriptors.take(1, limit).then(|| PortDescriptor(Arc::clone(self)))
+        let most = if self.settings.load().serves_connections() { limit / 2 } else { limit };
+        if !self.port_descriptors.take(1, most) {
+            return None;
+        }
+        if !self.descriptors.take(1, limit) {
+            self.port_descriptors.give_back(1);
+            return None;
+        }
+        Some(PortDescriptor(Arc::clone(self)))
     }
 
     /// There is room again: whoever waits for it is told, whatever thread it is.
@@ -330,6 +350,7 @@ impl Drop for SpareDescriptor {
 
 impl Drop for PortDescriptor {
     fn drop(&mut self) {
+        self.0.port_descriptors.give_back(1);
         self.0.descriptors.give_back(1);
         self.0.room_was_freed();
     }
@@ -340,6 +361,20 @@ impl Drop for PendingRoom {
         self.service.pending.give_back(1);
         self.shared.room_was_freed();
     }
+}
+
+/// How many descriptors all connections that the settings want need at least. Flows of datagrams to different servers share one.
+fn descriptors_wanted(settings: &Settings) -> usize {
+    let (mut connections, mut ports) = (0, 0);
+    for service in settings.services.values() {
+        let conn_max = service.limits.conn_max as usize;
+        if service.udp {
+            ports += conn_max.div_ceil(service.servers.iter().flatten().count().max(1));
+        } else {
+            connections += conn_max * DESCRIPTORS_PER_CONNECTION;
+        }
+    }
+    (connections + ports).max(if settings.serves_connections() { 2 * ports } else { 0 })
 }
 
 /// How many numbers connections may need at a time. A worker without a flow takes one beyond the limit before another ends.

@@ -212,6 +212,11 @@ impl Settings {
         self.services.values().map(|service| service.limits.conn_max as usize).sum()
     }
 
+    /// Whether any service listens for connections rather than datagrams.
+    pub fn serves_connections(&self) -> bool {
+        self.services.values().any(|service| !service.udp && !service.listen.is_empty())
+    }
+
     /// The list of those whose PROXY headers the service believes, if that is empty and so names everybody. No list speaks of
     /// who may connect to a Unix socket.
     pub fn list_for_anybody(&self, service: &Service) -> Option<AclNumber> {

@@ -6,7 +6,8 @@ use mio::{Events, Poll};
 use super::testing::shared;
 use super::*;
 use crate::settings::DEFAULT_SERVICE;
-use crate::settings::testing::initial_settings;
+use crate::settings::draft::Stage;
+use crate::settings::testing::{draft, initial_settings, run};
 
 /// Far more than any test needs, so that only a hang reaches it.
 const LIMIT: Duration = Duration::from_mins(1);
@@ -190,6 +191,51 @@ fn no_wake_up_is_lost_however_many_threads_wait() {
     });
     assert_eq!(shared.open_connections(), 0);
     assert_eq!(take(&shared).unwrap().number(), 0);
+}
+
+/// Settings of a service of datagrams with so many flows and servers, beside `default` with its connections.
+fn with_flows(flows: u32, servers: &[&str], listen: &[&str]) -> Settings {
+    let mut draft = draft(Stage::Start);
+    run(&mut draft, &["conn_max 10"]);
+    run(&mut draft, listen);
+    run(&mut draft, &["service dns", "udp", "listen 5300", &format!("conn_max {flows}")]);
+    run(&mut draft, servers);
+    draft.settings().clone()
+}
+
+#[test]
+fn flows_to_different_servers_need_one_descriptor() {
+    let servers = ["server 0 address 127.0.0.1", "server 1 address 127.0.0.2"];
+    for (flows, servers, listen, descriptors, reachable) in [
+        (100, &servers[..1], &[][..], 120, 110),
+        (100, &servers[..1], &[], 60, 55),
+        (100, &servers, &[], 70, 110),
+        (100, &servers, &[], 35, 55),
+        (100, &servers, &["listen 8000"], 100, 110),
+        // Half of them are for connections.
+        (100, &servers, &["listen 8000"], 90, 99),
+    ] {
+        let (shared, _polls) = shared(with_flows(flows, servers, listen), 1);
+        shared.allow_descriptors(descriptors);
+        assert_eq!(shared.reachable_connections(), reachable, "with {descriptors}, {listen:?}");
+    }
+}
+
+#[test]
+fn flows_leave_half_of_the_descriptors_to_connections() {
+    for (listen, for_flows) in [(&["listen 8000"][..], 4), (&[], 8)] {
+        let (shared, mut polls) = shared(with_flows(100, &[], listen), 1);
+        shared.allow_descriptors(8);
+        let mut ports: Vec<PortDescriptor> = std::iter::from_fn(|| shared.take_port_descriptor()).collect();
+        assert_eq!(ports.len(), for_flows);
+        let rooms: Vec<Room> = std::iter::from_fn(|| take(&shared)).collect();
+        assert_eq!(rooms.len(), (8 - for_flows) / DESCRIPTORS_PER_CONNECTION);
+        shared.mailboxes[0].wait_for_room();
+        while is_awake(&mut polls[0]) {}
+        ports.pop();
+        assert!(is_awake(&mut polls[0]));
+        assert!(shared.take_port_descriptor().is_some());
+    }
 }
 
 #[test]

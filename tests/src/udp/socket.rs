@@ -1,7 +1,11 @@
 //! A socket of datagrams, of either family.
 
+use std::ffi::OsStr;
 use std::io;
 use std::net::UdpSocket;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -48,7 +52,10 @@ impl DatagramSocket {
     pub(super) fn send(&self, bytes: &[u8], to: &Address) -> io::Result<()> {
         let sent = match (self, to) {
             (Self::Udp(socket), Address::Ip(to)) => socket.send_to(bytes, to)?,
-            (Self::Unix(socket), Address::Unix(to)) => socket.send_to(bytes, to)?,
+            // It may be a name that is no path, which the standard library takes in another way.
+            (Self::Unix(socket), Address::Unix(_)) => {
+                SockRef::from(socket).send_to(bytes, &to.to_sockaddr()?)?
+            }
             _ => panic!("{to} is of another family"),
         };
         assert_eq!(sent, bytes.len(), "datagrams are sent whole");
@@ -66,7 +73,7 @@ impl DatagramSocket {
     }
 
     /// Takes the next datagram, if one comes within that time, and tells whose it is. A Unix socket without a name has an
-    /// empty path.
+    /// empty path, and one whose name is no path a path that begins with NUL.
     pub(super) fn receive(&self, limit: Duration) -> Option<(Vec<u8>, Address)> {
         self.as_socket().set_read_timeout(Some(limit)).expect("the time is not zero");
         let mut bytes = vec![0; LARGEST + 1];
@@ -77,8 +84,7 @@ impl DatagramSocket {
             }
             Self::Unix(socket) => {
                 let (length, from) = uninterrupted(|| socket.recv_from(&mut bytes)).ok()?;
-                let path = from.as_pathname().map_or_else(PathBuf::new, ToOwned::to_owned);
-                (length, Address::Unix(path))
+                (length, Address::Unix(path_of(&from)))
             }
         };
         bytes.truncate(length);
@@ -90,6 +96,14 @@ impl DatagramSocket {
             Self::Udp(socket) => SockRef::from(socket),
             Self::Unix(socket) => SockRef::from(socket),
         }
+    }
+}
+
+fn path_of(name: &unix::net::SocketAddr) -> PathBuf {
+    match (name.as_pathname(), name.as_abstract_name()) {
+        (Some(path), _) => path.to_owned(),
+        (None, Some(name)) => OsStr::from_bytes(&[b"\0", name].concat()).into(),
+        (None, None) => PathBuf::new(),
     }
 }
 

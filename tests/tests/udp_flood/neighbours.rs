@@ -3,10 +3,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use pen_tests::udp::LARGEST;
+use pen_tests::udp::{LARGEST, ManySources};
 use pen_tests::{Backend, Pen, Stream, UdpBackend, UdpClient, alone, private_address, wait_until};
 
-use super::{number, telling};
+use super::{flows, number, telling};
 
 /// Ends what runs beside a test, also when the test fails.
 struct Ends<'a>(&'a AtomicBool);
@@ -59,6 +59,33 @@ fn an_endless_stream_starves_neither_connections_nor_the_control_port() {
         },
     );
     assert!(number(&pen, "/udp/received") > 0);
+    pen.stop();
+}
+
+#[test]
+fn flows_without_end_leave_descriptors_to_connections() {
+    let _alone = alone();
+    let (server, web) = (telling("a"), Backend::named("web"));
+    let (listen, web_address) = (private_address(), web.address().ip());
+    let pen = Pen::builder()
+        .udp()
+        .under(["prlimit", "--nofile=200:200"])
+        .server(&server)
+        .command("udp_timeout 600")
+        .config(&format!(
+            "service web\nlisten {listen}\nserver 0 address {} port {}\n",
+            web_address.ip(),
+            web_address.port()
+        ))
+        .start();
+    let flood = ManySources::of(pen.address());
+    for round in 0..20 {
+        (0..20).for_each(|number| flood.send(round * 20 + number, b"flood"));
+        assert_eq!(pen.udp_client().ask_for_text("?"), "a:?");
+        let answer = Stream::connect(&listen.into()).expect("the service accepts").drain().text();
+        assert_eq!(answer, "web");
+    }
+    assert!(flows(&pen)[0] > 10, "{:?}", flows(&pen));
     pen.stop();
 }
 

@@ -189,6 +189,11 @@ impl Balancer {
         self.close_ports(around);
     }
 
+    /// The flow's server, and its place there.
+    pub(super) fn chosen(&self, id: FlowId) -> Option<&Chosen> {
+        self.table.content(id)?.chosen.as_ref()
+    }
+
     /// Takes the flow's server away.
     pub(super) fn unassign(&mut self, id: FlowId) -> Option<Chosen> {
         self.table.unassign(id);

@@ -5,7 +5,6 @@
 mod answering;
 mod answers;
 mod balancer;
-mod choice;
 mod counting;
 mod flow;
 mod forwarding;
@@ -17,6 +16,7 @@ mod port;
 mod ports;
 mod report;
 pub mod resting;
+mod search;
 mod sockets;
 
 use std::collections::BTreeMap;
@@ -256,6 +256,13 @@ impl Udp {
     pub fn make_room(&mut self, service: ServiceIndex, around: &Surroundings<'_>) {
         if let Some(balancer) = self.balancers.get_mut(&service) {
             balancer.make_room(around);
+        }
+    }
+
+    /// Closes a port of the service, because another worker has none.
+    pub fn make_port(&mut self, service: ServiceIndex, around: &Surroundings<'_>) {
+        if let Some(balancer) = self.balancers.get_mut(&service) {
+            balancer.make_port(around);
         }
     }
 
