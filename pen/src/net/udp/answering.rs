@@ -85,9 +85,8 @@ impl Balancer {
                 Answer::Stranger => return None,
             };
         let flow = self.table.content_mut(id)?;
-        let Payload { bytes, segment } = payload;
-        journal::dump(&around.settings.process, flow.room.number(), Side::Up, bytes, segment);
-        self.counting.note_answer(flow, from, bytes.len(), service);
+        journal::dump(&around.settings.process, flow.room.number(), Side::Up, payload);
+        self.counting.note_answer(flow, from, payload.bytes.len(), service);
         if flow.chosen.as_ref().is_some_and(|chosen| chosen.server.address() == from) {
             // It has what was sent to it.
             flow.memo = None;
