@@ -177,7 +177,8 @@ impl Balancer {
             *place = Outgoing { bytes, to: Some(flow::name(chosen.server.address())), from: None, segment };
             count += 1;
         }
-        let Some(port) = run.first().and_then(|first| self.port_of(first.port)).filter(|_| count > 0) else {
+        let Some(port) = run.first().and_then(|first| self.sockets.port(first.port)).filter(|_| count > 0)
+        else {
             return 0;
         };
         port.fragments.allow_for(&outgoing[..count], port);
@@ -219,7 +220,7 @@ impl Balancer {
     /// Sends a flow's datagram on its way.
     pub(super) fn send(&mut self, id: FlowId, payload: Payload<'_>, sender: &mut Sender) -> io::Result<()> {
         let gone = || io::Error::from(ErrorKind::NotConnected);
-        let port = self.table.way(id).and_then(|way| self.port_of(way)).ok_or_else(gone)?;
+        let port = self.table.way(id).and_then(|way| self.sockets.port(way)).ok_or_else(gone)?;
         let chosen = self.chosen(id).ok_or_else(gone)?;
         let to = Some(flow::name(chosen.server.address()));
         let Payload { bytes, segment } = payload;
