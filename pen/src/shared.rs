@@ -130,6 +130,11 @@ impl Shared {
         self.others(worker).for_each(|mailbox| mailbox.send(Message::MakeRoom(service)));
     }
 
+    /// Has the other workers close ports for flows of the service, because this one has none and cannot open any.
+    pub fn ask_for_port(&self, service: ServiceIndex, worker: usize) {
+        self.others(worker).for_each(|mailbox| mailbox.send(Message::MakePort(service)));
+    }
+
     fn others(&self, worker: usize) -> impl Iterator<Item = &Mailbox> {
         self.mailboxes
             .iter()

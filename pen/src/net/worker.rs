@@ -40,6 +40,8 @@ pub enum Message {
     /// Another worker has begun a flow of datagrams although the service had all that it may have: end one, if you have more than
     /// your share.
     MakeRoom(ServiceIndex),
+    /// Close a port for flows of the service, unless it is your only one: another worker has none.
+    MakePort(ServiceIndex),
     /// End the connection of this number, if it is one of yours.
     EndConnection(u32),
     /// Tell about some of your connections.
@@ -360,6 +362,7 @@ impl Worker {
                 }
                 Message::Forsake => self.with_udp(Udp::forsake),
                 Message::MakeRoom(service) => self.with_udp(|udp, around| udp.make_room(service, around)),
+                Message::MakePort(service) => self.with_udp(|udp, around| udp.make_port(service, around)),
                 Message::Report(order) => order.answer(self.index, &self.connections, &self.udp),
                 Message::Stop => self.stop(),
             }

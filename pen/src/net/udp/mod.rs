@@ -259,6 +259,13 @@ impl Udp {
         }
     }
 
+    /// Closes a port of the service, because another worker has none.
+    pub fn make_port(&mut self, service: ServiceIndex, around: &Surroundings<'_>) {
+        if let Some(balancer) = self.balancers.get_mut(&service) {
+            balancer.make_port(around);
+        }
+    }
+
     /// The logs of some services are others than in the settings `before`.
     pub fn log_changed(&mut self, before: &Settings, around: &Surroundings<'_>) {
         self.balancers.values_mut().for_each(|balancer| balancer.log_changed(before, around));

@@ -68,10 +68,32 @@ impl Balancer {
                     self.close_ports(around);
                     self.sockets.close_resting();
                 }
+                Err(error) if self.sockets.in_use() == 0 => {
+                    // It has none to give up, but the next datagram may find what others have.
+                    around.shared.ask_for_port(self.service, around.worker);
+                    return Err(error);
+                }
                 result => return result,
             }
         }
         self.open_port(own, server, around)
+    }
+
+    /// Another worker has not got a single port: one of several closes, with its flows.
+    pub fn make_port(&mut self, around: &Surroundings<'_>) {
+        if self.sockets.close_resting() {
+            return;
+        }
+        let ports = self.sockets.in_use();
+        for _ in 0..EVICTIONS {
+            let Some(oldest) = self.table.oldest().filter(|_| ports > 1 && self.sockets.in_use() == ports)
+            else {
+                return;
+            };
+            self.end(oldest, around);
+            self.close_ports(around);
+            self.sockets.close_resting();
+        }
     }
 
     /// The address that the server is to see.
