@@ -202,7 +202,7 @@ impl<T> FlowTable<T> {
     }
 
     /// The port through which the flow goes, or once went, to that server. It goes that way again.
-    pub fn ways_to(&self, flow: FlowId, server: &ServerAddr) -> Option<PortId> {
+    pub fn way_to(&self, flow: FlowId, server: &ServerAddr) -> Option<PortId> {
         let of = self.flow(flow)?;
         let server = self.ports.servers.find(server)?;
         self.existing_way(flow.index, of, server).map(|way| way.port)

@@ -177,12 +177,16 @@ impl Balancer {
             *place = Outgoing { bytes, to: Some(flow::name(chosen.server.address())), from: None, segment };
             count += 1;
         }
-        let Some(port) = run.first().and_then(|first| self.port_of(first.port)).filter(|_| count > 0) else {
+        let Some(port) = run.first().and_then(|first| self.sockets.port(first.port)).filter(|_| count > 0)
+        else {
             return 0;
         };
         port.fragments.allow_for(&outgoing[..count], port);
         let sent = sender.outbox.send(port, &outgoing[..count]).unwrap_or(0);
-        self.note_unsent(sender.outbox.unsent(), sent.checked_sub(1).and_then(|last| outgoing[last].segment));
+        let last = outgoing[..sent].last().map(Payload::of_outgoing);
+        // A part of several datagrams that were joined may not have been sent any more.
+        let lost = last.map_or(0, |last| last.count_of(sender.outbox.unsent()));
+        self.counting.dropped += u64::from(lost);
         sent
     }
 
@@ -216,22 +220,15 @@ impl Balancer {
     /// Sends a flow's datagram on its way.
     pub(super) fn send(&mut self, id: FlowId, payload: Payload<'_>, sender: &mut Sender) -> io::Result<()> {
         let gone = || io::Error::from(ErrorKind::NotConnected);
-        let port = self.table.way(id).and_then(|way| self.port_of(way)).ok_or_else(gone)?;
+        let port = self.table.way(id).and_then(|way| self.sockets.port(way)).ok_or_else(gone)?;
         let chosen = self.chosen(id).ok_or_else(gone)?;
         let to = Some(flow::name(chosen.server.address()));
         let Payload { bytes, segment } = payload;
         let outgoing = [Outgoing { bytes, to, from: None, segment }];
         port.fragments.allow_for(&outgoing, port);
         sender.outbox.send(port, &outgoing)?;
-        self.note_unsent(sender.outbox.unsent(), segment);
+        self.counting.dropped += u64::from(payload.count_of(sender.outbox.unsent()));
         Ok(())
-    }
-
-    /// A part of several datagrams that were joined could not be sent any more.
-    fn note_unsent(&mut self, bytes: usize, segment: Option<usize>) {
-        if let Some(size @ 1..) = segment {
-            self.counting.dropped += bytes.div_ceil(size) as u64;
-        }
     }
 
     /// A server has taken the flow's datagram.
@@ -244,7 +241,7 @@ impl Balancer {
     ) {
         let Some(flow) = self.table.content_mut(id) else { return };
         let Payload { bytes, segment } = payload;
-        journal::dump(&around.settings.process, flow.room.number(), Side::Down, bytes, segment);
+        journal::dump(&around.settings.process, flow.room.number(), Side::Down, payload);
         self.counting.note_request(flow, bytes.len());
         if is_to_be_kept(bytes.len(), flow.answered, around.now) {
             flow.memo = Some(sender.recent.remember(bytes, segment, flow.memo, around.now));

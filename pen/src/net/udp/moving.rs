@@ -37,7 +37,7 @@ impl Balancer {
         around: &Surroundings<'_>,
     ) -> bool {
         for _ in 0..FAILURES_A_TURN {
-            let Some(port) = self.port_of(id) else { return false };
+            let Some(port) = self.sockets.port(id) else { return false };
             let Ok(Some(failure)) = datagrams::take_failure(port) else { return false };
             self.heed(id, failure, sender, around);
         }

@@ -49,7 +49,7 @@ impl Balancer {
         server: &ServerAddr,
         around: &Surroundings<'_>,
     ) -> Result<PortId, DialError> {
-        if let Some(port) = self.table.ways_to(flow, server) {
+        if let Some(port) = self.table.way_to(flow, server) {
             return Ok(port);
         }
         self.heed_source(around);
@@ -117,7 +117,7 @@ impl Balancer {
         if let OwnAddress::Shared(own) = own {
             let open = || self.table.open_port(kind);
             if let Some(id) = self.sockets.reuse(kind, own, around.now, open) {
-                let avoided = self.port_of(id).map_or(Ok(()), |port| avoid_resting(port, around));
+                let avoided = self.sockets.port(id).map_or(Ok(()), |port| avoid_resting(port, around));
                 if avoided.is_err() {
                     self.table.abandon_port(id);
                 }
@@ -169,7 +169,7 @@ impl Balancer {
         let Some(until) = until.filter(|until| *until > around.now && self.table.is_owed(flow)) else {
             return;
         };
-        for port in self.table.ports_of(flow).filter_map(|port| self.port_of(port)) {
+        for port in self.table.ports_of(flow).filter_map(|port| self.sockets.port(port)) {
             if let Some(address) = port.local_address() {
                 around.shared.resting_ports.rest(address.port(), until);
             }
@@ -185,18 +185,9 @@ impl Balancer {
         self.sockets.close_rested(around.now);
     }
 
-    /// The port of this name, unless it has closed.
-    pub(super) fn port_of(&self, id: PortId) -> Option<&Port> {
-        self.sockets.port(id)
-    }
-
-    pub(super) fn port_mut(&mut self, id: PortId) -> Option<&mut Port> {
-        self.sockets.port_mut(id)
-    }
-
     /// Whether the system has yet to give the port a number.
     pub(super) fn is_unbound(&self, id: PortId) -> bool {
-        self.port_of(id).is_some_and(Port::is_unbound)
+        self.sockets.port(id).is_some_and(Port::is_unbound)
     }
 }
 
