@@ -15,7 +15,6 @@ mod payload;
 mod port;
 mod ports;
 mod report;
-pub mod resting;
 mod search;
 mod sockets;
 
