@@ -10,8 +10,8 @@ use parking_lot::Mutex;
 
 use crate::engine::gauge::Gauge;
 use crate::engine::ids::IdPool;
+use crate::engine::quarantine::Quarantine;
 use crate::engine::time::Tick;
-use crate::net::udp::resting::RestingPorts;
 use crate::net::worker::Message;
 use crate::settings::{Service, ServiceIndex, ServiceState, Settings};
 use crate::status::renderings::Renderings;
@@ -29,7 +29,7 @@ pub struct Shared {
     /// The renderings of the status that are asked for.
     pub renderings: Renderings,
     /// Numbers that ports for datagrams should not get for a while.
-    pub resting_ports: RestingPorts,
+    pub quarantine: Quarantine,
     clock: Clock,
     /// The connection numbers, process-wide.
     numbers: Mutex<IdPool>,
@@ -89,7 +89,7 @@ impl Shared {
             settings: ArcSwap::new(settings),
             mailboxes: wakers.into_iter().map(Mailbox::new).collect(),
             renderings: Renderings::default(),
-            resting_ports: RestingPorts::default(),
+            quarantine: Quarantine::default(),
             clock,
             numbers: Mutex::new(numbers),
             descriptors: Gauge::default(),

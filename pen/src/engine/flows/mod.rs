@@ -211,7 +211,8 @@ impl<T> FlowTable<T> {
     /// From now on the flow's datagrams go to `server`: the way it had there before, else through `port`. From its former
     /// servers it still gets answers.
     ///
-    /// A port that `port_for`, `open_port` and `open_port_for_one` would not give for this server is refused: the flow then has no server.
+    /// A port that `port_for`, `open_port` and `open_port_for_one` would not give for this server is refused: the flow then has no
+    /// server.
     pub fn assign(&mut self, flow: FlowId, server: &ServerAddr, port: PortId) {
         let Some(of) = self.flow(flow) else { return };
         let known = self.ports.servers.find(server);

@@ -7,8 +7,9 @@ use std::time::Duration;
 use nix::errno::Errno;
 use system::datagrams::{Batch, Local, Name, Outbox, Outgoing};
 
+use super::Surroundings;
 use super::payload::Payload;
-use super::{Receiving, Surroundings};
+use super::receiving::Receiving;
 use crate::engine::flows::{Endpoint, FlowKey};
 use crate::engine::time::Tick;
 use crate::settings::ServiceIndex;

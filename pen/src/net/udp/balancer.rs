@@ -208,7 +208,7 @@ impl Balancer {
     /// Ends a flow, and hands out what it had.
     fn take_out(&mut self, id: FlowId, around: &Surroundings<'_>) -> Option<Flow> {
         let listener = self.table.key(id)?.listener;
-        self.rest_ports(id, around);
+        self.quarantine_ports(id, around);
         let mut flow = self.table.remove(id)?;
         if let Entry::Occupied(mut flows) = self.flows_by_listener.entry(listener) {
             *flows.get_mut() -= 1;

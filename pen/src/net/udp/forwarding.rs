@@ -3,7 +3,7 @@
 
 use std::io::{self, ErrorKind};
 
-use system::datagrams::{self, Batch, Outgoing};
+use system::datagrams::{Batch, Outgoing};
 
 use super::super::token::Side;
 use super::balancer::{Balancer, rules};
@@ -11,7 +11,8 @@ use super::flow;
 use super::journal;
 use super::payload::Payload;
 use super::port::is_shortage;
-use super::{AT_ONCE, BATCHES_A_TURN, Buffers, Receiving, Sender, Surroundings, shortage};
+use super::receiving::Receiving;
+use super::{AT_ONCE, BATCHES_A_TURN, Buffers, Sender, Surroundings, shortage};
 use crate::engine::flows::{FlowId, FlowKey, Heading, PortId};
 use crate::engine::time::Tick;
 
@@ -245,18 +246,6 @@ impl Balancer {
         self.counting.note_request(flow, bytes.len());
         if is_to_be_kept(bytes.len(), flow.answered, around.now) {
             flow.memo = Some(sender.recent.remember(bytes, segment, flow.memo, around.now));
-        }
-    }
-}
-
-impl Receiving {
-    /// Has the kernel join what a client sends at once, as far as it can.
-    fn join(&mut self) {
-        if !std::mem::replace(&mut self.joins, true)
-            && let Err(error) = datagrams::join_datagrams(&*self.socket)
-        {
-            // Unix sockets have nothing like it.
-            log::debug!("{} cannot join datagrams: {}", self.socket, common::reason(&error));
         }
     }
 }

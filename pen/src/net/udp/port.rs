@@ -19,7 +19,7 @@ use crate::engine::flows::{PortId, PortKind};
 use crate::engine::servers::ServerAddr;
 use crate::shared::PortDescriptor;
 
-/// How often a number is taken, or given back because it rests, at most: by then nearly all do.
+/// How often a number is taken, or given back because it is to be avoided, at most: by then nearly all are.
 const ATTEMPTS: usize = 63;
 
 /// A port.
@@ -103,8 +103,8 @@ impl Port {
         }
     }
 
-    /// Takes a number for which `rests` is false. Tells whether there was one, as far as some attempts can find that out.
-    pub fn avoid(&self, rests: impl Fn(u16) -> bool) -> io::Result<bool> {
+    /// Takes a number for which `avoided` is false. Tells whether there was one, as far as some attempts can find that out.
+    pub fn avoid(&self, avoided: impl Fn(u16) -> bool) -> io::Result<bool> {
         let Some((kind, own)) = self.shared else { return Ok(true) };
         let any = match kind {
             PortKind::Inet4 => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
@@ -114,7 +114,7 @@ impl Port {
         for _ in 0..ATTEMPTS {
             match self.local_address() {
                 None => self.socket.bind(&SocketAddr::new(own, 0).into())?,
-                Some(address) if rests(address.port()) => socket::give_up_port(&self.socket)?,
+                Some(address) if avoided(address.port()) => socket::give_up_port(&self.socket)?,
                 Some(_) => return Ok(true),
             }
         }

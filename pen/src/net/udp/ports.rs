@@ -43,7 +43,7 @@ impl OwnAddress {
 
 impl Balancer {
     /// A port that can carry the flow to this server. If no more can be opened, the least recently used flows end for it.
-    pub(super) fn port(
+    pub(super) fn find_port(
         &mut self,
         flow: FlowId,
         server: &ServerAddr,
@@ -117,7 +117,7 @@ impl Balancer {
         if let OwnAddress::Shared(own) = own {
             let open = || self.table.open_port(kind);
             if let Some(id) = self.sockets.reuse(kind, own, around.now, open) {
-                let avoided = self.sockets.port(id).map_or(Ok(()), |port| avoid_resting(port, around));
+                let avoided = self.sockets.port(id).map_or(Ok(()), |port| avoid_quarantined(port, around));
                 if avoided.is_err() {
                     self.table.abandon_port(id);
                 }
@@ -136,7 +136,7 @@ impl Balancer {
             }
         };
         let registered = opened.and_then(|port| {
-            avoid_resting(&port, around)?;
+            avoid_quarantined(&port, around)?;
             let place = self.sockets.next_place();
             port.register(around.registry, Token::Port { service: self.service, place }.into())?;
             Ok(port)
@@ -162,8 +162,8 @@ impl Balancer {
         }
     }
 
-    /// A flow is about to end: if answers to it may be under way, the numbers of its ports rest once they are closed.
-    pub(super) fn rest_ports(&self, flow: FlowId, around: &Surroundings<'_>) {
+    /// A flow is about to end: if answers to it may be under way, nobody gets the numbers of its ports once they are closed.
+    pub(super) fn quarantine_ports(&self, flow: FlowId, around: &Surroundings<'_>) {
         let timeout = around.service(self.service).limits.udp_timeout;
         let until = self.table.last_use(flow).map(|last_use| last_use.plus_seconds(timeout));
         let Some(until) = until.filter(|until| *until > around.now && self.table.is_owed(flow)) else {
@@ -171,7 +171,7 @@ impl Balancer {
         };
         for port in self.table.ports_of(flow).filter_map(|port| self.sockets.port(port)) {
             if let Some(address) = port.local_address() {
-                around.shared.resting_ports.rest(address.port(), until);
+                around.shared.quarantine.add(address.port(), until);
             }
         }
     }
@@ -191,13 +191,13 @@ impl Balancer {
     }
 }
 
-/// Has a port take a number that does not rest, if any do.
-fn avoid_resting(port: &Port, around: &Surroundings<'_>) -> Result<(), DialError> {
-    let resting = &around.shared.resting_ports;
-    if resting.is_to_be_heeded(around.now) {
-        let taken = port.avoid(|number| resting.rests(number, around.now));
+/// Has a port take a number that is not in quarantine, if there is one.
+fn avoid_quarantined(port: &Port, around: &Surroundings<'_>) -> Result<(), DialError> {
+    let quarantine = &around.shared.quarantine;
+    if quarantine.is_to_be_heeded(around.now) {
+        let taken = port.avoid(|number| quarantine.holds(number, around.now));
         if !taken.map_err(DialError::Shortage)? {
-            resting.give_up(around.now);
+            quarantine.give_up(around.now);
         }
     }
     Ok(())

@@ -152,7 +152,7 @@ impl Balancer {
         let server = Arc::clone(&chosen.server);
         let Some(flow) = self.table.content_mut(id) else { return Ok(()) };
         flow.chosen = Some(chosen);
-        let port = match self.port(id, server.address(), around) {
+        let port = match self.find_port(id, server.address(), around) {
             Ok(port) => port,
             Err(DialError::Shortage(error)) => {
                 self.unassign(id);
