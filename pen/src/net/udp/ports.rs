@@ -91,7 +91,7 @@ impl Balancer {
                 return;
             };
             self.end(oldest, around);
-            self.close_ports(around.now);
+            self.close_ports(around);
             self.sockets.close_resting();
         }
     }
