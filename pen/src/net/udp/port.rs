@@ -13,7 +13,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use system::{datagrams, socket};
 
 use super::super::transparent::allow_any_address;
-use super::super::upstream::DialError;
+use super::super::upstream::{self, DialError};
 use super::fragments::Fragments;
 use crate::engine::flows::{PortId, PortKind};
 use crate::engine::servers::ServerAddr;
@@ -187,13 +187,11 @@ fn take_address(socket: &Socket, client: SocketAddr) -> io::Result<()> {
     socket.bind(&client.into())
 }
 
-/// Whether an error of opening or sending is our own lack of something, for which no server is to blame. `EPERM` is a full table
-/// of the packet filter, or a rule of ours.
+/// Whether an error of opening or sending is our own lack of something, for which no server is to blame. With datagrams that is
+/// also a full table of the packet filter, or a rule of ours (`EPERM`), that all numbers are in use (`EADDRINUSE`), and that one is
+/// larger than the way allows (`EMSGSIZE`).
 pub fn is_shortage(error: &io::Error) -> bool {
-    use Errno::{
-        EADDRINUSE, EADDRNOTAVAIL, EAGAIN, EMFILE, EMSGSIZE, ENFILE, ENOBUFS, ENOMEM, ENOSPC, EPERM,
-    };
-    let shortages =
-        [EADDRINUSE, EADDRNOTAVAIL, EAGAIN, EMFILE, EMSGSIZE, ENFILE, ENOBUFS, ENOMEM, ENOSPC, EPERM];
-    error.raw_os_error().is_some_and(|code| shortages.contains(&Errno::from_raw(code)))
+    let of_datagrams = [Errno::EADDRINUSE, Errno::EMSGSIZE, Errno::EPERM];
+    let is_of_datagrams = |code| of_datagrams.contains(&Errno::from_raw(code));
+    upstream::is_shortage(error) || error.raw_os_error().is_some_and(is_of_datagrams)
 }
