@@ -53,7 +53,9 @@ impl DatagramSocket {
         let sent = match (self, to) {
             (Self::Udp(socket), Address::Ip(to)) => socket.send_to(bytes, to)?,
             // It may be a name that is no path, which the standard library takes in another way.
-            (Self::Unix(socket), Address::Unix(_)) => SockRef::from(socket).send_to(bytes, &to.to_sockaddr()?)?,
+            (Self::Unix(socket), Address::Unix(_)) => {
+                SockRef::from(socket).send_to(bytes, &to.to_sockaddr()?)?
+            }
             _ => panic!("{to} is of another family"),
         };
         assert_eq!(sent, bytes.len(), "datagrams are sent whole");
