@@ -3,6 +3,7 @@
 mod backend;
 mod client;
 mod queue;
+mod quiet_port;
 mod socket;
 mod sources;
 

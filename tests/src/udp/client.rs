@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::quiet_port::at_quiet_port;
 use super::socket::DatagramSocket;
 use crate::address::Address;
 use crate::wait::LIMIT;
@@ -35,7 +36,9 @@ impl UdpClient {
     /// A client that has this IP address, and a port that is free.
     #[track_caller]
     pub fn from(own: impl Into<IpAddr>, to: &Address) -> Self {
-        Self::at(SocketAddr::new(own.into(), 0), to)
+        let own = own.into();
+        let socket = at_quiet_port(|port| DatagramSocket::bind(&SocketAddr::new(own, port).into()));
+        Self { socket, to: to.clone(), _directory: None }
     }
 
     /// A client that has this address and port.

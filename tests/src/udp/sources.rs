@@ -13,6 +13,7 @@ use nix::sys::socket::{
 };
 use socket2::{Domain, Socket, Type};
 
+use super::quiet_port::at_quiet_port;
 use crate::address::Address;
 
 /// Bytes that may wait, as far as the system allows it.
@@ -30,9 +31,12 @@ impl ManySources {
     #[track_caller]
     pub fn of(to: &Address) -> Self {
         let SocketAddr::V4(to) = to.ip() else { panic!("{to} is no address of IPv4") };
-        let socket = Socket::new(Domain::IPV4, Type::DGRAM.cloexec(), None).expect("a socket can be had");
-        socket.set_recv_buffer_size(QUEUE).expect("a queue may have any size");
-        socket.bind(&SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0).into()).expect("a port is free");
+        let socket = at_quiet_port(|port| {
+            let socket = Socket::new(Domain::IPV4, Type::DGRAM.cloexec(), None)?;
+            socket.set_recv_buffer_size(QUEUE)?;
+            socket.bind(&SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port).into())?;
+            Ok(socket)
+        });
         setsockopt(&socket, Ipv4PacketInfo, &true).expect("the kernel tells destinations");
         Self { socket, to: to.into() }
     }

@@ -11,7 +11,7 @@ use pen_tests::{LIMIT, Pen, private_address, wait_until};
 
 use super::number;
 
-const FLOWS: u32 = 20_000;
+const FLOWS: u32 = 6_000;
 /// Flows that there may be at once.
 const ROOM: usize = 100;
 /// Answers that the server holds back, so that most flows have ended when theirs comes.
