@@ -151,7 +151,7 @@ fn what_is_too_large_for_pen_is_dropped_whole_and_counted() {
     let client = UnixDatagram::bind(directory.path().join("client")).unwrap();
     client.set_read_timeout(Some(LIMIT)).unwrap();
     client.connect(pen.address().to_string()).unwrap();
-    let (large, mut bytes) = ([7; 100_000], [0; 100_000]);
+    let (large, mut bytes) = (vec![7; 100_000], vec![0; 100_000]);
     client.send(&large).unwrap();
     client.send(b"question").unwrap();
     let (length, from) = server.recv_from(&mut bytes).unwrap();
