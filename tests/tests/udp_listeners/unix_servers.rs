@@ -46,6 +46,9 @@ impl UnixServer {
         self.ends.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
+            // A program that another test starts just now holds all descriptors for a moment.
+            let nobody = UnixDatagram::unbound().expect("a socket can be had");
+            wait_until("nobody is there", || nobody.send_to(b"", &self.path).is_err());
         }
     }
 }
