@@ -10,8 +10,8 @@ use parking_lot::Mutex;
 
 use crate::engine::gauge::Gauge;
 use crate::engine::ids::IdPool;
+use crate::engine::quarantine::Quarantine;
 use crate::engine::time::Tick;
-use crate::net::udp::resting::RestingPorts;
 use crate::net::worker::Message;
 use crate::settings::{Service, ServiceIndex, ServiceState, Settings};
 use crate::status::renderings::Renderings;
@@ -29,7 +29,7 @@ pub struct Shared {
     /// The renderings of the status that are asked for.
     pub renderings: Renderings,
     /// Numbers that ports for datagrams should not get for a while.
-    pub resting_ports: RestingPorts,
+    pub quarantine: Quarantine,
     clock: Clock,
     /// The connection numbers, process-wide.
     numbers: Mutex<IdPool>,
@@ -89,7 +89,7 @@ impl Shared {
             settings: ArcSwap::new(settings),
             mailboxes: wakers.into_iter().map(Mailbox::new).collect(),
             renderings: Renderings::default(),
-            resting_ports: RestingPorts::default(),
+            quarantine: Quarantine::default(),
             clock,
             numbers: Mutex::new(numbers),
             descriptors: Gauge::default(),
@@ -128,6 +128,11 @@ impl Shared {
     /// Has the workers but this one end a flow of the service that is beyond its limit.
     pub fn ask_for_flow(&self, service: ServiceIndex, worker: usize) {
         self.others(worker).for_each(|mailbox| mailbox.send(Message::MakeRoom(service)));
+    }
+
+    /// Has the other workers close ports for flows of the service, because this one has none and cannot open any.
+    pub fn ask_for_port(&self, service: ServiceIndex, worker: usize) {
+        self.others(worker).for_each(|mailbox| mailbox.send(Message::MakePort(service)));
     }
 
     fn others(&self, worker: usize) -> impl Iterator<Item = &Mailbox> {

@@ -24,7 +24,7 @@ pub use self::batch::Batch;
 pub use self::failure::{Failure, Quote, take_failure};
 pub use self::options::{
     allow_fragments, enable_arrival_times, join_datagrams, lost, report_failures, report_failures_of_ipv4,
-    set_receive_buffer, set_send_buffer, tell_destinations,
+    set_receive_buffer, tell_destinations,
 };
 pub use self::outbox::Outbox;
 

@@ -36,7 +36,7 @@ fn each_service_has_the_ports_of_its_protocol() {
         .config("service tftp\nudp\nlisten 127.0.0.1:0\nserver 0 address 127.0.0.1 port tftp\n")
         .start();
     assert!(pen.ask("service tftp servers").starts_with("0 addr 127.0.0.1 port 69 "));
-    let error = "error: unknown port 'tftp': a number or the name of a TCP service is expected\n";
+    let error = "error: unknown port 'tftp': a number or the name of a TCP service is expected, and this is one of UDP\n";
     assert_eq!(pen.ask("server 0 address 127.0.0.1 port tftp"), error);
 }
 

@@ -39,7 +39,9 @@ pub(super) static ROWS: &[Row] = &[
             Further clients wait in the system's queue (`backlog`) until there is room. A connection \
             takes two file descriptors; pen raises its own limit as far as it may, and warns when that \
             does not suffice. While pen runs a smaller number changes nothing; the answer is the number \
-            in force.",
+            in force.\n\
+            With `udp` nobody waits: the flow that was silent longest ends. Flows to different servers share \
+            a file descriptor.",
     },
     Row {
         name: "idle_timeout",

@@ -72,8 +72,8 @@ pub(super) static ROWS: &[Row] = &[
             * acl A: the access list that its clients must pass\n\
             * address A: a host name, an address (IPv6 without brackets), or the path of a Unix socket; \
             `0.0.0.0` empties the slot\n\
-            * port P: a number or the name of a TCP service; a new server without it has the service's \
-            listening port, so in a file `listen` comes before\n\
+            * port P: a number or the name of a TCP service, with `udp` of a UDP service; a new server \
+            without it has the service's listening port, so in a file `listen` comes before\n\
             * max M: connections that it takes from clients that are new to it; 0: no limit\n\
             * hard H: connections that it takes from clients whose last server it was; 0: the same as \
             max\n\
@@ -84,7 +84,7 @@ pub(super) static ROWS: &[Row] = &[
             Another address or port makes it another server: counters, clients and blacklisting of the \
             old one do not pass to it. The same name as before is the same server, wherever that is now \
             (`resolve`). Connections that are open stay where they are, also those of a server that `no \
-            server N` removes.",
+            server N` removes; flows of `udp` leave it with their next datagram.",
     },
     Row {
         name: "servers",

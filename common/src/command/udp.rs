@@ -22,6 +22,8 @@ pub(super) static ROWS: &[Row] = &[
             one that was silent longest.\n\
             A server whose host says that nobody listens there is left alone for `blacklist` seconds, and \
             its flows go to others, with the datagram that met the error.\n\
+            When a listener goes (by `listen`, `no service` or the end of pen), what has come is served, and \
+            answers reach their clients; these are not heard any more.\n\
             Names of ports are those of UDP from then on, so `udp` stands before the servers in a file. \
             It does not go with `tls_cert`, `http`, `proxy_protocol`, `idlers` and `dummy`. `backlog`, \
             `multi_accept`, `pending_max`, `timeout`, `idle_timeout`, `keepalive`, `tcp_nodelay` and \

@@ -9,6 +9,7 @@ pub mod http;
 pub mod idlers;
 pub mod ids;
 pub mod proxy;
+pub mod quarantine;
 pub mod select;
 pub mod servers;
 pub mod time;

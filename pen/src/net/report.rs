@@ -1,4 +1,5 @@
-//! What a worker tells about its connections, and its flows of datagrams beside them: bare values, as many at once as delay nobody. Words are made of them by others.
+//! What a worker tells about its connections, and its flows of datagrams beside them: bare values, as many at once as delay
+//! nobody. Words are made of them by others.
 
 use std::sync::mpsc::Sender;
 

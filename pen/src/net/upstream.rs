@@ -284,7 +284,7 @@ impl From<io::Error> for DialError {
 }
 
 /// Whether an error is our own lack of something, for which no server is to blame.
-fn is_shortage(error: &io::Error) -> bool {
+pub fn is_shortage(error: &io::Error) -> bool {
     use Errno::{EADDRNOTAVAIL, EAGAIN, EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC};
     let shortages = [EADDRNOTAVAIL, EAGAIN, EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC];
     error.raw_os_error().is_some_and(|code| shortages.contains(&Errno::from_raw(code)))

@@ -1,4 +1,7 @@
-//! A data-plane thread: its poll, its connections, its listeners. It shares nothing on the way of a byte.
+//! A data-plane thread: its poll, its connections, its listeners, its flows. It shares nothing on the way of a byte. How clients
+//! are taken in is in `accepting`.
+
+mod accepting;
 
 use std::io;
 use std::sync::Arc;
@@ -9,22 +12,20 @@ use mio::event::Event;
 use mio::{Events, Poll, Registry};
 use slab::Slab;
 
-use super::connection::{Connection, Next, Phase, Seat};
+use super::connection::{Connection, Next, Phase};
 use super::end::LARGEST_READ;
-use super::listener::{AcceptTrouble, Accepted, ListenSocket, ListenerId, Listening};
+use super::listener::{ListenSocket, ListenerId, Listening};
 use super::queues::Queues;
 use super::report::ReportOrder;
-use super::token::{GENERATION_MASK, Token};
+use super::token::Token;
 use super::udp::{Surroundings, Udp};
 use crate::engine::time::Tick;
 use crate::engine::timer::TimerWheel;
 use crate::settings::{ServiceIndex, Settings, Transport};
-use crate::shared::{Mailbox, PendingRoom, Room, Shared};
+use crate::shared::{Mailbox, PendingRoom, Shared};
 
 /// Events taken from the poll at once.
 const EVENTS_PER_TURN: usize = 1024;
-/// How long to leave a listener alone that could not accept for want of descriptors or memory, if nothing else frees some.
-const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);
 /// How long a worker that stops waits for its last bytes to arrive.
 const STOP_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -40,6 +41,8 @@ pub enum Message {
     /// Another worker has begun a flow of datagrams although the service had all that it may have: end one, if you have more than
     /// your share.
     MakeRoom(ServiceIndex),
+    /// Close a port for flows of the service, unless it is your only one: another worker has none.
+    MakePort(ServiceIndex),
     /// End the connection of this number, if it is one of yours.
     EndConnection(u32),
     /// Tell about some of your connections.
@@ -262,74 +265,6 @@ impl Worker {
         act(&mut self.udp, &around)
     }
 
-    /// Accepts from the listeners where somebody waits.
-    fn accept(&mut self) {
-        for index in 0..self.listeners.len() {
-            let listening = &mut self.listeners[index];
-            listening.resume(self.now);
-            if listening.can_accept() {
-                self.accept_from(index);
-            }
-        }
-        let registry = self.poll.registry();
-        self.listeners
-            .extract_if(.., |listening| listening.finished())
-            .for_each(|gone| gone.socket.deregister(registry));
-    }
-
-    /// Accepts at most `multi_accept` connections; the listener stays ready if there may be more.
-    fn accept_from(&mut self, index: usize) {
-        let Listening { service, ref socket, .. } = self.listeners[index];
-        let socket = Arc::clone(socket);
-        for _ in 0..self.settings.service(service).limits.multi_accept {
-            let Some((room, pending)) = self.take_rooms(service) else {
-                self.listeners[index].waits_for_room = true;
-                return;
-            };
-            match socket.accept() {
-                Ok(accepted) => self.admit(accepted, service, room, pending),
-                Err(error) => match AcceptTrouble::from(&error) {
-                    AcceptTrouble::NobodyWaits => {
-                        self.listeners[index].ready = false;
-                        return;
-                    }
-                    AcceptTrouble::PeerIsGone => {}
-                    AcceptTrouble::Shortage => {
-                        self.settings.service(service).state.counters.shortages.count();
-                        log::warn!("cannot accept on {socket}, trying again soon: {}", reason(&error));
-                        self.listeners[index].pause(self.now.plus(SHORTAGE_PAUSE));
-                        return;
-                    }
-                },
-            }
-        }
-    }
-
-    /// Room for one more connection, or a promise to be woken when there is.
-    fn take_rooms(&self, service: ServiceIndex) -> Option<(Room, PendingRoom)> {
-        let service = self.settings.service(service);
-        self.mailbox().take_or_wait(|| self.shared.take_room(service))
-    }
-
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "connections have numbers of 32 bits, so there are no more slots"
-    )]
-    fn admit(&mut self, accepted: Accepted, service: ServiceIndex, room: Room, pending: PendingRoom) {
-        // Who connects after a command was answered is served by its settings, even if this turn began before.
-        self.refresh_settings();
-        let generation = self.next_generation;
-        self.next_generation = generation.wrapping_add(1) & GENERATION_MASK;
-        let (mut context, connections) = self.parts();
-        let slot = connections.vacant_key() as u32;
-        let seat = Seat { service, slot, generation, room };
-        connections.insert(Connection::accept(accepted, seat, &mut context));
-        let stops = self.stop_at.is_some();
-        self.step(slot, generation, |connection, context| {
-            if stops { connection.leave(context) } else { connection.start(pending, context) }
-        });
-    }
-
     /// Closes what has ended: only now, so that no event of this turn can meet a stranger in an old slot.
     fn close_ended(&mut self) {
         for slot in self.ended.drain(..) {
@@ -360,6 +295,7 @@ impl Worker {
                 }
                 Message::Forsake => self.with_udp(Udp::forsake),
                 Message::MakeRoom(service) => self.with_udp(|udp, around| udp.make_room(service, around)),
+                Message::MakePort(service) => self.with_udp(|udp, around| udp.make_port(service, around)),
                 Message::Report(order) => order.answer(self.index, &self.connections, &self.udp),
                 Message::Stop => self.stop(),
             }

@@ -63,14 +63,26 @@ impl Resolver for SystemResolver {
     }
 }
 
+const TCP: (SockType, &str) = (SockType::Stream, "TCP");
+const UDP: (SockType, &str) = (SockType::DGram, "UDP");
+
 fn number_of(name: &str, transport: Transport) -> Result<u16, String> {
-    let (socket, kind) = match transport {
-        Transport::Stream => (SockType::Stream, "TCP"),
-        Transport::Datagram => (SockType::DGram, "UDP"),
+    let ((socket, kind), (other_socket, other_kind)) = match transport {
+        Transport::Stream => (TCP, UDP),
+        Transport::Datagram => (UDP, TCP),
     };
-    let unknown = || format!("unknown port '{name}': a number or the name of a {kind} service is expected");
-    let mut found = getaddrinfo(None, Some(name), Some(hints(socket))).map_err(|_| unknown())?;
-    found.find_map(Result::ok).map(|info| info.sockaddr.port()).ok_or_else(unknown)
+    known(name, socket).ok_or_else(|| {
+        let expected = format!("unknown port '{name}': a number or the name of a {kind} service is expected");
+        match known(name, other_socket) {
+            Some(_) => format!("{expected}, and this is one of {other_kind}"),
+            None => expected,
+        }
+    })
+}
+
+fn known(name: &str, socket: SockType) -> Option<u16> {
+    let mut found = getaddrinfo(None, Some(name), Some(hints(socket))).ok()?;
+    found.find_map(Result::ok).map(|info| info.sockaddr.port())
 }
 
 impl SystemResolver {
@@ -118,7 +130,10 @@ mod tests {
         assert_eq!(port("smtp", Transport::Stream), Ok(25));
         assert_eq!(port("tftp", Transport::Datagram), Ok(69));
         let error = port("tftp", Transport::Stream).unwrap_err();
-        assert_eq!(error, "unknown port 'tftp': a number or the name of a TCP service is expected");
+        assert_eq!(
+            error,
+            "unknown port 'tftp': a number or the name of a TCP service is expected, and this is one of UDP"
+        );
         let error = port("nonesuch", Transport::Datagram).unwrap_err();
         assert_eq!(error, "unknown port 'nonesuch': a number or the name of a UDP service is expected");
     }

@@ -17,14 +17,6 @@ pub fn set_receive_buffer(socket: &impl AsFd, bytes: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// Lets the socket keep so many bytes until they have left, as far as the system allows it.
-pub fn set_send_buffer(socket: &impl AsFd, bytes: usize) -> io::Result<()> {
-    if setsockopt(&socket, sockopt::SndBufForce, &bytes).is_err() {
-        setsockopt(&socket, sockopt::SndBuf, &bytes)?;
-    }
-    Ok(())
-}
-
 /// Has the kernel say of each datagram when it arrived.
 pub fn enable_arrival_times(socket: &impl AsFd) -> io::Result<()> {
     Ok(setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?)

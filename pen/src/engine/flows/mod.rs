@@ -202,7 +202,7 @@ impl<T> FlowTable<T> {
     }
 
     /// The port through which the flow goes, or once went, to that server. It goes that way again.
-    pub fn ways_to(&self, flow: FlowId, server: &ServerAddr) -> Option<PortId> {
+    pub fn way_to(&self, flow: FlowId, server: &ServerAddr) -> Option<PortId> {
         let of = self.flow(flow)?;
         let server = self.ports.servers.find(server)?;
         self.existing_way(flow.index, of, server).map(|way| way.port)
@@ -211,7 +211,8 @@ impl<T> FlowTable<T> {
     /// From now on the flow's datagrams go to `server`: the way it had there before, else through `port`. From its former
     /// servers it still gets answers.
     ///
-    /// A port that `port_for`, `open_port` and `open_port_for_one` would not give for this server is refused: the flow then has no server.
+    /// A port that `port_for`, `open_port` and `open_port_for_one` would not give for this server is refused: the flow then has no
+    /// server.
     pub fn assign(&mut self, flow: FlowId, server: &ServerAddr, port: PortId) {
         let Some(of) = self.flow(flow) else { return };
         let known = self.ports.servers.find(server);

@@ -41,7 +41,7 @@ fn begin(table: &mut FlowTable<u16>, number: u16, to: &ServerAddr, now: Tick) ->
 
 /// What the shell does to send a flow to a server.
 fn assign(table: &mut FlowTable<u16>, flow: FlowId, to: &ServerAddr) -> PortId {
-    let port = table.ways_to(flow, to).or_else(|| table.port_for(to));
+    let port = table.way_to(flow, to).or_else(|| table.port_for(to));
     let port = port.unwrap_or_else(|| table.open_port(PortKind::of(to)));
     table.assign(flow, to, port);
     table.check_invariants();
@@ -159,7 +159,7 @@ fn a_flow_without_a_server_wants_one_and_still_gets_answers() {
     table.unassign(flow);
     table.check_invariants();
     assert_eq!((table.way(flow), table.server(flow)), (None, None));
-    assert_eq!(table.ways_to(flow, &server(1)), Some(port));
+    assert_eq!(table.way_to(flow, &server(1)), Some(port));
     assert_eq!(table.handle_client(&client(1), 1, second(1), RULES), Heading::Choose(flow));
     assert_eq!(table.handle_server(port, &server(1), 1, second(1), RULES), Answer::Deliver(flow));
     assert_eq!(assign(&mut table, flow, &server(1)), port);

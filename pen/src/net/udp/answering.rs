@@ -29,10 +29,10 @@ impl Balancer {
     /// Takes the answers that have come to a port, as many as there is room for, and what the network reports. Tells whether there
     /// may be more.
     pub(super) fn answer(&mut self, id: PortId, buffers: &mut Buffers, around: &Surroundings<'_>) -> bool {
-        let Some(port) = self.port_mut(id) else { return false };
+        let Some(port) = self.sockets.port_mut(id) else { return false };
         let mut more =
             std::mem::take(&mut port.failed) && self.take_failures(id, &mut buffers.sender, around);
-        let Some(port) = self.port_mut(id) else { return false };
+        let Some(port) = self.sockets.port_mut(id) else { return false };
         port.failed = more;
         let answers = &mut buffers.answers;
         let room = answers.batch.room();
@@ -85,9 +85,8 @@ impl Balancer {
                 Answer::Stranger => return None,
             };
         let flow = self.table.content_mut(id)?;
-        let Payload { bytes, segment } = payload;
-        journal::dump(&around.settings.process, flow.room.number(), Side::Up, bytes, segment);
-        self.counting.note_answer(flow, from, bytes.len(), service);
+        journal::dump(&around.settings.process, flow.room.number(), Side::Up, payload);
+        self.counting.note_answer(flow, from, payload.bytes.len(), service);
         if flow.chosen.as_ref().is_some_and(|chosen| chosen.server.address() == from) {
             // It has what was sent to it.
             flow.memo = None;

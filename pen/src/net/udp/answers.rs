@@ -7,14 +7,15 @@ use std::time::Duration;
 use nix::errno::Errno;
 use system::datagrams::{Batch, Local, Name, Outbox, Outgoing};
 
+use super::Surroundings;
 use super::payload::Payload;
-use super::{Receiving, Surroundings};
+use super::receiving::Receiving;
 use crate::engine::flows::{Endpoint, FlowKey};
 use crate::engine::time::Tick;
 use crate::settings::ServiceIndex;
 
 /// Answers that are sent with one system call.
-const AT_ONCE: usize = 32;
+const RUN: usize = 32;
 /// When a socket that was full is tried again. The poll would tell sooner, but of every datagram that leaves; and it does not tell
 /// when the system has memory again, nor when a Unix client has read something.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -140,7 +141,7 @@ impl Answers {
         outbox: &mut Outbox,
         around: &Surroundings<'_>,
     ) -> Sent {
-        let mut outgoing = [Outgoing { bytes: &[], to: None, from: None, segment: None }; AT_ONCE];
+        let mut outgoing = [Outgoing { bytes: &[], to: None, from: None, segment: None }; RUN];
         let mut count = 0;
         for ((index, key), place) in run.iter().zip(&mut outgoing) {
             *place = address(Payload::of(&self.batch.get(*index)), key);
@@ -148,9 +149,7 @@ impl Answers {
         }
         let sent = send(&outgoing[..count], listener, outbox);
         if let Sent::Some(sent) = sent {
-            let of = |(index, _): &(usize, FlowKey)| Payload::of(&self.batch.get(*index)).count();
-            let total = run[..sent].iter().map(|answer| u64::from(of(answer))).sum();
-            note_sent(total, outbox.unsent(), run[sent - 1].0, &self.batch, listener, around);
+            note_sent(&outgoing[..sent], outbox.unsent(), listener, around);
         }
         sent
     }
@@ -211,20 +210,11 @@ impl Answers {
     }
 }
 
-/// Counts what was sent; of the last one, if it was several, a part may not have been.
-fn note_sent(
-    total: u64,
-    unsent: usize,
-    last: usize,
-    batch: &Batch,
-    listener: &Receiving,
-    around: &Surroundings<'_>,
-) {
+/// Counts what was sent; of the last one, if it was several, so many bytes were not.
+fn note_sent(sent: &[Outgoing<'_>], unsent: usize, listener: &Receiving, around: &Surroundings<'_>) {
     let counters = &around.service(listener.service).state.counters.datagrams;
-    let lost = match batch.get(last).segment {
-        Some(size @ 1..) => unsent.div_ceil(size) as u64,
-        _ => 0,
-    };
+    let total: u64 = sent.iter().map(|answer| u64::from(Payload::of_outgoing(answer).count())).sum();
+    let lost = sent.last().map_or(0, |last| Payload::of_outgoing(last).count_of(unsent).into());
     counters.answered.add(total.saturating_sub(lost));
     if lost > 0 {
         counters.dropped.add(lost);

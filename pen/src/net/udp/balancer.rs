@@ -21,6 +21,9 @@ use crate::engine::time::Tick;
 use crate::settings::{Service, ServiceIndex, Settings};
 use crate::shared::Room;
 
+/// Flows that end because their time is up before others have their turn.
+const EXPIRED_A_TURN: usize = 256;
+
 /// One service's flows at one worker.
 #[derive(Debug)]
 pub struct Balancer {
@@ -140,10 +143,11 @@ impl Balancer {
         oldest.is_some()
     }
 
-    /// Ends the flows that were silent too long.
+    /// Ends flows that were silent too long, as many as others can wait for: the time of all may be up at once.
     pub fn expire(&mut self, around: &Surroundings<'_>) {
         let rules = rules(around.service(self.service));
-        while let Some(flow) = self.table.expired(around.now, rules) {
+        for _ in 0..EXPIRED_A_TURN {
+            let Some(flow) = self.table.expired(around.now, rules) else { return };
             self.end(flow, around);
         }
     }
@@ -185,6 +189,11 @@ impl Balancer {
         self.close_ports(around);
     }
 
+    /// The flow's server, and its place there.
+    pub(super) fn chosen(&self, id: FlowId) -> Option<&Chosen> {
+        self.table.content(id)?.chosen.as_ref()
+    }
+
     /// Takes the flow's server away.
     pub(super) fn unassign(&mut self, id: FlowId) -> Option<Chosen> {
         self.table.unassign(id);
@@ -199,7 +208,7 @@ impl Balancer {
     /// Ends a flow, and hands out what it had.
     fn take_out(&mut self, id: FlowId, around: &Surroundings<'_>) -> Option<Flow> {
         let listener = self.table.key(id)?.listener;
-        self.rest_ports(id, around);
+        self.quarantine_ports(id, around);
         let mut flow = self.table.remove(id)?;
         if let Entry::Occupied(mut flows) = self.flows_by_listener.entry(listener) {
             *flows.get_mut() -= 1;
@@ -228,4 +237,46 @@ pub fn is_refused(peer: Peer, service: &Service, around: &Surroundings<'_>) -> b
 pub fn rules(service: &Service) -> Rules {
     let limits = &service.limits;
     Rules { timeout: limits.udp_timeout, responses: limits.udp_responses, requests: limits.udp_requests }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::sync::Arc;
+
+    use mio::Poll;
+
+    use super::*;
+    use crate::engine::clients::client_numbers;
+    use crate::engine::flows::Endpoint;
+    use crate::settings::DEFAULT_SERVICE;
+    use crate::shared::testing;
+
+    #[test]
+    fn of_many_flows_that_end_at_once_each_turn_ends_some() {
+        const FLOWS: u16 = 500;
+        let (shared, _polls) = testing::shared(Settings::initial(&Arc::new(client_numbers())), 1);
+        let (poll, settings) = (Poll::new().unwrap(), shared.settings.load_full());
+        let at = |now| Surroundings {
+            registry: poll.registry(),
+            settings: &settings,
+            now,
+            shared: &shared,
+            worker: 0,
+        };
+        let mut balancer = Balancer::new(DEFAULT_SERVICE);
+        for port in 1..=FLOWS {
+            let client = Endpoint::inet(SocketAddr::from(([192, 0, 2, 1], port)));
+            let key = FlowKey { client, local: None, listener: 0 };
+            assert!(balancer.begin(key, 1, &at(Tick(0))).is_some());
+        }
+        let end = balancer.next_deadline(&settings).unwrap();
+        let state = &settings.service(DEFAULT_SERVICE).state;
+        for left in [500, 244, 0] {
+            assert_eq!((balancer.table.len(), state.connections.used()), (left, left));
+            assert_eq!(balancer.next_deadline(&settings), (left > 0).then_some(end), "it is due");
+            balancer.expire(&at(end));
+        }
+        assert!(!balancer.uses(ListenerId(0)));
+    }
 }

@@ -6,8 +6,8 @@ use common::client_addr::ClientAddr;
 use system::datagrams::{Datagram, Name};
 
 use super::super::connection::{Chosen, Peer, Tracked};
-use super::choice::Choice;
 use super::journal::Journal;
+use super::search::Search;
 use crate::engine::flows::recent::Memo;
 use crate::engine::flows::{Endpoint, FlowKey, Local};
 use crate::engine::servers::{ServerAddr, ServerId};
@@ -38,17 +38,6 @@ pub struct Flow {
     pub search: Option<Box<Search>>,
     /// What the request log was told of it.
     pub journal: Journal,
-}
-
-/// A search for a server that may go on.
-#[derive(Debug)]
-pub struct Search {
-    /// Who was tried.
-    pub choice: Choice,
-    /// When it began; an old one is over.
-    pub at: Tick,
-    /// One has failed.
-    pub has_failed: bool,
 }
 
 /// Whose datagram this is.

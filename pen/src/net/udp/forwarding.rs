@@ -2,23 +2,19 @@
 //! sent together.
 
 use std::io::{self, ErrorKind};
-use std::sync::Arc;
 
-use system::datagrams::{self, Batch, Outgoing};
+use system::datagrams::{Batch, Outgoing};
 
-use super::super::connection::Chosen;
 use super::super::token::Side;
-use super::super::upstream::DialError;
-use super::balancer::{Balancer, is_refused, rules};
-use super::choice::Choice;
+use super::balancer::{Balancer, rules};
 use super::flow;
 use super::journal;
 use super::payload::Payload;
 use super::port::is_shortage;
-use super::{AT_ONCE, BATCHES_A_TURN, Buffers, Receiving, Sender, Surroundings, shortage};
+use super::receiving::Receiving;
+use super::{AT_ONCE, BATCHES_A_TURN, Buffers, Sender, Surroundings, shortage};
 use crate::engine::flows::{FlowId, FlowKey, Heading, PortId};
 use crate::engine::time::Tick;
-use crate::settings::Service;
 
 /// Datagrams to one port that are sent with one system call.
 const RUN: usize = 16;
@@ -182,12 +178,16 @@ impl Balancer {
             *place = Outgoing { bytes, to: Some(flow::name(chosen.server.address())), from: None, segment };
             count += 1;
         }
-        let Some(port) = run.first().and_then(|first| self.port_of(first.port)).filter(|_| count > 0) else {
+        let Some(port) = run.first().and_then(|first| self.sockets.port(first.port)).filter(|_| count > 0)
+        else {
             return 0;
         };
         port.fragments.allow_for(&outgoing[..count], port);
         let sent = sender.outbox.send(port, &outgoing[..count]).unwrap_or(0);
-        self.note_unsent(sender.outbox.unsent(), sent.checked_sub(1).and_then(|last| outgoing[last].segment));
+        let last = outgoing[..sent].last().map(Payload::of_outgoing);
+        // A part of several datagrams that were joined may not have been sent any more.
+        let lost = last.map_or(0, |last| last.count_of(sender.outbox.unsent()));
+        self.counting.dropped += u64::from(lost);
         sent
     }
 
@@ -218,124 +218,18 @@ impl Balancer {
         }
     }
 
-    /// Finds a server for a datagram whose turn it is to select one. The search for those before it is not its own: that would end
-    /// after one datagram for each server.
-    fn choose_anew(
-        &mut self,
-        id: FlowId,
-        payload: Payload<'_>,
-        sender: &mut Sender,
-        around: &Surroundings<'_>,
-    ) {
-        if let Some(flow) = self.table.content_mut(id) {
-            flow.search = None;
-        }
-        self.choose(id, payload, sender, around);
-    }
-
-    /// Finds a server for a flow, and sends it the datagram. The search for one that follows a failed one goes on.
-    fn choose(&mut self, id: FlowId, payload: Payload<'_>, sender: &mut Sender, around: &Surroundings<'_>) {
-        let service = around.service(self.service);
-        let Some(flow) = self.table.content_mut(id) else {
-            // It ended with a datagram before this one.
-            self.counting.dropped += u64::from(payload.count());
-            return;
-        };
-        let peer = flow.peer;
-        // Its own place at a server must not stand in its way.
-        flow.chosen = None;
-        let search = flow.search.take();
-        let mut choice = match search {
-            Some(search) if search.at.plus_seconds(1) > around.now => *search,
-            _ => {
-                let choice = Choice::new(flow.known, is_refused(peer, service, around));
-                flow::Search { choice, at: around.now, has_failed: false }
-            }
-        };
-        while let Some(chosen) = choice.choice.next(peer, service, around) {
-            match self.try_server(id, chosen, payload, sender, around) {
-                Ok(()) => {
-                    self.note_chosen(id, payload, service, around.now);
-                    self.note_sent(id, payload, sender, around);
-                    if let Some(flow) = self.table.content_mut(id).filter(|_| choice.has_failed) {
-                        flow.search = Some(Box::new(choice));
-                    }
-                    return;
-                }
-                Err(DialError::Shortage(error)) => return shortage(service, &error),
-                Err(DialError::Server(error) | DialError::Full(error)) => {
-                    choice.has_failed = true;
-                    if let Some(chosen) = self.unassign(id) {
-                        self.note_failure(&chosen, &error, around);
-                    }
-                }
-            }
-        }
-        let counters = &service.state.counters;
-        if choice.choice.is_refused() {
-            counters.refused.count();
-        } else {
-            counters.unserved.count();
-        }
-        counters.datagrams.dropped.add(payload.count().into());
-        self.end(id, around);
-    }
-
-    /// Gives the flow a server, if it takes the datagram.
-    fn try_server(
-        &mut self,
-        id: FlowId,
-        chosen: Chosen,
-        payload: Payload<'_>,
-        sender: &mut Sender,
-        around: &Surroundings<'_>,
-    ) -> Result<(), DialError> {
-        let server = Arc::clone(&chosen.server);
-        let Some(flow) = self.table.content_mut(id) else { return Ok(()) };
-        flow.chosen = Some(chosen);
-        let port = match self.port(id, server.address(), around) {
-            Ok(port) => port,
-            Err(DialError::Shortage(error)) => {
-                self.unassign(id);
-                return Err(DialError::Shortage(error));
-            }
-            Err(error) => return Err(error),
-        };
-        self.table.assign(id, server.address(), port);
-        let sent = match self.send(id, payload, sender) {
-            // The system gives a port its number now: others have to make room.
-            Err(error) if is_shortage(&error) && self.is_unbound(port) && self.evict(id, around) => {
-                self.close_ports(around);
-                self.send(id, payload, sender)
-            }
-            sent => sent,
-        };
-        sent.map_err(
-            |error| {
-                if is_shortage(&error) { DialError::Shortage(error) } else { DialError::Server(error) }
-            },
-        )
-    }
-
     /// Sends a flow's datagram on its way.
     pub(super) fn send(&mut self, id: FlowId, payload: Payload<'_>, sender: &mut Sender) -> io::Result<()> {
         let gone = || io::Error::from(ErrorKind::NotConnected);
-        let port = self.table.way(id).and_then(|way| self.port_of(way)).ok_or_else(gone)?;
+        let port = self.table.way(id).and_then(|way| self.sockets.port(way)).ok_or_else(gone)?;
         let chosen = self.chosen(id).ok_or_else(gone)?;
         let to = Some(flow::name(chosen.server.address()));
         let Payload { bytes, segment } = payload;
         let outgoing = [Outgoing { bytes, to, from: None, segment }];
         port.fragments.allow_for(&outgoing, port);
         sender.outbox.send(port, &outgoing)?;
-        self.note_unsent(sender.outbox.unsent(), segment);
+        self.counting.dropped += u64::from(payload.count_of(sender.outbox.unsent()));
         Ok(())
-    }
-
-    /// A part of several datagrams that were joined could not be sent any more.
-    fn note_unsent(&mut self, bytes: usize, segment: Option<usize>) {
-        if let Some(size @ 1..) = segment {
-            self.counting.dropped += bytes.div_ceil(size) as u64;
-        }
     }
 
     /// A server has taken the flow's datagram.
@@ -348,44 +242,10 @@ impl Balancer {
     ) {
         let Some(flow) = self.table.content_mut(id) else { return };
         let Payload { bytes, segment } = payload;
-        journal::dump(&around.settings.process, flow.room.number(), Side::Down, bytes, segment);
+        journal::dump(&around.settings.process, flow.room.number(), Side::Down, payload);
         self.counting.note_request(flow, bytes.len());
         if is_to_be_kept(bytes.len(), flow.answered, around.now) {
             flow.memo = Some(sender.recent.remember(bytes, segment, flow.memo, around.now));
-        }
-    }
-
-    /// The flow has a server that has taken its datagram.
-    fn note_chosen(&mut self, id: FlowId, payload: Payload<'_>, service: &Service, now: Tick) {
-        let way = self.table.way(id);
-        let Some(flow) = self.table.content_mut(id) else { return };
-        let Some(chosen) = &flow.chosen else { return };
-        chosen.reservation.connects.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let server = chosen.server.id();
-        if chosen.regular && flow.known != Some(server) {
-            flow.known = Some(server);
-            service.state.clients.lock().remember(flow.client.entry, Some(server));
-        }
-        let Some(port) = way.and_then(|way| self.sockets.port(way)) else { return };
-        let datagram = &payload.bytes[..payload.segment.unwrap_or(payload.bytes.len())];
-        let choice = journal::Choice { peer: &flow.peer, server: &chosen.server, port, datagram };
-        flow.journal.chosen(&choice, service, &mut self.routes, now);
-    }
-
-    /// The flow's server, and its place there.
-    pub(super) fn chosen(&self, id: FlowId) -> Option<&Chosen> {
-        self.table.content(id)?.chosen.as_ref()
-    }
-}
-
-impl Receiving {
-    /// Has the kernel join what a client sends at once, as far as it can.
-    fn join(&mut self) {
-        if !std::mem::replace(&mut self.joins, true)
-            && let Err(error) = datagrams::join_datagrams(&*self.socket)
-        {
-            // Unix sockets have nothing like it.
-            log::debug!("{} cannot join datagrams: {}", self.socket, common::reason(&error));
         }
     }
 }

@@ -10,6 +10,7 @@ use super::super::dump::{self, Form};
 use super::super::journal::Told;
 use super::super::request_tap::Witness;
 use super::super::token::Side;
+use super::payload::Payload;
 use super::port::Port;
 use crate::engine::servers::{Server, ServerAddr};
 use crate::engine::time::Tick;
@@ -110,14 +111,12 @@ fn route(server: SocketAddr) -> Option<IpAddr> {
     socket.local_addr().ok().map(|own| own.ip())
 }
 
-/// Dumps a datagram of flow `number`, if traffic is to be dumped. `segment`: it is several of that size.
-pub fn dump(process: &Process, number: u32, side: Side, bytes: &[u8], segment: Option<usize>) {
+/// Dumps what passes in flow `number`, if traffic is to be dumped.
+pub fn dump(process: &Process, number: u32, side: Side, payload: Payload<'_>) {
     let Some(form) = Form::wanted(process) else { return };
     let from = if side == Side::Down { "client" } else { "server" };
-    let tell = |datagram| log::trace!("connection {number}, from {from}: {}", dump::render(datagram, form));
-    match segment.filter(|size| *size > 0) {
-        Some(size) => bytes.chunks(size).for_each(tell),
-        None => tell(bytes),
+    for part in payload.parts() {
+        log::trace!("connection {number}, from {from}: {}", dump::render(part.bytes, form));
     }
 }
 

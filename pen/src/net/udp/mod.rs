@@ -5,7 +5,6 @@
 mod answering;
 mod answers;
 mod balancer;
-mod choice;
 mod counting;
 mod flow;
 mod forwarding;
@@ -15,19 +14,19 @@ mod moving;
 mod payload;
 mod port;
 mod ports;
+mod receiving;
 mod report;
-pub mod resting;
+mod search;
 mod sockets;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use common::reason;
 use mio::Registry;
 use mio::event::Event;
-use system::datagrams::{Batch, Datagram, Name, Outbox};
+use system::datagrams::{Batch, Outbox};
 
 use super::listener::{ListenSocket, ListenerId};
 use super::token::Token;
@@ -38,7 +37,7 @@ use crate::settings::{Service, ServiceIndex, Settings};
 use crate::shared::Shared;
 use answers::Answers;
 use balancer::Balancer;
-use fragments::Fragments;
+use receiving::Receiving;
 
 pub use report::FlowPlace;
 
@@ -61,38 +60,6 @@ pub struct Udp {
     has_stopped: bool,
 }
 
-/// A listener for datagrams as a worker sees it.
-#[derive(Debug)]
-struct Receiving {
-    id: ListenerId,
-    service: ServiceIndex,
-    socket: Arc<ListenSocket>,
-    /// Its address.
-    own: Option<SocketAddr>,
-    /// Something may wait in its queue.
-    ready: bool,
-    /// It receives no more, and its flows end then at the latest.
-    leaving: Option<Tick>,
-    /// The kernel was asked to join datagrams.
-    joins: bool,
-    /// Whether routers may split answers.
-    fragments: Fragments,
-}
-
-impl Receiving {
-    /// Whether the datagram is said to come from this very listener. An answer would be the next one, and so on for ever.
-    fn is_its_own(&self, datagram: &Datagram<'_>) -> bool {
-        let (Name::Inet(source), Some(own)) = (datagram.source, self.own) else { return false };
-        let to = datagram.local.map_or(own.ip(), |local| local.address);
-        source.port() == own.port() && source.ip() == to
-    }
-
-    fn leave(&mut self, until: Tick) {
-        self.leaving = Some(until);
-        self.ready = true;
-    }
-}
-
 /// What a worker needs once it balances datagrams.
 #[derive(Debug)]
 struct Buffers {
@@ -101,7 +68,7 @@ struct Buffers {
     sender: Sender,
 }
 
-/// What sends datagrams to servers, and for a while knows what it has sent.
+/// What sends datagrams, and for a while knows those that went to servers.
 #[derive(Debug)]
 struct Sender {
     outbox: Outbox,
@@ -143,17 +110,7 @@ impl Udp {
         around.service(service).state.counters.datagrams.lost.watch(&socket);
         self.buffers.get_or_insert_default();
         self.balancers.entry(service).or_insert_with(|| Balancer::new(service));
-        let own = socket.local_address();
-        self.listeners.push(Receiving {
-            id,
-            service,
-            socket,
-            own,
-            ready: true,
-            leaving: None,
-            joins: false,
-            fragments: Fragments::default(),
-        });
+        self.listeners.push(Receiving::new(id, service, socket));
         Ok(())
     }
 
@@ -259,6 +216,13 @@ impl Udp {
         }
     }
 
+    /// Closes a port of the service, because another worker has none.
+    pub fn make_port(&mut self, service: ServiceIndex, around: &Surroundings<'_>) {
+        if let Some(balancer) = self.balancers.get_mut(&service) {
+            balancer.make_port(around);
+        }
+    }
+
     /// The logs of some services are others than in the settings `before`.
     pub fn log_changed(&mut self, before: &Settings, around: &Surroundings<'_>) {
         self.balancers.values_mut().for_each(|balancer| balancer.log_changed(before, around));
@@ -311,46 +275,4 @@ fn shortage(service: &Service, error: &io::Error) {
     service.state.counters.shortages.count();
     service.state.counters.datagrams.dropped.count();
     log::debug!("a datagram{} is lost: {}", service.of(), reason(error));
-}
-
-#[cfg(test)]
-mod tests {
-    use system::datagrams::Local;
-
-    use super::*;
-
-    #[test]
-    fn only_what_is_said_to_come_from_the_listener_itself_is_its_own() {
-        for (listen, source, to, is_own) in [
-            ("127.0.0.1:5300", "127.0.0.1:5300", None, true),
-            ("127.0.0.1:5300", "127.0.0.1:5301", None, false),
-            ("127.0.0.1:5300", "127.0.0.2:5300", None, false),
-            ("0.0.0.0:5300", "127.0.0.2:5300", Some("127.0.0.2"), true),
-            ("0.0.0.0:5300", "127.0.0.2:5300", Some("127.0.0.1"), false),
-            ("[::]:5300", "[::1]:5300", Some("::1"), true),
-            ("[::]:5300", "[::ffff:127.0.0.1]:5300", Some("::ffff:127.0.0.1"), true),
-        ] {
-            let own: SocketAddr = listen.parse().unwrap();
-            let free = SocketAddr::new(own.ip(), 0);
-            let listener = Receiving {
-                id: ListenerId(1),
-                service: crate::settings::DEFAULT_SERVICE,
-                socket: Arc::new(ListenSocket::udp(free, false, false).unwrap()),
-                own: Some(own),
-                ready: true,
-                leaving: None,
-                joins: false,
-                fragments: Fragments::default(),
-            };
-            let datagram = Datagram {
-                source: Name::Inet(source.parse().unwrap()),
-                local: to.map(|to| Local { address: to.parse().unwrap(), interface: 0 }),
-                bytes: b"",
-                segment: None,
-                arrived: None,
-                is_cut: false,
-            };
-            assert_eq!(listener.is_its_own(&datagram), is_own, "{source} at {listen}");
-        }
-    }
 }

@@ -12,8 +12,6 @@ use system::datagrams::{self, Failure, Quote};
 use super::super::connection::Chosen;
 use super::super::upstream::{regular_server_failed, server_failed};
 use super::balancer::Balancer;
-use super::choice::Choice;
-use super::flow::Search;
 use super::payload::Payload;
 use super::port::is_shortage;
 use super::{Sender, Surroundings};
@@ -39,7 +37,7 @@ impl Balancer {
         around: &Surroundings<'_>,
     ) -> bool {
         for _ in 0..FAILURES_A_TURN {
-            let Some(port) = self.port_of(id) else { return false };
+            let Some(port) = self.sockets.port(id) else { return false };
             let Ok(Some(failure)) = datagrams::take_failure(port) else { return false };
             self.heed(id, failure, sender, around);
         }
@@ -99,18 +97,6 @@ impl Balancer {
             if !is_shortage(error) && regular_server_failed(server, error, service, around.now) {
                 self.has_forsaken = true;
                 around.shared.forsake_elsewhere(around.worker);
-            }
-        }
-    }
-
-    /// The search for the flow's server goes on after one that has failed.
-    pub(super) fn search_on(&mut self, id: FlowId, failed: &Chosen, now: Tick) {
-        let Some(flow) = self.table.content_mut(id) else { return };
-        match &mut flow.search {
-            Some(search) if search.at.plus_seconds(RECENTLY) > now => {}
-            search => {
-                let choice = Choice::after(failed);
-                *search = Some(Box::new(Search { choice, at: now, has_failed: true }));
             }
         }
     }

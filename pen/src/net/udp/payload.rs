@@ -1,6 +1,6 @@
 //! What a datagram says, or several do that the kernel has joined.
 
-use system::datagrams::Datagram;
+use system::datagrams::{Datagram, Outgoing};
 
 /// Bytes of one datagram, or of several that the kernel has joined.
 #[derive(Clone, Copy, Debug)]
@@ -17,12 +17,20 @@ impl<'a> Payload<'a> {
         Payload { bytes: datagram.bytes, segment: datagram.segment }
     }
 
+    /// What is to be sent.
+    pub fn of_outgoing(outgoing: &Outgoing<'a>) -> Payload<'a> {
+        Payload { bytes: outgoing.bytes, segment: outgoing.segment }
+    }
+
     /// How many datagrams it is.
     pub fn count(&self) -> u32 {
-        match self.segment {
-            Some(size @ 1..) => self.bytes.len().div_ceil(size).max(1).try_into().unwrap_or(u32::MAX),
-            _ => 1,
-        }
+        self.count_of(self.bytes.len()).max(1)
+    }
+
+    /// How many of its datagrams so many bytes at its end are, which begin with a whole one.
+    pub fn count_of(&self, bytes: usize) -> u32 {
+        let size = self.segment.filter(|&size| size > 0).unwrap_or(usize::MAX);
+        bytes.div_ceil(size).try_into().unwrap_or(u32::MAX)
     }
 
     /// The datagrams one by one.
@@ -53,6 +61,20 @@ mod tests {
             let lengths: Vec<usize> = payload.parts().map(|part| part.bytes.len()).collect();
             assert_eq!(lengths, parts);
             assert_eq!(payload.count() as usize, parts.len());
+            for (sent, unsent) in parts
+                .iter()
+                .scan(0, |sent, part| {
+                    *sent += part;
+                    Some(*sent)
+                })
+                .zip((0..parts.len()).rev())
+            {
+                assert_eq!(
+                    payload.count_of(length - sent) as usize,
+                    unsent,
+                    "after {sent} of {length} bytes"
+                );
+            }
         }
     }
 }

@@ -13,13 +13,13 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use system::{datagrams, socket};
 
 use super::super::transparent::allow_any_address;
-use super::super::upstream::DialError;
+use super::super::upstream::{self, DialError};
 use super::fragments::Fragments;
 use crate::engine::flows::{PortId, PortKind};
 use crate::engine::servers::ServerAddr;
 use crate::shared::PortDescriptor;
 
-/// How often a number is taken, or given back because it rests, at most: by then nearly all do.
+/// How often a number is taken, or given back because it is to be avoided, at most: by then nearly all are.
 const ATTEMPTS: usize = 63;
 
 /// A port.
@@ -103,8 +103,8 @@ impl Port {
         }
     }
 
-    /// Takes a number for which `rests` is false. Tells whether there was one, as far as some attempts can find that out.
-    pub fn avoid(&self, rests: impl Fn(u16) -> bool) -> io::Result<bool> {
+    /// Takes a number for which `avoided` is false. Tells whether there was one, as far as some attempts can find that out.
+    pub fn avoid(&self, avoided: impl Fn(u16) -> bool) -> io::Result<bool> {
         let Some((kind, own)) = self.shared else { return Ok(true) };
         let any = match kind {
             PortKind::Inet4 => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
@@ -114,7 +114,7 @@ impl Port {
         for _ in 0..ATTEMPTS {
             match self.local_address() {
                 None => self.socket.bind(&SocketAddr::new(own, 0).into())?,
-                Some(address) if rests(address.port()) => socket::give_up_port(&self.socket)?,
+                Some(address) if avoided(address.port()) => socket::give_up_port(&self.socket)?,
                 Some(_) => return Ok(true),
             }
         }
@@ -187,13 +187,11 @@ fn take_address(socket: &Socket, client: SocketAddr) -> io::Result<()> {
     socket.bind(&client.into())
 }
 
-/// Whether an error of opening or sending is our own lack of something, for which no server is to blame. `EPERM` is a full table
-/// of the packet filter, or a rule of ours.
+/// Whether an error of opening or sending is our own lack of something, for which no server is to blame. With datagrams that is
+/// also a full table of the packet filter, or a rule of ours (`EPERM`), that all numbers are in use (`EADDRINUSE`), and that one is
+/// larger than the way allows (`EMSGSIZE`).
 pub fn is_shortage(error: &io::Error) -> bool {
-    use Errno::{
-        EADDRINUSE, EADDRNOTAVAIL, EAGAIN, EMFILE, EMSGSIZE, ENFILE, ENOBUFS, ENOMEM, ENOSPC, EPERM,
-    };
-    let shortages =
-        [EADDRINUSE, EADDRNOTAVAIL, EAGAIN, EMFILE, EMSGSIZE, ENFILE, ENOBUFS, ENOMEM, ENOSPC, EPERM];
-    error.raw_os_error().is_some_and(|code| shortages.contains(&Errno::from_raw(code)))
+    let of_datagrams = [Errno::EADDRINUSE, Errno::EMSGSIZE, Errno::EPERM];
+    let is_of_datagrams = |code| of_datagrams.contains(&Errno::from_raw(code));
+    upstream::is_shortage(error) || error.raw_os_error().is_some_and(is_of_datagrams)
 }

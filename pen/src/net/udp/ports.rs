@@ -43,13 +43,13 @@ impl OwnAddress {
 
 impl Balancer {
     /// A port that can carry the flow to this server. If no more can be opened, the least recently used flows end for it.
-    pub(super) fn port(
+    pub(super) fn find_port(
         &mut self,
         flow: FlowId,
         server: &ServerAddr,
         around: &Surroundings<'_>,
     ) -> Result<PortId, DialError> {
-        if let Some(port) = self.table.ways_to(flow, server) {
+        if let Some(port) = self.table.way_to(flow, server) {
             return Ok(port);
         }
         self.heed_source(around);
@@ -68,10 +68,32 @@ impl Balancer {
                     self.close_ports(around);
                     self.sockets.close_resting();
                 }
+                Err(error) if self.sockets.in_use() == 0 => {
+                    // It has none to give up, but the next datagram may find what others have.
+                    around.shared.ask_for_port(self.service, around.worker);
+                    return Err(error);
+                }
                 result => return result,
             }
         }
         self.open_port(own, server, around)
+    }
+
+    /// Another worker has not got a single port: one of several closes, with its flows.
+    pub fn make_port(&mut self, around: &Surroundings<'_>) {
+        if self.sockets.close_resting() {
+            return;
+        }
+        let ports = self.sockets.in_use();
+        for _ in 0..EVICTIONS {
+            let Some(oldest) = self.table.oldest().filter(|_| ports > 1 && self.sockets.in_use() == ports)
+            else {
+                return;
+            };
+            self.end(oldest, around);
+            self.close_ports(around);
+            self.sockets.close_resting();
+        }
     }
 
     /// The address that the server is to see.
@@ -95,7 +117,7 @@ impl Balancer {
         if let OwnAddress::Shared(own) = own {
             let open = || self.table.open_port(kind);
             if let Some(id) = self.sockets.reuse(kind, own, around.now, open) {
-                let avoided = self.port_of(id).map_or(Ok(()), |port| avoid_resting(port, around));
+                let avoided = self.sockets.port(id).map_or(Ok(()), |port| avoid_quarantined(port, around));
                 if avoided.is_err() {
                     self.table.abandon_port(id);
                 }
@@ -114,7 +136,7 @@ impl Balancer {
             }
         };
         let registered = opened.and_then(|port| {
-            avoid_resting(&port, around)?;
+            avoid_quarantined(&port, around)?;
             let place = self.sockets.next_place();
             port.register(around.registry, Token::Port { service: self.service, place }.into())?;
             Ok(port)
@@ -140,16 +162,16 @@ impl Balancer {
         }
     }
 
-    /// A flow is about to end: if answers to it may be under way, the numbers of its ports rest once they are closed.
-    pub(super) fn rest_ports(&self, flow: FlowId, around: &Surroundings<'_>) {
+    /// A flow is about to end: if answers to it may be under way, nobody gets the numbers of its ports once they are closed.
+    pub(super) fn quarantine_ports(&self, flow: FlowId, around: &Surroundings<'_>) {
         let timeout = around.service(self.service).limits.udp_timeout;
         let until = self.table.last_use(flow).map(|last_use| last_use.plus_seconds(timeout));
         let Some(until) = until.filter(|until| *until > around.now && self.table.is_owed(flow)) else {
             return;
         };
-        for port in self.table.ports_of(flow).filter_map(|port| self.port_of(port)) {
+        for port in self.table.ports_of(flow).filter_map(|port| self.sockets.port(port)) {
             if let Some(address) = port.local_address() {
-                around.shared.resting_ports.rest(address.port(), until);
+                around.shared.quarantine.add(address.port(), until);
             }
         }
     }
@@ -163,28 +185,19 @@ impl Balancer {
         self.sockets.close_rested(around.now);
     }
 
-    /// The port of this name, unless it has closed.
-    pub(super) fn port_of(&self, id: PortId) -> Option<&Port> {
-        self.sockets.port(id)
-    }
-
-    pub(super) fn port_mut(&mut self, id: PortId) -> Option<&mut Port> {
-        self.sockets.port_mut(id)
-    }
-
     /// Whether the system has yet to give the port a number.
     pub(super) fn is_unbound(&self, id: PortId) -> bool {
-        self.port_of(id).is_some_and(Port::is_unbound)
+        self.sockets.port(id).is_some_and(Port::is_unbound)
     }
 }
 
-/// Has a port take a number that does not rest, if any do.
-fn avoid_resting(port: &Port, around: &Surroundings<'_>) -> Result<(), DialError> {
-    let resting = &around.shared.resting_ports;
-    if resting.is_to_be_heeded(around.now) {
-        let taken = port.avoid(|number| resting.rests(number, around.now));
+/// Has a port take a number that is not in quarantine, if there is one.
+fn avoid_quarantined(port: &Port, around: &Surroundings<'_>) -> Result<(), DialError> {
+    let quarantine = &around.shared.quarantine;
+    if quarantine.is_to_be_heeded(around.now) {
+        let taken = port.avoid(|number| quarantine.holds(number, around.now));
         if !taken.map_err(DialError::Shortage)? {
-            resting.give_up(around.now);
+            quarantine.give_up(around.now);
         }
     }
     Ok(())

@@ -4,9 +4,10 @@ use common::status::ConnectionState;
 use std::os::fd::{AsFd, AsRawFd};
 
 use super::super::report::ConnectionRow;
+use super::Udp;
 use super::balancer::Balancer;
 use super::flow::Flow;
-use super::{Receiving, Udp};
+use super::receiving::Receiving;
 use crate::engine::flows::{FlowId, FlowKey};
 use crate::settings::ServiceIndex;
 

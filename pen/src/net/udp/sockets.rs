@@ -111,6 +111,11 @@ impl Sockets {
         }
     }
 
+    /// How many do not rest.
+    pub fn in_use(&self) -> usize {
+        self.places.len() - self.resting.len()
+    }
+
     /// Closes all that rest, because there is a shortage. Tells whether there were any.
     pub fn close_resting(&mut self) -> bool {
         let any = !self.resting.is_empty();

@@ -86,14 +86,11 @@ fn what_the_kernel_throws_away_is_counted() {
 }
 
 #[test]
-fn buffers_are_as_large_as_asked_for() {
+fn a_buffer_is_as_large_as_asked_for() {
     let socket = UdpSocket::bind(HOSTS[0]).unwrap();
     for bytes in [100_000, 200_000] {
         set_receive_buffer(&socket, bytes).unwrap();
-        set_send_buffer(&socket, bytes).unwrap();
-        // The kernel doubles them for what it needs besides.
-        let socket = socket2::SockRef::from(&socket);
-        assert_eq!(socket.recv_buffer_size().unwrap(), 2 * bytes);
-        assert_eq!(socket.send_buffer_size().unwrap(), 2 * bytes);
+        // The kernel doubles it for what it needs besides.
+        assert_eq!(socket2::SockRef::from(&socket).recv_buffer_size().unwrap(), 2 * bytes);
     }
 }

@@ -137,7 +137,7 @@ fn what_is_joined_and_only_partly_taken_counts_and_says_what_is_left() {
 #[test]
 fn what_is_larger_than_any_datagram_of_a_network_is_marked() {
     let (one, other) = UnixDatagram::pair().unwrap();
-    set_send_buffer(&one, 1 << 20).unwrap();
+    socket2::SockRef::from(&one).set_send_buffer_size(2 * LARGEST).unwrap();
     let mut batch = Batch::new(2);
     for (size, is_cut) in [(LARGEST, false), (LARGEST + 1, true)] {
         one.send(&vec![b'x'; size]).unwrap();

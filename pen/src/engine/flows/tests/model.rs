@@ -167,7 +167,7 @@ impl Model {
         let kind = PortKind::of(to);
         let flow = self.flows.iter().find(|flow| flow.id == id).unwrap();
         let way = flow.ways.iter().find(|way| way.0 == server).map(|way| way.1);
-        assert_eq!(self.table.ways_to(id, to), way);
+        assert_eq!(self.table.way_to(id, to), way);
         let turn = self.turn(server);
         let suits = |port: &&PortModel| {
             port.takes && !port.alone && port.kind == kind && !port.used.contains(&server)

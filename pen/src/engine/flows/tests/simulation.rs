@@ -222,7 +222,7 @@ impl World {
         };
         self.turn = server + 1;
         let address = self.servers[server].address.clone();
-        let port = self.table.ways_to(flow, &address).or_else(|| self.table.port_for(&address));
+        let port = self.table.way_to(flow, &address).or_else(|| self.table.port_for(&address));
         let port = port.unwrap_or_else(|| self.open(PortKind::of(&address)));
         self.table.assign(flow, &address, port);
         assert_eq!(self.table.way(flow), Some(port));

@@ -1,0 +1,86 @@
+//! Taking clients in: only as many as there is room for, and as one turn may take.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::reason;
+
+use super::super::connection::{Connection, Seat};
+use super::super::listener::{AcceptTrouble, Accepted, Listening};
+use super::super::token::GENERATION_MASK;
+use super::Worker;
+use crate::settings::ServiceIndex;
+use crate::shared::{PendingRoom, Room};
+
+/// How long to leave a listener alone that could not accept for want of descriptors or memory, if nothing else frees some.
+const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);
+
+impl Worker {
+    /// Accepts from the listeners where somebody waits.
+    pub(super) fn accept(&mut self) {
+        for index in 0..self.listeners.len() {
+            let listening = &mut self.listeners[index];
+            listening.resume(self.now);
+            if listening.can_accept() {
+                self.accept_from(index);
+            }
+        }
+        let registry = self.poll.registry();
+        self.listeners
+            .extract_if(.., |listening| listening.finished())
+            .for_each(|gone| gone.socket.deregister(registry));
+    }
+
+    /// Accepts at most `multi_accept` connections; the listener stays ready if there may be more.
+    fn accept_from(&mut self, index: usize) {
+        let Listening { service, ref socket, .. } = self.listeners[index];
+        let socket = Arc::clone(socket);
+        for _ in 0..self.settings.service(service).limits.multi_accept {
+            let Some((room, pending)) = self.take_rooms(service) else {
+                self.listeners[index].waits_for_room = true;
+                return;
+            };
+            match socket.accept() {
+                Ok(accepted) => self.admit(accepted, service, room, pending),
+                Err(error) => match AcceptTrouble::from(&error) {
+                    AcceptTrouble::NobodyWaits => {
+                        self.listeners[index].ready = false;
+                        return;
+                    }
+                    AcceptTrouble::PeerIsGone => {}
+                    AcceptTrouble::Shortage => {
+                        self.settings.service(service).state.counters.shortages.count();
+                        log::warn!("cannot accept on {socket}, trying again soon: {}", reason(&error));
+                        self.listeners[index].pause(self.now.plus(SHORTAGE_PAUSE));
+                        return;
+                    }
+                },
+            }
+        }
+    }
+
+    /// Room for one more connection, or a promise to be woken when there is.
+    fn take_rooms(&self, service: ServiceIndex) -> Option<(Room, PendingRoom)> {
+        let service = self.settings.service(service);
+        self.mailbox().take_or_wait(|| self.shared.take_room(service))
+    }
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "connections have numbers of 32 bits, so there are no more slots"
+    )]
+    fn admit(&mut self, accepted: Accepted, service: ServiceIndex, room: Room, pending: PendingRoom) {
+        // Who connects after a command was answered is served by its settings, even if this turn began before.
+        self.refresh_settings();
+        let generation = self.next_generation;
+        self.next_generation = generation.wrapping_add(1) & GENERATION_MASK;
+        let (mut context, connections) = self.parts();
+        let slot = connections.vacant_key() as u32;
+        let seat = Seat { service, slot, generation, room };
+        connections.insert(Connection::accept(accepted, seat, &mut context));
+        let stops = self.stop_at.is_some();
+        self.step(slot, generation, |connection, context| {
+            if stops { connection.leave(context) } else { connection.start(pending, context) }
+        });
+    }
+}
