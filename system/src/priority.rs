@@ -27,24 +27,38 @@ pub fn behind_the_workers<T: Send>(work: impl FnOnce() -> T + Send) -> T {
 
 /// It holds for the calling thread, for good.
 fn yield_to_workers() {
+    // A process that is nicer already stays so: root may become less nice, too.
+    let nice = niceness().max(NICE);
     // SAFETY: no memory is involved. On Linux, 0 means the calling thread. To be nicer is allowed to everybody; if it
     // fails all the same, nothing is lost but a little politeness.
-    let _ = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) };
+    let _ = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice) };
+}
+
+/// How nice the calling thread is.
+fn niceness() -> libc::c_int {
+    // SAFETY: no memory is involved. It cannot fail for the calling thread.
+    unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn niceness() -> libc::c_int {
-        // SAFETY: no memory is involved.
-        unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) }
-    }
-
     #[test]
     fn only_the_work_yields() {
         let before = niceness();
         assert_eq!(behind_the_workers(niceness), before.max(NICE));
         assert_eq!(niceness(), before);
+    }
+
+    #[test]
+    fn the_work_of_a_nice_process_yields_no_less_than_that() {
+        let nice = 15.max(niceness());
+        let of_the_work = thread::spawn(move || {
+            // SAFETY: as above; the thread ends with this test.
+            let _ = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice) };
+            behind_the_workers(niceness)
+        });
+        assert_eq!(of_the_work.join().unwrap(), nice);
     }
 }
