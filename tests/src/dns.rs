@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::child::{Ended, run_patiently, run_to_the_end};
 use crate::network::run;
-use crate::program::find;
+use crate::program::{copy, find};
 use crate::wait::{LIMIT, wait_until};
 
 /// How many hosts every name server knows: `host0.example.test` and so on.
@@ -56,7 +56,7 @@ impl NameServer {
             }
             write(directory, "named.conf", &config);
             write(directory, "zone", &zone);
-            let mut named = Command::new(find("named"));
+            let mut named = Command::new(copy("named", directory));
             named.args(["-f", "-n", "1", "-c"]).arg(directory.join("named.conf"));
             named
         })
@@ -75,7 +75,7 @@ impl NameServer {
                     .expect("a string takes everything");
             }
             write(directory, "dnsmasq.conf", &config);
-            let mut dnsmasq = Command::new(find("dnsmasq"));
+            let mut dnsmasq = Command::new(copy("dnsmasq", directory));
             dnsmasq.args(["--keep-in-foreground", "-C"]).arg(directory.join("dnsmasq.conf"));
             dnsmasq
         })

@@ -3,6 +3,8 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+use crate::network::run;
+
 /// The pen under test: `PEN_BIN`, or the one built beside the tests.
 pub fn pen() -> PathBuf {
     ours("PEN_BIN", "pen")
@@ -77,4 +79,13 @@ pub fn find(name: &str) -> PathBuf {
     let directories = env::split_paths(&path).chain(["/usr/sbin", "/sbin"].map(PathBuf::from));
     let found = directories.map(|directory| directory.join(name)).find(|path| Path::is_file(path));
     found.unwrap_or_else(|| panic!("{name} is missing: scripts/test installs what the tests need"))
+}
+
+/// A copy of an installed program in this directory. Some systems confine daemons, by the path of their program, to the files
+/// that they have when they are installed.
+pub fn copy(name: &str, directory: &Path) -> PathBuf {
+    let copy = directory.join(name);
+    // By a process of its own: a program cannot be run while another test starts one that has it open for writing.
+    run("cp", &[&find(name).to_string_lossy(), &copy.to_string_lossy()]);
+    copy
 }

@@ -30,7 +30,7 @@ impl Rsyslogd {
             directory.path().display()
         );
         fs::write(&file, global + &configure(directory.path())).unwrap();
-        let mut command = Command::new(program::find("rsyslogd"));
+        let mut command = Command::new(program::copy("rsyslogd", directory.path()));
         command.args(["-n", "-i", "NONE", "-f"]).arg(&file);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         Self { process: command.spawn().expect("rsyslogd can be run"), directory }
