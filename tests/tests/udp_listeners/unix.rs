@@ -86,7 +86,7 @@ fn nothing_of_a_burst_is_lost() {
     let client = UnixDatagram::unbound().unwrap();
     for burst in 1..=25 {
         // More than pen's queue holds, so that the client waits; but no more than the server's does.
-        (0..200).for_each(|number| _ = client.send_to(format!("{number}").as_bytes(), &at).unwrap());
+        (0..200).for_each(|number| _ = client.send_to(format!("{number}").as_bytes(), at).unwrap());
         server.wait_for(burst * 200);
     }
     pen.stop();
