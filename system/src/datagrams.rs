@@ -10,6 +10,7 @@
 
 mod address;
 mod batch;
+mod calls;
 mod control;
 mod failure;
 mod options;
@@ -23,8 +24,8 @@ use std::time::Duration;
 pub use self::batch::Batch;
 pub use self::failure::{Failure, Quote, take_failure};
 pub use self::options::{
-    allow_fragments, enable_arrival_times, join_datagrams, lost, report_failures, report_failures_of_ipv4,
-    set_receive_buffer, tell_destinations,
+    allow_fragments, enable_arrival_times, forbid_fragments, join_datagrams, lost, report_failures,
+    report_failures_of_ipv4, set_receive_buffer, tell_destinations,
 };
 pub use self::outbox::Outbox;
 

@@ -253,6 +253,23 @@ fn a_path_that_takes_only_small_frames_loses_nothing_over_ipv4() {
 }
 
 #[test]
+fn a_link_of_our_own_that_takes_only_tiny_frames_loses_nothing() {
+    beside_a_neighbour(|ours, neighbour| {
+        ours.ip("link set east mtu 300");
+        neighbour.ip("link set west mtu 300");
+        let server = neighbour.on(|| echo_at(SocketAddr::new(ip("10.1.0.2"), PORT)));
+        let pen = pen(SocketAddr::new(ip("10.1.0.1"), PORT), &server);
+        for size in [100, 272, 273, 512, 100, 1400] {
+            let text = Content::new(size as u64).bytes(size);
+            let answer = neighbour.on(|| ask_connected(pen.address().ip(), &text));
+            assert!(answer == text, "{size} bytes");
+        }
+        assert_eq!(server.count(), 6);
+        pen.stop();
+    });
+}
+
+#[test]
 fn a_path_that_takes_only_small_frames_is_learned_over_ipv6_and_blamed_on_nobody() {
     between_hosts(1280, |clients, servers| {
         let server = servers.on(|| echo_at(SocketAddr::new(ip("fd02:1::1"), PORT)));

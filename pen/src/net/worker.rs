@@ -59,6 +59,8 @@ pub struct Worker {
     shared: Arc<Shared>,
     settings: Arc<Settings>,
     now: Tick,
+    /// The poll had no more to tell at that time.
+    heard_all: bool,
     listeners: Vec<Listening>,
     connections: Slab<Connection>,
     next_generation: u32,
@@ -111,6 +113,7 @@ impl Worker {
             poll,
             settings: shared.settings.load_full(),
             now: shared.now(),
+            heard_all: true,
             shared,
             listeners: Vec::new(),
             connections: Slab::new(),
@@ -136,6 +139,7 @@ impl Worker {
                 log::error!("cannot wait for events: {}", reason(&error));
             }
             self.now = self.shared.now();
+            self.heard_all = events.iter().count() < EVENTS_PER_TURN;
             let unfinished = std::mem::take(&mut self.unfinished);
             for event in &events {
                 self.dispatch(event);
@@ -259,6 +263,7 @@ impl Worker {
             registry: self.poll.registry(),
             settings: &self.settings,
             now: self.now,
+            heard_all: self.heard_all,
             shared: &self.shared,
             worker: self.index,
         };

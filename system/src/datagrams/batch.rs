@@ -9,6 +9,7 @@ use libc::{iovec, mmsghdr, msghdr};
 use nix::errno::Errno;
 
 use super::address::{self, Address};
+use super::calls;
 use super::control::{self, Control};
 use super::failure::retry;
 use super::outbox::zeroed;
@@ -139,15 +140,12 @@ fn fill(fd: RawFd, headers: &mut [mmsghdr]) -> Result<usize, Errno> {
     if let [one] = headers {
         // SAFETY: the header points to buffers of the sizes that it names, which live as long as the batch, and which nobody else
         // uses during the call.
-        let received = retry(|| Errno::result(unsafe { libc::recvmsg(fd, &raw mut one.msg_hdr, FLAGS) }))?;
+        let received = retry(|| unsafe { calls::receive(fd, &mut one.msg_hdr, FLAGS) })?;
         one.msg_len = libc::c_uint::try_from(received).unwrap_or(0);
         return Ok(1);
     }
-    let most = libc::c_uint::try_from(headers.len()).unwrap_or(libc::c_uint::MAX);
-    let no_limit = std::ptr::null_mut();
-    // SAFETY: as above; there are no less than `most` headers.
-    let call = || Errno::result(unsafe { libc::recvmmsg(fd, headers.as_mut_ptr(), most, FLAGS, no_limit) });
-    Ok(usize::try_from(retry(call)?).unwrap_or(0))
+    // SAFETY: as above.
+    retry(|| unsafe { calls::receive_several(fd, headers, FLAGS) })
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a small number")]

@@ -9,6 +9,7 @@ use nix::errno::Errno;
 
 use super::Name;
 use super::address::{self, Address};
+use super::calls;
 use super::control::{self, Control, Message};
 use super::options::is_unix;
 use super::outbox::zeroed;
@@ -72,14 +73,14 @@ pub fn take_failure(socket: &impl AsFd) -> io::Result<Option<Failure>> {
         header.msg_controllen = control::SIZE;
         // SAFETY: the header points to buffers of the sizes that it names, which live until the end of the call. The descriptor
         // is open while it is borrowed.
-        let result = Errno::result(unsafe {
+        let result = unsafe {
             let flags = libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT;
-            libc::recvmsg(socket.as_fd().as_raw_fd(), &raw mut header, flags)
-        });
+            calls::receive(socket.as_fd().as_raw_fd(), &mut header, flags)
+        };
         let length = match result {
             Err(Errno::EAGAIN) => return Ok(None),
             Err(error) => return Err(error.into()),
-            Ok(length) => usize::try_from(length).unwrap_or(0).min(QUOTE),
+            Ok(length) => length.min(QUOTE),
         };
         // Errors of our own host were returned by the call that sent, and others concern the datagram alone.
         if let Some(error) = reported(control.written(header.msg_controllen)) {

@@ -47,7 +47,17 @@ pub fn report_failures_of_ipv4(socket: &impl AsFd) -> io::Result<()> {
 /// Lets routers split datagrams of IPv4 that are too large for a link on their way. Otherwise each of them loses the first one
 /// that is, and only says so. IPv6 knows no such thing. The socket is one of IPv4, or of both.
 pub fn allow_fragments(socket: &impl AsFd) -> io::Result<()> {
-    let value: libc::c_int = libc::IP_PMTUDISC_DONT;
+    discover_path(socket, libc::IP_PMTUDISC_DONT)
+}
+
+/// Has nobody split datagrams of IPv4, neither routers nor this host: what is larger than the first link takes is refused
+/// (`EMSGSIZE`). Those that are never split need no number of their own, of which the kernel has one counter for all processors.
+/// The socket is one of IPv4, or of both.
+pub fn forbid_fragments(socket: &impl AsFd) -> io::Result<()> {
+    discover_path(socket, libc::IP_PMTUDISC_PROBE)
+}
+
+fn discover_path(socket: &impl AsFd, value: libc::c_int) -> io::Result<()> {
     let length = libc::socklen_t::try_from(mem::size_of_val(&value)).unwrap_or(0);
     // SAFETY: the descriptor is open while it is borrowed, and the option reads no more bytes than `length`.
     let result = unsafe {

@@ -9,6 +9,7 @@ use libc::{iovec, mmsghdr, msghdr};
 use nix::errno::Errno;
 
 use super::address::Address;
+use super::calls;
 use super::control::Control;
 use super::failure::retry;
 use super::options::is_unix;
@@ -144,11 +145,10 @@ impl Outbox {
             retry(|| hand_over_one(fd, &one.msg_hdr))?;
             return Ok(1);
         }
-        let most = libc::c_uint::try_from(headers.len()).unwrap_or(libc::c_uint::MAX);
-        // SAFETY: the headers, no less than `most`, point to names, control messages and bytes of the sizes that they name, which
+        // SAFETY: the headers point to names, control messages and bytes of the sizes that they name, which
         // live until the end of the call and are only read. The descriptor is open while it is borrowed.
-        let sent = retry(|| Errno::result(unsafe { libc::sendmmsg(fd, headers.as_mut_ptr(), most, FLAGS) }))?;
-        Ok(usize::try_from(sent).unwrap_or(0).min(count))
+        let sent = retry(|| unsafe { calls::send_several(fd, headers, FLAGS) })?;
+        Ok(sent.min(count))
     }
 }
 
@@ -159,18 +159,16 @@ impl std::fmt::Debug for Outbox {
 }
 
 /// Gives the kernel one datagram, that is loaded into this header.
-fn hand_over_one(fd: RawFd, message: &msghdr) -> Result<libc::ssize_t, Errno> {
-    if message.msg_controllen > 0 {
-        // SAFETY: the header points to a name, control messages and bytes of the sizes that it names, which live until the end of
-        // the call and are only read.
-        return Errno::result(unsafe { libc::sendmsg(fd, message, FLAGS) });
+fn hand_over_one(fd: RawFd, message: &msghdr) -> Result<usize, Errno> {
+    // SAFETY: the header points to a name, control messages and one vector of bytes of the sizes that they name, which live until
+    // the end of the call and are only read.
+    unsafe {
+        if message.msg_controllen > 0 {
+            calls::send(fd, message, FLAGS)
+        } else {
+            calls::send_plain(fd, message, FLAGS)
+        }
     }
-    // Where that is all there is to be told, this is cheaper: the kernel needs not copy and check the header.
-    // SAFETY: as above; the header has one vector.
-    Errno::result(unsafe {
-        let iovec { iov_base, iov_len } = *message.msg_iov;
-        libc::sendto(fd, iov_base, iov_len, FLAGS, message.msg_name.cast(), message.msg_namelen)
-    })
 }
 
 /// Whether the kernel takes a joined datagram apart on its way. A Unix socket would hand it over as one.

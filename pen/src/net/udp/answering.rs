@@ -21,9 +21,8 @@ const TRIES: u8 = 3;
 impl Balancer {
     /// Notes that the poll has news of a socket. If its port is to be put into the queue for that, tells which one it is.
     pub fn note(&mut self, place: u32, failed: bool) -> Option<PortId> {
-        let port = self.sockets.at(place).filter(|port| !port.rests)?;
-        port.failed |= failed;
-        (!std::mem::replace(&mut port.queued, true)).then_some(port.id)
+        let port = self.sockets.at(place)?;
+        port.note(failed).then_some(port.id)
     }
 
     /// Takes the answers that have come to a port, as many as there is room for, and what the network reports. Tells whether there

@@ -222,9 +222,8 @@ fn note_sent(sent: &[Outgoing<'_>], unsent: usize, listener: &Receiving, around:
 }
 
 fn send(datagrams: &[Outgoing<'_>], listener: &Receiving, outbox: &mut Outbox) -> Sent {
-    listener.fragments.allow_for(datagrams, &*listener.socket);
     loop {
-        return match outbox.send(&*listener.socket, datagrams) {
+        return match listener.fragments.send(datagrams, &*listener.socket, outbox) {
             Ok(0) => Sent::Never,
             Ok(sent) => Sent::Some(sent),
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,

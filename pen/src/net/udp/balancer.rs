@@ -261,6 +261,7 @@ mod tests {
             registry: poll.registry(),
             settings: &settings,
             now,
+            heard_all: true,
             shared: &shared,
             worker: 0,
         };

@@ -182,8 +182,7 @@ impl Balancer {
         else {
             return 0;
         };
-        port.fragments.allow_for(&outgoing[..count], port);
-        let sent = sender.outbox.send(port, &outgoing[..count]).unwrap_or(0);
+        let sent = port.fragments.send(&outgoing[..count], port, &mut sender.outbox).unwrap_or(0);
         let last = outgoing[..sent].last().map(Payload::of_outgoing);
         // A part of several datagrams that were joined may not have been sent any more.
         let lost = last.map_or(0, |last| last.count_of(sender.outbox.unsent()));
@@ -226,8 +225,7 @@ impl Balancer {
         let to = Some(flow::name(chosen.server.address()));
         let Payload { bytes, segment } = payload;
         let outgoing = [Outgoing { bytes, to, from: None, segment }];
-        port.fragments.allow_for(&outgoing, port);
-        sender.outbox.send(port, &outgoing)?;
+        port.fragments.send(&outgoing, port, &mut sender.outbox)?;
         self.counting.dropped += u64::from(payload.count_of(sender.outbox.unsent()));
         Ok(())
     }

@@ -1,26 +1,57 @@
-//! Whether routers may split what a socket sends. They have to be allowed to for large datagrams of IPv4, but a small one, which
-//! no link is too small for, costs the kernel less while they are not.
+//! Whether what a socket sends may be split on its way. Large datagrams of IPv4 have to be, where a link is too small for them. A
+//! small one costs the kernel less while it must not be: it needs no number then, by which its parts would be put together, and
+//! of which all processors have one counter.
 
 use std::cell::Cell;
+use std::io;
 use std::os::fd::AsFd;
 
-use system::datagrams::{self, Outgoing};
+use nix::errno::Errno;
+use system::datagrams::{self, Outbox, Outgoing};
 
-/// Every link takes datagrams with so many bytes in them: those of DNS have relied on it from the beginning.
+/// Nearly every link takes datagrams with so many bytes in them: those of DNS have relied on it from the beginning.
 const SMALL: usize = 512;
 
 /// What one socket was told.
-#[derive(Debug, Default)]
-pub struct Fragments(Cell<bool>);
+#[derive(Debug)]
+pub struct Fragments {
+    are_allowed: Cell<bool>,
+}
 
 impl Fragments {
-    /// Allows them from the first datagram on that may need it.
-    pub fn allow_for(&self, datagrams: &[Outgoing<'_>], socket: &impl AsFd) {
+    /// Forbids them.
+    pub fn of(socket: &impl AsFd) -> Fragments {
+        // Only sockets of another kind refuse, which need nothing like it.
+        let _ = datagrams::forbid_fragments(socket);
+        Fragments { are_allowed: Cell::new(false) }
+    }
+
+    /// Sends datagrams by the socket, as [`Outbox::send`] does, and allows fragments from the first one on that may need it.
+    pub fn send(
+        &self,
+        datagrams: &[Outgoing<'_>],
+        socket: &impl AsFd,
+        outbox: &mut Outbox,
+    ) -> io::Result<usize> {
         let is_large = |one: &Outgoing<'_>| one.segment.unwrap_or(one.bytes.len()) > SMALL;
-        if !self.0.get() && datagrams.iter().any(is_large) {
-            self.0.set(true);
-            // Only sockets of another kind refuse, which need nothing like it.
-            let _ = datagrams::allow_fragments(socket);
+        if !self.are_allowed.get() && datagrams.iter().any(is_large) {
+            self.allow(socket);
+        }
+        match outbox.send(socket, datagrams) {
+            Err(error) if is_too_large(&error) && !self.are_allowed.get() => {
+                self.allow(socket);
+                outbox.send(socket, datagrams)
+            }
+            result => result,
         }
     }
+
+    fn allow(&self, socket: &impl AsFd) {
+        self.are_allowed.set(true);
+        let _ = datagrams::allow_fragments(socket);
+    }
+}
+
+fn is_too_large(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::EMSGSIZE as i32)
 }

@@ -84,6 +84,8 @@ pub struct Surroundings<'a> {
     pub settings: &'a Settings,
     /// The time at the beginning of the turn.
     pub now: Tick,
+    /// The poll has told all that it knew at that time.
+    pub heard_all: bool,
     /// What the threads share.
     pub shared: &'a Arc<Shared>,
     /// The worker, by the index of its mailbox.

@@ -8,7 +8,6 @@ use mio::event::Source;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry};
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::{Domain, SockAddr, Socket, Type};
 use system::{datagrams, socket};
 
@@ -39,7 +38,7 @@ pub struct Port {
     /// Whether routers may split what it sends.
     pub fragments: Fragments,
     /// No port has its socket now.
-    pub rests: bool,
+    rests: bool,
     /// What it is for, if it may be for several servers.
     shared: Option<(PortKind, Option<IpAddr>)>,
     _descriptor: PortDescriptor,
@@ -91,12 +90,12 @@ impl Port {
     ) -> Port {
         Port {
             id,
+            fragments: Fragments::of(&socket),
             socket,
             queued: false,
             failed: false,
             errors: 0,
             joins: false,
-            fragments: Fragments::default(),
             rests: false,
             shared,
             _descriptor: descriptor,
@@ -126,6 +125,12 @@ impl Port {
         self.shared == Some((kind, own))
     }
 
+    /// The poll has news of the socket. Tells whether the port is to be put into the queue for that.
+    pub fn note(&mut self, failed: bool) -> bool {
+        self.failed |= failed;
+        !std::mem::replace(&mut self.queued, true) && !self.rests
+    }
+
     /// Gives its number back to the system, so that nothing more arrives. Tells whether the socket may serve another port: one
     /// that has a client's address, or whose name the system has made, may not.
     pub fn rest(&mut self) -> bool {
@@ -133,12 +138,11 @@ impl Port {
         self.rests
     }
 
-    /// Gets ready for another port. Tells whether nothing is left over of the one before: neither datagrams, nor errors, of which a
-    /// call may have told already.
+    /// Gets ready for another port. Tells whether nothing is left over of the one before, neither datagrams nor errors, as far as
+    /// the poll has told.
     pub fn wake(&mut self) -> bool {
-        (self.queued, self.failed, self.errors, self.rests) = (false, false, 0, false);
-        let mut both = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
-        poll(&mut both, PollTimeout::ZERO) == Ok(0)
+        (self.rests, self.errors) = (false, 0);
+        !self.queued && !self.failed
     }
 
     /// Its own address: without an IP address where the system chooses one for each datagram. Of a Unix socket there is none.

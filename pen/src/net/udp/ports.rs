@@ -114,7 +114,9 @@ impl Balancer {
         around: &Surroundings<'_>,
     ) -> Result<PortId, DialError> {
         let kind = PortKind::of(server);
-        if let OwnAddress::Shared(own) = own {
+        if let OwnAddress::Shared(own) = own
+            && around.heard_all
+        {
             let open = || self.table.open_port(kind);
             if let Some(id) = self.sockets.reuse(kind, own, around.now, open) {
                 let avoided = self.sockets.port(id).map_or(Ok(()), |port| avoid_quarantined(port, around));
