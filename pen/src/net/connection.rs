@@ -73,8 +73,8 @@ pub enum Phase {
     Preface(Box<Preface>),
     /// It waits for a share of `pending_max`.
     Queued,
-    /// It looks for a server.
-    Connecting(Box<Attempt>),
+    /// It looks for a server. That is part of every connection's life, so it is worth its room, and not an allocation.
+    Connecting(Attempt),
     /// Bytes flow.
     Relaying,
     /// One end is dead; the other has until the deadline to take what the dead one had sent, then it is reset.
@@ -174,7 +174,7 @@ impl Connection {
             self.http = Some(Box::new(Http::new(origin)));
         }
         let refused = self.is_refused(service, context);
-        self.phase = Phase::Connecting(Box::new(Attempt::new(known, refused, pending)));
+        self.phase = Phase::Connecting(Attempt::new(known, refused, pending));
         self.try_next_server(context)
     }
 

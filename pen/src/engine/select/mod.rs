@@ -74,7 +74,7 @@ pub struct Candidate {
 pub struct Selection {
     tried: SlotSet,
     /// The slot that was tried last; `None` before the first choice.
-    last: Option<usize>,
+    last: Option<u32>,
 }
 
 impl Selection {
@@ -87,7 +87,7 @@ impl Selection {
     /// servers as if they were new, instead of all going to the slot that follows.
     pub fn after(slot: u32) -> Selection {
         let mut tried = SlotSet::default();
-        tried.insert(slot as usize);
+        tried.insert(slot);
         Selection { tried, last: None }
     }
 
@@ -117,10 +117,11 @@ impl Selection {
     }
 
     /// Reserves a place at the slot, if it can (still) take the client.
-    fn try_slot(&mut self, slot: usize, query: &Query<'_>, standing: Standing) -> Option<Candidate> {
+    fn try_slot(&mut self, slot: u32, query: &Query<'_>, standing: Standing) -> Option<Candidate> {
         self.tried.insert(slot);
         self.last = Some(slot);
-        let server = query.servers.get(slot)?.as_ref().filter(|server| query.can_take(server, standing))?;
+        let server =
+            query.servers.get(slot as usize)?.as_ref().filter(|server| query.can_take(server, standing))?;
         let reservation = server.state.reserve(server.limit(standing))?;
         Some(Candidate { server: Arc::clone(server), reservation })
     }
@@ -128,15 +129,18 @@ impl Selection {
 
 impl<'a> Query<'a> {
     /// The slot of the server that the client used last, if that counts and is still the same server.
-    fn known_slot(&self) -> Option<usize> {
+    fn known_slot(&self) -> Option<u32> {
         let known = self.known.filter(|_| !self.modes.roundrobin && !self.modes.hash_only)?;
-        let slot = usize::try_from(known.slot).ok()?;
-        self.servers.get(slot)?.as_ref().filter(|server| server.id() == known).map(|_| slot)
+        self.servers
+            .get(known.slot as usize)?
+            .as_ref()
+            .filter(|server| server.id() == known)
+            .map(|_| known.slot)
     }
 
     /// The best untried slot by the mode that is on; `last` is the one that was tried before.
-    fn choose(&self, last: Option<usize>, tried: &SlotSet) -> Option<usize> {
-        let slot = match self.modes {
+    fn choose(&self, last: Option<u32>, tried: &SlotSet) -> Option<u32> {
+        match self.modes {
             Modes { hash_only: true, .. } => hash::choose(self, tried),
             Modes { prio: true, .. } => prio::choose(self, tried),
             Modes { weight: true, .. } => weight::choose(self, tried),
@@ -145,8 +149,7 @@ impl<'a> Query<'a> {
                 None => round_robin::choose(self, tried),
                 Some(slot) => round_robin::choose_after(slot, self, tried),
             },
-        };
-        slot.map(|slot| slot as usize)
+        }
     }
 
     /// Whether the server can take the client.
@@ -169,7 +172,7 @@ impl<'a> Query<'a> {
     fn is_available(&self, member: &Member, tried: &SlotSet) -> bool {
         member.state.connections() < member.limit
             && member.state.blacklisted(self.now).is_none()
-            && !tried.contains(member.slot as usize)
+            && !tried.contains(member.slot)
             && self.is_permitted_by(member.acl)
     }
 }

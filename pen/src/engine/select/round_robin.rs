@@ -24,10 +24,10 @@ impl Turn {
 
     /// Lets `choose` pick a slot, given the one to begin with; the next turn begins after it. A thread that another one
     /// overtakes meanwhile picks again.
-    pub(super) fn advance(&self, choose: impl Fn(usize) -> Option<u32>) -> Option<u32> {
+    pub(super) fn advance(&self, choose: impl Fn(u32) -> Option<u32>) -> Option<u32> {
         let mut begin = self.next.load(Ordering::Relaxed);
         loop {
-            let slot = choose(begin as usize)?;
+            let slot = choose(begin)?;
             let next = slot.wrapping_add(1);
             match self.next.compare_exchange_weak(begin, next, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => return Some(slot),
@@ -43,11 +43,11 @@ pub(super) fn choose(query: &Query<'_>, tried: &SlotSet) -> Option<u32> {
 }
 
 /// The first untried slot that can take the client after one that failed, wrapping.
-pub(super) fn choose_after(slot: usize, query: &Query<'_>, tried: &SlotSet) -> Option<u32> {
-    first_from(slot + 1, query, tried)
+pub(super) fn choose_after(slot: u32, query: &Query<'_>, tried: &SlotSet) -> Option<u32> {
+    first_from(slot.saturating_add(1), query, tried)
 }
 
-fn first_from(begin: usize, query: &Query<'_>, tried: &SlotSet) -> Option<u32> {
+fn first_from(begin: u32, query: &Query<'_>, tried: &SlotSet) -> Option<u32> {
     let mut members = query.roster().from(begin);
     members.find(|member| query.is_available(member, tried)).map(|member| member.slot)
 }

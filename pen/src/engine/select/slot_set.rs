@@ -13,7 +13,7 @@ pub(super) enum SlotSet {
 }
 
 impl SlotSet {
-    pub(super) fn insert(&mut self, slot: usize) {
+    pub(super) fn insert(&mut self, slot: u32) {
         match self {
             SlotSet::Many(words) => mark(words, slot),
             SlotSet::Few { .. } if self.contains(slot) => {}
@@ -25,7 +25,7 @@ impl SlotSet {
                     }
                     _ => {
                         let mut words = Vec::new();
-                        slots[..usize::from(*count)].iter().for_each(|&slot| mark(&mut words, slot as usize));
+                        slots[..usize::from(*count)].iter().for_each(|&slot| mark(&mut words, slot));
                         mark(&mut words, slot);
                         *self = SlotSet::Many(words);
                     }
@@ -38,12 +38,12 @@ impl SlotSet {
         matches!(self, SlotSet::Few { count: 0, .. })
     }
 
-    pub(super) fn contains(&self, slot: usize) -> bool {
+    pub(super) fn contains(&self, slot: u32) -> bool {
         match self {
-            SlotSet::Few { count, slots } => {
-                slots[..usize::from(*count)].iter().any(|&few| few as usize == slot)
+            SlotSet::Few { count, slots } => slots[..usize::from(*count)].contains(&slot),
+            SlotSet::Many(words) => {
+                words.get(slot as usize / 64).is_some_and(|word| word >> (slot % 64) & 1 == 1)
             }
-            SlotSet::Many(words) => words.get(slot / 64).is_some_and(|word| word >> (slot % 64) & 1 == 1),
         }
     }
 }
@@ -54,11 +54,12 @@ impl Default for SlotSet {
     }
 }
 
-fn mark(words: &mut Vec<u64>, slot: usize) {
-    if words.len() <= slot / 64 {
-        words.resize(slot / 64 + 1, 0);
+fn mark(words: &mut Vec<u64>, slot: u32) {
+    let word = slot as usize / 64;
+    if words.len() <= word {
+        words.resize(word + 1, 0);
     }
-    words[slot / 64] |= 1 << (slot % 64);
+    words[word] |= 1 << (slot % 64);
 }
 
 #[cfg(test)]

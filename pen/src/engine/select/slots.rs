@@ -56,8 +56,8 @@ impl Roster {
     }
 
     /// All, beginning at a slot and wrapping.
-    pub(super) fn from(&self, slot: usize) -> impl Iterator<Item = &Member> {
-        let begin = self.members.partition_point(|member| (member.slot as usize) < slot);
+    pub(super) fn from(&self, slot: u32) -> impl Iterator<Item = &Member> {
+        let begin = self.members.partition_point(|member| member.slot < slot);
         let (before, after) = self.members.split_at(begin);
         after.iter().chain(before)
     }
@@ -136,6 +136,6 @@ mod tests {
         assert_eq!(from(1), [2, 3, 0]);
         assert_eq!(from(3), [3, 0, 2]);
         assert_eq!(from(4), [0, 2, 3]);
-        assert_eq!(from(usize::MAX), [0, 2, 3]);
+        assert_eq!(from(u32::MAX), [0, 2, 3]);
     }
 }

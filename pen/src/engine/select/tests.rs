@@ -312,7 +312,7 @@ fn reservations_end_with_their_candidates() {
 
 #[test]
 fn a_selection_is_small() {
-    assert!(size_of::<Selection>() <= 40, "{}", size_of::<Selection>());
+    assert!(size_of::<Selection>() <= 32, "{}", size_of::<Selection>());
 }
 
 proptest! {
