@@ -3,6 +3,8 @@
 //! writing. The only crate in which `unsafe` is allowed.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+#[cfg(feature = "allocations")]
+pub mod allocations;
 mod calls;
 pub mod daemon;
 pub mod datagrams;
