@@ -1,20 +1,25 @@
-//! What the threads share: the published settings, the room that connections take, and the workers' mailboxes.
+//! What the threads share: the published settings, the room that connections take, and the workers' mailboxes. What is in a
+//! mailbox is in `mailbox`.
+
+mod mailbox;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Instant, SystemTime};
 
 use arc_swap::ArcSwap;
-use common::reason;
 use parking_lot::Mutex;
 
+use crate::engine::balance;
 use crate::engine::gauge::Gauge;
 use crate::engine::ids::IdPool;
 use crate::engine::quarantine::Quarantine;
 use crate::engine::time::Tick;
-use crate::net::worker::Message;
+use crate::net::worker::{Message, Newcomer};
 use crate::settings::{Service, ServiceIndex, ServiceState, Settings};
 use crate::status::renderings::Renderings;
+
+pub use self::mailbox::Mailbox;
 
 /// Descriptors that a connection may need: one to the client, one to the server.
 pub const DESCRIPTORS_PER_CONNECTION: usize = 2;
@@ -40,14 +45,6 @@ pub struct Shared {
     /// Those of them that serve flows of datagrams.
     port_descriptors: Gauge,
     descriptor_limit: AtomicUsize,
-}
-
-/// Where a worker gets its messages.
-#[derive(Debug)]
-pub struct Mailbox {
-    messages: Mutex<Vec<Message>>,
-    waker: mio::Waker,
-    waits_for_room: AtomicBool,
 }
 
 /// The process's clock: never goes back.
@@ -133,6 +130,26 @@ impl Shared {
     /// Has the other workers close ports for flows of the service, because this one has none and cannot open any.
     pub fn ask_for_port(&self, service: ServiceIndex, worker: usize) {
         self.others(worker).for_each(|mailbox| mailbox.send(Message::MakePort(service)));
+    }
+
+    /// Hands a newcomer of this worker to one with clearly fewer connections; gives it back if there is none.
+    pub fn hand_over(&self, newcomer: Newcomer, worker: usize) -> Result<(), Newcomer> {
+        let own = self.mailboxes[worker].connections();
+        let connections = self.mailboxes.iter().map(Mailbox::connections);
+        match balance::better_place(own, self.accepted_connections(), connections) {
+            Some(better) => {
+                self.mailboxes[better].adopt(newcomer)?;
+                self.mailboxes[worker].count_handed_over();
+                Ok(())
+            }
+            None => Err(newcomer),
+        }
+    }
+
+    /// Accepted connections of all services, by their descriptors, which are counted in one place. Flows of datagrams are none.
+    fn accepted_connections(&self) -> usize {
+        let others = self.spare_descriptors.used() + self.port_descriptors.used();
+        self.descriptors.used().saturating_sub(others) / DESCRIPTORS_PER_CONNECTION
     }
 
     fn others(&self, worker: usize) -> impl Iterator<Item = &Mailbox> {
@@ -265,50 +282,7 @@ impl Shared {
 
     /// There is room again: whoever waits for it is told, whatever thread it is.
     fn room_was_freed(&self) {
-        for mailbox in &self.mailboxes {
-            if mailbox.waits_for_room.load(Ordering::SeqCst)
-                && mailbox.waits_for_room.swap(false, Ordering::SeqCst)
-            {
-                mailbox.wake();
-            }
-        }
-    }
-}
-
-impl Mailbox {
-    fn new(waker: mio::Waker) -> Mailbox {
-        Mailbox { messages: Mutex::default(), waker, waits_for_room: AtomicBool::new(false) }
-    }
-
-    /// Hands the worker a message.
-    pub fn send(&self, message: Message) {
-        self.messages.lock().push(message);
-        self.wake();
-    }
-
-    /// Takes all messages.
-    pub fn take(&self) -> Vec<Message> {
-        std::mem::take(&mut *self.messages.lock())
-    }
-
-    /// Takes room by `take`, or asks for a wake-up when some is freed. It looks once more after that, lest it miss what was
-    /// freed meanwhile.
-    pub fn take_or_wait<T>(&self, take: impl Fn() -> Option<T>) -> Option<T> {
-        take().or_else(|| {
-            self.wait_for_room();
-            take()
-        })
-    }
-
-    fn wait_for_room(&self) {
-        self.waits_for_room.store(true, Ordering::SeqCst);
-    }
-
-    /// Ends the worker's wait for events.
-    pub fn wake(&self) {
-        if let Err(error) = self.waker.wake() {
-            log::error!("cannot wake a worker: {}", reason(&error));
-        }
+        self.mailboxes.iter().for_each(Mailbox::room_was_freed);
     }
 }
 
