@@ -3,6 +3,7 @@
 
 mod mailbox;
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Instant, SystemTime};
@@ -10,7 +11,7 @@ use std::time::{Instant, SystemTime};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
-use crate::engine::balance;
+use crate::engine::balance::{self, Own};
 use crate::engine::gauge::Gauge;
 use crate::engine::ids::IdPool;
 use crate::engine::quarantine::Quarantine;
@@ -36,6 +37,14 @@ pub struct Shared {
     /// Numbers that ports for datagrams should not get for a while.
     pub quarantine: Quarantine,
     clock: Clock,
+    descriptor_limit: AtomicUsize,
+    taken: Apart<Taken>,
+}
+
+/// What is taken of what there is for all services. Each connection of every worker changes this; what is beside it in `Shared`
+/// is only read, in each turn.
+#[derive(Debug)]
+struct Taken {
     /// The connection numbers, process-wide.
     numbers: Mutex<IdPool>,
     /// Descriptors that connections have taken, of so many that they may take.
@@ -44,7 +53,20 @@ pub struct Shared {
     spare_descriptors: Gauge,
     /// Those of them that serve flows of datagrams.
     port_descriptors: Gauge,
-    descriptor_limit: AtomicUsize,
+}
+
+/// A value in cache lines of its own, so that who writes it does not slow down who reads its neighbours. Processors fetch
+/// lines of 64 bytes in pairs.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Apart<T>(T);
+
+impl<T> Deref for Apart<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
 }
 
 /// The process's clock: never goes back.
@@ -88,11 +110,13 @@ impl Shared {
             renderings: Renderings::default(),
             quarantine: Quarantine::default(),
             clock,
-            numbers: Mutex::new(numbers),
-            descriptors: Gauge::default(),
-            spare_descriptors: Gauge::default(),
-            port_descriptors: Gauge::default(),
             descriptor_limit: AtomicUsize::new(0),
+            taken: Apart(Taken {
+                numbers: Mutex::new(numbers),
+                descriptors: Gauge::default(),
+                spare_descriptors: Gauge::default(),
+                port_descriptors: Gauge::default(),
+            }),
         }
     }
 
@@ -103,7 +127,7 @@ impl Shared {
 
     /// Puts new settings in force and tells the workers.
     pub fn publish(&self, settings: Arc<Settings>) {
-        self.numbers.lock().grow(numbers_wanted(&settings, self.mailboxes.len()));
+        self.taken.numbers.lock().grow(numbers_wanted(&settings, self.mailboxes.len()));
         self.settings.store(settings);
         for mailbox in &self.mailboxes {
             mailbox.wake();
@@ -132,9 +156,10 @@ impl Shared {
         self.others(worker).for_each(|mailbox| mailbox.send(Message::MakePort(service)));
     }
 
-    /// Hands a newcomer of this worker to one with clearly fewer connections; gives it back if there is none.
-    pub fn hand_over(&self, newcomer: Newcomer, worker: usize) -> Result<(), Newcomer> {
-        let own = self.mailboxes[worker].connections();
+    /// Hands a newcomer of this worker, of whose connections so many have ended lately, to one with clearly fewer; gives it back
+    /// if there is none.
+    pub fn hand_over(&self, newcomer: Newcomer, worker: usize, ended_lately: usize) -> Result<(), Newcomer> {
+        let own = Own { connections: self.mailboxes[worker].connections(), ended_lately };
         let connections = self.mailboxes.iter().map(Mailbox::connections);
         match balance::better_place(own, self.accepted_connections(), connections) {
             Some(better) => {
@@ -148,8 +173,8 @@ impl Shared {
 
     /// Accepted connections of all services, by their descriptors, which are counted in one place. Flows of datagrams are none.
     fn accepted_connections(&self) -> usize {
-        let others = self.spare_descriptors.used() + self.port_descriptors.used();
-        self.descriptors.used().saturating_sub(others) / DESCRIPTORS_PER_CONNECTION
+        let others = self.taken.spare_descriptors.used() + self.taken.port_descriptors.used();
+        self.taken.descriptors.used().saturating_sub(others) / DESCRIPTORS_PER_CONNECTION
     }
 
     fn others(&self, worker: usize) -> impl Iterator<Item = &Mailbox> {
@@ -172,7 +197,7 @@ impl Shared {
 
     /// How many connection numbers there are.
     pub fn connection_numbers(&self) -> usize {
-        self.numbers.lock().capacity()
+        self.taken.numbers.lock().capacity()
     }
 
     /// How many of the connections that the settings want the descriptors allow.
@@ -195,7 +220,7 @@ impl Shared {
         let (state, limits) = (&service.state, &service.limits);
         let there_is_room = state.connections.used() < limits.conn_max as usize
             && state.pending.used() < limits.pending_max as usize
-            && self.descriptors.used() + DESCRIPTORS_PER_CONNECTION
+            && self.taken.descriptors.used() + DESCRIPTORS_PER_CONNECTION
                 <= self.descriptor_limit.load(Ordering::Relaxed);
         if !there_is_room {
             return None;
@@ -238,13 +263,13 @@ impl Shared {
             return None;
         }
         let limit = self.descriptor_limit.load(Ordering::Relaxed);
-        if !self.descriptors.take(descriptors, limit) {
+        if !self.taken.descriptors.take(descriptors, limit) {
             state.connections.give_back(1);
             self.room_was_freed();
             return None;
         }
-        let Some(number) = self.numbers.lock().take() else {
-            self.descriptors.give_back(descriptors);
+        let Some(number) = self.taken.numbers.lock().take() else {
+            self.taken.descriptors.give_back(descriptors);
             state.connections.give_back(1);
             self.room_was_freed();
             return None;
@@ -255,11 +280,11 @@ impl Shared {
     /// Takes a descriptor for what serves no client; `None`: there is none now, or half of all serve none already.
     pub fn take_spare_descriptor(self: &Arc<Shared>) -> Option<SpareDescriptor> {
         let limit = self.descriptor_limit.load(Ordering::Relaxed);
-        if !self.spare_descriptors.take(1, limit / 2) {
+        if !self.taken.spare_descriptors.take(1, limit / 2) {
             return None;
         }
-        if !self.descriptors.take(1, limit) {
-            self.spare_descriptors.give_back(1);
+        if !self.taken.descriptors.take(1, limit) {
+            self.taken.spare_descriptors.give_back(1);
             return None;
         }
         Some(SpareDescriptor(Arc::clone(self)))
@@ -270,11 +295,11 @@ impl Shared {
     pub fn take_port_descriptor(self: &Arc<Shared>) -> Option<PortDescriptor> {
         let limit = self.descriptor_limit.load(Ordering::Relaxed);
         let most = if self.settings.load().serves_connections() { limit / 2 } else { limit };
-        if !self.port_descriptors.take(1, most) {
+        if !self.taken.port_descriptors.take(1, most) {
             return None;
         }
-        if !self.descriptors.take(1, limit) {
-            self.port_descriptors.give_back(1);
+        if !self.taken.descriptors.take(1, limit) {
+            self.taken.port_descriptors.give_back(1);
             return None;
         }
         Some(PortDescriptor(Arc::clone(self)))
@@ -307,8 +332,8 @@ impl Room {
 
 impl Drop for Room {
     fn drop(&mut self) {
-        self.shared.numbers.lock().give_back(self.number);
-        self.shared.descriptors.give_back(self.descriptors);
+        self.shared.taken.numbers.lock().give_back(self.number);
+        self.shared.taken.descriptors.give_back(self.descriptors);
         self.service.connections.give_back(1);
         self.shared.room_was_freed();
     }
@@ -316,16 +341,16 @@ impl Drop for Room {
 
 impl Drop for SpareDescriptor {
     fn drop(&mut self) {
-        self.0.spare_descriptors.give_back(1);
-        self.0.descriptors.give_back(1);
+        self.0.taken.spare_descriptors.give_back(1);
+        self.0.taken.descriptors.give_back(1);
         self.0.room_was_freed();
     }
 }
 
 impl Drop for PortDescriptor {
     fn drop(&mut self) {
-        self.0.port_descriptors.give_back(1);
-        self.0.descriptors.give_back(1);
+        self.0.taken.port_descriptors.give_back(1);
+        self.0.taken.descriptors.give_back(1);
         self.0.room_was_freed();
     }
 }

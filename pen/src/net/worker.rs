@@ -19,6 +19,7 @@ use super::queues::Queues;
 use super::report::ReportOrder;
 use super::token::Token;
 use super::udp::{Surroundings, Udp};
+use crate::engine::balance::Turnover;
 use crate::engine::time::Tick;
 use crate::engine::timer::TimerWheel;
 use crate::settings::{ServiceIndex, Settings, Transport};
@@ -82,6 +83,8 @@ pub struct Worker {
     unfinished: Vec<(u32, u32)>,
     /// Connections that are over: closed after the events are dealt with.
     ended: Vec<u32>,
+    /// How fast connections end.
+    turnover: Turnover,
     /// Connections that wait for room for their connect.
     queues: Queues,
     udp: Udp,
@@ -134,6 +137,7 @@ impl Worker {
             scratch: vec![0; LARGEST_READ].into_boxed_slice(),
             unfinished: Vec::new(),
             ended: Vec::new(),
+            turnover: Turnover::default(),
             queues: Queues::default(),
             udp: Udp::default(),
             fired: Vec::new(),
@@ -288,6 +292,7 @@ impl Worker {
             return;
         }
         self.mailbox().connections_end(self.ended.len());
+        self.turnover.note(self.ended.len(), self.now);
         for slot in self.ended.drain(..) {
             self.connections.remove(slot as usize).close();
         }

@@ -1,12 +1,12 @@
 //! A worker's mailbox: what it is told, and what it lets the others know of itself.
 
-use std::ops::Deref;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 
 use common::reason;
 use parking_lot::{Mutex, MutexGuard};
 
+use super::Apart;
 use crate::net::worker::{Message, Newcomer};
 
 /// Where a worker gets its messages.
@@ -30,20 +30,6 @@ struct Messages {
 struct WorkerLoad {
     connections: AtomicUsize,
     handed_over: AtomicU64,
-}
-
-/// A value in cache lines of its own, so that who writes it does not slow down who reads its neighbours. Processors fetch
-/// lines of 64 bytes in pairs.
-#[derive(Debug, Default)]
-#[repr(align(128))]
-struct Apart<T>(T);
-
-impl<T> Deref for Apart<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.0
-    }
 }
 
 impl Mailbox {

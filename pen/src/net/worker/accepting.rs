@@ -69,7 +69,7 @@ impl Worker {
     /// Serves the newcomer, unless another worker has clearly fewer connections. One that stops does not trouble the others.
     fn take_in(&mut self, newcomer: Newcomer) {
         let kept = match self.stop_at {
-            None => self.shared.hand_over(newcomer, self.index),
+            None => self.shared.hand_over(newcomer, self.index, self.turnover.lately(self.now)),
             Some(_) => Err(newcomer),
         };
         if let Err(newcomer) = kept {
