@@ -13,6 +13,7 @@ pub mod fatal;
 pub mod limits;
 pub mod local_time;
 pub mod pid_file;
+pub mod poll;
 pub mod priority;
 pub mod privileges;
 pub mod safe_file;
