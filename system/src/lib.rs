@@ -3,6 +3,7 @@
 //! writing. The only crate in which `unsafe` is allowed.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod calls;
 pub mod daemon;
 pub mod datagrams;
 pub mod diagnostics;
