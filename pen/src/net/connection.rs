@@ -316,10 +316,13 @@ impl Connection {
             dump: dump::Form::wanted(&context.settings.process),
             moved: false,
         };
+        // A rewriter sees them, too.
+        let seen = self.http.is_some() || tally.wants_bytes();
         let progress = relay::turn(
             &mut self.down,
             up,
             &mut context.scratch[..LARGEST_READ],
+            context.pipe.as_deref_mut().filter(|_| !seen),
             service.fast_close,
             self.http.as_mut().map(|http| &mut http.rewriter),
             &mut tally,

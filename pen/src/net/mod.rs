@@ -12,6 +12,7 @@ pub mod http;
 pub mod idlers;
 pub mod journal;
 pub mod listener;
+pub mod pipe;
 pub mod preface;
 pub mod proxy;
 pub mod queues;

@@ -15,6 +15,7 @@ use slab::Slab;
 use super::connection::{Connection, Next, Phase};
 use super::end::LARGEST_READ;
 use super::listener::{Accepted, ListenSocket, ListenerId, Listening};
+use super::pipe::Pipe;
 use super::queues::Queues;
 use super::report::ReportOrder;
 use super::token::Token;
@@ -79,6 +80,7 @@ pub struct Worker {
     next_generation: u32,
     timers: TimerWheel,
     scratch: Box<[u8]>,
+    pipe: Option<Pipe>,
     /// Connections that stopped only to let the others have their turn.
     unfinished: Vec<(u32, u32)>,
     /// Connections that are over: closed after the events are dealt with.
@@ -104,6 +106,8 @@ pub struct Context<'a> {
     pub timers: &'a mut TimerWheel,
     /// Room for one read.
     pub scratch: &'a mut [u8],
+    /// What passes much at once from socket to socket.
+    pub pipe: Option<&'a mut Pipe>,
     /// The time at the beginning of the turn.
     pub now: Tick,
     /// Connections that wait for room for their connect.
@@ -121,8 +125,8 @@ impl Context<'_> {
 }
 
 impl Worker {
-    /// A worker around its poll; `index` is that of its mailbox.
-    pub fn new(index: usize, poll: Poll, shared: Arc<Shared>) -> Worker {
+    /// A worker around its poll; `index` is that of its mailbox. Without a `pipe` it copies everything.
+    pub fn new(index: usize, poll: Poll, pipe: Option<Pipe>, shared: Arc<Shared>) -> Worker {
         Worker {
             index,
             poll,
@@ -135,6 +139,7 @@ impl Worker {
             next_generation: 0,
             timers: TimerWheel::new(),
             scratch: vec![0; LARGEST_READ].into_boxed_slice(),
+            pipe,
             unfinished: Vec::new(),
             ended: Vec::new(),
             turnover: Turnover::default(),
@@ -219,6 +224,7 @@ impl Worker {
             settings: &self.settings,
             timers: &mut self.timers,
             scratch: &mut self.scratch,
+            pipe: self.pipe.as_mut(),
             now: self.now,
             queues: &mut self.queues,
             shared: &self.shared,
