@@ -83,6 +83,10 @@ fn measure(options: &Options) -> Result<Results> {
         let measured = bench.scenario(&scenario)?;
         print!("{}", report::scenario(&measured));
         results.scenarios.push(measured);
+        // As soon as it is there: a run is long, and may be interrupted.
+        if let Some(file) = &options.json {
+            results.write(file)?;
+        }
     }
     Ok(results)
 }

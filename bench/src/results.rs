@@ -158,13 +158,19 @@ impl Round {
         Round { error: Some(error.to_string()), ..Round::default() }
     }
 
+    /// So much of what should have been there before was missing. It counts as lost: the work was less than that of others.
+    pub fn lack(&mut self, missing: u64) {
+        self.wanted += missing;
+    }
+
     /// What a unit cost, as `Unit::cost` says; nothing if none was done.
     pub fn cost(&self, unit: Unit) -> Option<f64> {
         let done = (self.done > 0).then_some(self.done as f64)?;
         match unit {
             Unit::Connection | Unit::Request | Unit::Datagram => Some(self.cpu_ns as f64 / 1e3 / done),
             Unit::Byte => Some(self.cpu_ns as f64 / done),
-            Unit::OpenConnection => Some(self.held_bytes? as f64 / done),
+            // Who has allocated all of it before has no cost that could be seen.
+            Unit::OpenConnection => Some(self.held_bytes.filter(|bytes| *bytes > 0)? as f64 / done),
         }
     }
 

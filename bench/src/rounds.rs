@@ -79,7 +79,8 @@ impl Bench {
                         Ok(None) => continue,
                         Err(Error::Interrupted) => return Err(Error::Interrupted),
                         Err(error) => {
-                            eprintln!("{} {}: {}: {error}", scenario.name, case.label, proxy.name);
+                            let title = format!("{} {}", scenario.name, case.label);
+                            eprintln!("{}: {}: {error}", title.trim_end(), proxy.name);
                             Round::failed(&error)
                         }
                     };

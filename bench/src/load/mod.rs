@@ -33,7 +33,7 @@ use crate::{Result, stop};
 /// Without any answer for so long, clients give up.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// However it goes, no load lasts longer.
-const LONGEST: Duration = Duration::from_mins(5);
+const LONGEST: Duration = Duration::from_mins(10);
 /// How long a poll waits before it looks whether the user wants the end.
 const GLANCE: Duration = Duration::from_millis(100);
 

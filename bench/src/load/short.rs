@@ -1,5 +1,6 @@
 //! Connections with one request and answer each.
 
+use std::net::Ipv4Addr;
 use std::time::Instant;
 
 use super::client::Progress;
@@ -17,6 +18,8 @@ pub struct Short {
     pub at_once: u32,
     /// From how many source addresses, in turn; 0: from the usual one.
     pub sources: u32,
+    /// How far apart in that turn one connection's address is from the next one's; prime, so that all have their turn.
+    pub stride: u32,
     /// Bytes of each answer.
     pub answer: u64,
 }
@@ -33,7 +36,7 @@ impl Short {
         let mut endurance = Endurance::new();
         while done + lost < self.connections {
             while started < self.connections && crowd.len() < self.at_once as usize {
-                let source = (self.sources > 0).then(|| source(started % self.sources));
+                let source = (self.sources > 0).then(|| self.source(started));
                 let now = Instant::now();
                 let number = crowd.dial(source).map_err(failed())?;
                 begun[number] = now;
@@ -60,5 +63,10 @@ impl Short {
             }
         }
         Ok(Outcome { wanted: self.connections.into(), done: done.into(), timing })
+    }
+
+    fn source(self, number: u32) -> Ipv4Addr {
+        let place = u64::from(number) * u64::from(self.stride) % u64::from(self.sources);
+        source(place as u32)
     }
 }

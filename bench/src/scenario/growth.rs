@@ -63,16 +63,17 @@ pub(super) const ROWS: &[Scenario] = &[
 ];
 
 fn clients(arena: &Arena, clients: u32) -> Result<Round> {
-    let connections = arena.scaled(30_000);
-    let fill = Short { connections: clients, sources: clients, ..short(0) };
-    fill.run(&arena.target)?;
-    arena.short(Short { connections, sources: clients, ..short(0) })
+    let fill = Short { sources: clients, ..short(clients) }.run(&arena.target)?;
+    // In another order than they came: a table that is searched from its beginning would find the first ones soon.
+    let work = Short { sources: clients, stride: 104_729, ..short(arena.scaled(30_000)) };
+    let mut round = arena.short(work)?;
+    round.lack(fill.wanted - fill.done);
+    Ok(round)
 }
 
 fn churn(arena: &Arena, idle: u32) -> Result<Round> {
     let held = Held::open(&arena.target, idle)?;
     let mut round = arena.short(short(arena.scaled(20_000)))?;
-    // Those who were not let in count as lost, too: without them the work would be less than the others had.
-    round.wanted += u64::from(held.wanted - held.open);
+    round.lack(u64::from(held.wanted - held.open));
     Ok(round)
 }

@@ -50,7 +50,10 @@ pub fn all() -> impl Iterator<Item = Scenario> {
 impl Scenario {
     /// Its cases: the number, and what they are called.
     pub fn cases(&self, scale: f64) -> Vec<(u32, String)> {
-        let named = |count: u32, of: &str| (count, format!("{} {of}", grouped(count)));
+        let named = |count: u32, of: &str| {
+            let of = if count == 1 { of.trim_end_matches('s') } else { of };
+            (count, format!("{} {of}", grouped(count)))
+        };
         match self.counts {
             Counts::None | Counts::Rate(_) => vec![(0, String::new())],
             Counts::Exactly(counts, of) => counts.iter().map(|count| named(*count, of)).collect(),

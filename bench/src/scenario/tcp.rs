@@ -39,10 +39,10 @@ pub(super) const ROWS: &[Scenario] = &[
     },
     Scenario {
         name: "latency",
-        about: "requests on 64 connections at a fixed rate, half of what the slowest proxy is capable of; \
+        about: "requests on 64 connections at a fixed rate, a quarter of what the slowest proxy is capable of; \
                 the time of each runs from when it was meant to be sent",
         unit: Unit::Request,
-        counts: Counts::Rate(0.5),
+        counts: Counts::Rate(0.25),
         demands: tcp,
         work: latency,
     },
@@ -90,7 +90,7 @@ fn tls(_: u32) -> Demands {
 
 /// Short connections, so many.
 pub(super) fn short(connections: u32) -> Short {
-    Short { connections, at_once: 64, sources: 2000, answer: ANSWER }
+    Short { connections, at_once: 64, sources: 2000, stride: 1, answer: ANSWER }
 }
 
 fn ping(requests: u32) -> Kept {
