@@ -10,9 +10,9 @@ use std::time::Duration;
 use super::time::Tick;
 
 /// Connections are counted as ended lately by the latest of such periods.
-const PERIOD: Duration = Duration::from_millis(20);
+const PERIOD: Duration = Duration::from_millis(50);
 /// How long ago that one may have begun.
-const MEMORY: Duration = Duration::from_millis(100);
+const MEMORY: Duration = Duration::from_millis(250);
 
 /// A worker, when it decides about a newcomer.
 #[derive(Clone, Copy, Debug)]
@@ -104,13 +104,13 @@ mod tests {
         let mut turnover = Turnover::default();
         assert_eq!(turnover.lately(Tick(1)), 0);
         turnover.note(30, Tick(1_000));
-        turnover.note(5, Tick(1_019));
-        assert_eq!(turnover.lately(Tick(1_019)), 35);
-        turnover.note(2, Tick(1_020));
-        assert_eq!(turnover.lately(Tick(1_039)), 35);
-        turnover.note(3, Tick(1_040));
-        assert_eq!(turnover.lately(Tick(1_139)), 3);
-        assert_eq!(turnover.lately(Tick(1_140)), 0);
+        turnover.note(5, Tick(1_049));
+        assert_eq!(turnover.lately(Tick(1_049)), 35);
+        turnover.note(2, Tick(1_050));
+        assert_eq!(turnover.lately(Tick(1_099)), 35);
+        turnover.note(3, Tick(1_100));
+        assert_eq!(turnover.lately(Tick(1_349)), 3);
+        assert_eq!(turnover.lately(Tick(1_350)), 0);
         turnover.note(1, Tick(2_000));
         assert_eq!(turnover.lately(Tick(2_000)), 1);
     }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use mio::{Poll, Waker};
 use system::allocations;
 
+use super::pipe::Pipe;
 use super::testing::LIMIT;
 use super::token::Token;
 use super::worker::{Message, Worker};
@@ -49,7 +50,7 @@ impl Rig {
             panic!("it listens on a port");
         };
         let allocated: &AtomicU64 = Box::leak(Box::default());
-        let worker = Worker::new(0, poll, Arc::clone(&shared));
+        let worker = Worker::new(0, poll, Pipe::new().ok(), Arc::clone(&shared));
         let worker = thread::spawn(move || {
             allocations::count_in(allocated);
             worker.run();

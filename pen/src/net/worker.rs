@@ -1,7 +1,8 @@
 //! A data-plane thread: its poll, its connections, its listeners, its flows. It shares nothing on the way of a byte. How clients
-//! are taken in is in `accepting`.
+//! are taken in is in `accepting`, what others tell it in `message`.
 
 mod accepting;
+mod message;
 
 use std::io;
 use std::sync::Arc;
@@ -14,56 +15,23 @@ use slab::Slab;
 
 use super::connection::{Connection, Next, Phase};
 use super::end::LARGEST_READ;
-use super::listener::{Accepted, ListenSocket, ListenerId, Listening};
+use super::listener::{ListenSocket, ListenerId, Listening};
 use super::pipe::Pipe;
 use super::queues::Queues;
-use super::report::ReportOrder;
 use super::token::Token;
 use super::udp::{Surroundings, Udp};
 use crate::engine::balance::Turnover;
 use crate::engine::time::Tick;
 use crate::engine::timer::TimerWheel;
 use crate::settings::{ServiceIndex, Settings, Transport};
-use crate::shared::{Mailbox, PendingRoom, Room, Shared};
+use crate::shared::{Mailbox, PendingRoom, Shared};
+
+pub use self::message::{Message, Newcomer};
 
 /// Events taken from the poll at once.
 const EVENTS_PER_TURN: usize = 1024;
 /// How long a worker that stops waits for its last bytes to arrive.
 const STOP_PATIENCE: Duration = Duration::from_secs(1);
-
-/// What the control plane tells a worker.
-#[derive(Debug)]
-pub enum Message {
-    /// Accept on this socket, for this service.
-    Listen(ListenerId, ServiceIndex, Arc<ListenSocket>),
-    /// Serve what the socket's queue holds, then let go of it.
-    Unlisten(ListenerId),
-    /// Some servers may have no flows any more: their blacklists or the settings say which.
-    Forsake,
-    /// Another worker has begun a flow of datagrams although the service had all that it may have: end one, if you have more than
-    /// your share.
-    MakeRoom(ServiceIndex),
-    /// Close a port for flows of the service, unless it is your only one: another worker has none.
-    MakePort(ServiceIndex),
-    /// Serve a client whom another worker, which has too many, has accepted.
-    Adopt(Newcomer),
-    /// End the connection of this number, if it is one of yours.
-    EndConnection(u32),
-    /// Tell about some of your connections.
-    Report(ReportOrder),
-    /// End all connections, and yourself.
-    Stop,
-}
-
-/// A client that was accepted, with all that it needs to be served by any worker.
-#[derive(Debug)]
-pub struct Newcomer {
-    // First, because sockets are closed before their room is given to others.
-    accepted: Accepted,
-    service: ServiceIndex,
-    room: Room,
-    pending: PendingRoom,
-}
 
 /// A worker.
 #[derive(Debug)]
