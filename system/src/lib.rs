@@ -5,6 +5,7 @@
 
 #[cfg(feature = "allocations")]
 pub mod allocations;
+mod calls;
 pub mod daemon;
 pub mod datagrams;
 pub mod diagnostics;
@@ -12,6 +13,7 @@ pub mod fatal;
 pub mod limits;
 pub mod local_time;
 pub mod pid_file;
+pub mod poll;
 pub mod priority;
 pub mod privileges;
 pub mod safe_file;

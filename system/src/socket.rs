@@ -4,6 +4,18 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
 
+use crate::calls;
+
+/// Receives once from a stream, at most as much as there is room for.
+pub fn receive(stream: &impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
+    Ok(calls::receive_bytes(stream.as_fd().as_raw_fd(), buffer, 0)?)
+}
+
+/// Sends once on a stream; tells how many bytes it has taken. Where the peer has gone no signal is raised.
+pub fn send(stream: &impl AsFd, bytes: &[u8]) -> io::Result<usize> {
+    Ok(calls::send_bytes(stream.as_fd().as_raw_fd(), bytes, libc::MSG_NOSIGNAL)?)
+}
+
 /// How many written bytes the peer's kernel has not acknowledged yet.
 pub fn unsent_bytes(socket: &impl AsFd) -> io::Result<usize> {
     let mut bytes: libc::c_int = 0;

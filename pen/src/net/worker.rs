@@ -14,15 +14,16 @@ use slab::Slab;
 
 use super::connection::{Connection, Next, Phase};
 use super::end::LARGEST_READ;
-use super::listener::{ListenSocket, ListenerId, Listening};
+use super::listener::{Accepted, ListenSocket, ListenerId, Listening};
 use super::queues::Queues;
 use super::report::ReportOrder;
 use super::token::Token;
 use super::udp::{Surroundings, Udp};
+use crate::engine::balance::Turnover;
 use crate::engine::time::Tick;
 use crate::engine::timer::TimerWheel;
 use crate::settings::{ServiceIndex, Settings, Transport};
-use crate::shared::{Mailbox, PendingRoom, Shared};
+use crate::shared::{Mailbox, PendingRoom, Room, Shared};
 
 /// Events taken from the poll at once.
 const EVENTS_PER_TURN: usize = 1024;
@@ -43,12 +44,24 @@ pub enum Message {
     MakeRoom(ServiceIndex),
     /// Close a port for flows of the service, unless it is your only one: another worker has none.
     MakePort(ServiceIndex),
+    /// Serve a client whom another worker, which has too many, has accepted.
+    Adopt(Newcomer),
     /// End the connection of this number, if it is one of yours.
     EndConnection(u32),
     /// Tell about some of your connections.
     Report(ReportOrder),
     /// End all connections, and yourself.
     Stop,
+}
+
+/// A client that was accepted, with all that it needs to be served by any worker.
+#[derive(Debug)]
+pub struct Newcomer {
+    // First, because sockets are closed before their room is given to others.
+    accepted: Accepted,
+    service: ServiceIndex,
+    room: Room,
+    pending: PendingRoom,
 }
 
 /// A worker.
@@ -70,6 +83,8 @@ pub struct Worker {
     unfinished: Vec<(u32, u32)>,
     /// Connections that are over: closed after the events are dealt with.
     ended: Vec<u32>,
+    /// How fast connections end.
+    turnover: Turnover,
     /// Connections that wait for room for their connect.
     queues: Queues,
     udp: Udp,
@@ -122,6 +137,7 @@ impl Worker {
             scratch: vec![0; LARGEST_READ].into_boxed_slice(),
             unfinished: Vec::new(),
             ended: Vec::new(),
+            turnover: Turnover::default(),
             queues: Queues::default(),
             udp: Udp::default(),
             fired: Vec::new(),
@@ -272,6 +288,11 @@ impl Worker {
 
     /// Closes what has ended: only now, so that no event of this turn can meet a stranger in an old slot.
     fn close_ended(&mut self) {
+        if self.ended.is_empty() {
+            return;
+        }
+        self.mailbox().connections_end(self.ended.len());
+        self.turnover.note(self.ended.len(), self.now);
         for slot in self.ended.drain(..) {
             self.connections.remove(slot as usize).close();
         }
@@ -286,24 +307,29 @@ impl Worker {
         }
         self.call_queued();
         for message in messages {
-            match message {
-                Message::Listen(id, service, socket) => self.listen(id, service, &socket),
-                Message::Unlisten(id) => {
-                    for listening in self.listeners.iter_mut().filter(|listening| listening.id == id) {
-                        listening.close_when_empty();
-                    }
-                    self.with_udp(|udp, around| udp.unlisten(id, around));
+            self.obey(message);
+        }
+    }
+
+    fn obey(&mut self, message: Message) {
+        match message {
+            Message::Listen(id, service, socket) => self.listen(id, service, &socket),
+            Message::Unlisten(id) => {
+                for listening in self.listeners.iter_mut().filter(|listening| listening.id == id) {
+                    listening.close_when_empty();
                 }
-                Message::EndConnection(number) => {
-                    self.end_connections(|connection| connection.number() == number);
-                    self.with_udp(|udp, around| udp.end_flow(number, around));
-                }
-                Message::Forsake => self.with_udp(Udp::forsake),
-                Message::MakeRoom(service) => self.with_udp(|udp, around| udp.make_room(service, around)),
-                Message::MakePort(service) => self.with_udp(|udp, around| udp.make_port(service, around)),
-                Message::Report(order) => order.answer(self.index, &self.connections, &self.udp),
-                Message::Stop => self.stop(),
+                self.with_udp(|udp, around| udp.unlisten(id, around));
             }
+            Message::Adopt(newcomer) => self.admit(newcomer),
+            Message::EndConnection(number) => {
+                self.end_connections(|connection| connection.number() == number);
+                self.with_udp(|udp, around| udp.end_flow(number, around));
+            }
+            Message::Forsake => self.with_udp(Udp::forsake),
+            Message::MakeRoom(service) => self.with_udp(|udp, around| udp.make_room(service, around)),
+            Message::MakePort(service) => self.with_udp(|udp, around| udp.make_port(service, around)),
+            Message::Report(order) => order.answer(self.index, &self.connections, &self.udp),
+            Message::Stop => self.stop(),
         }
     }
 
@@ -331,6 +357,9 @@ impl Worker {
     /// Ends all connections with an ordinary close; those that are still in the queues follow as they are accepted.
     fn stop(&mut self) {
         self.stop_at = Some(self.now.plus(STOP_PATIENCE));
+        for message in self.mailbox().take_last_newcomers() {
+            self.obey(message);
+        }
         self.end_connections(|_| true);
         self.with_udp(Udp::stop);
     }

@@ -9,11 +9,11 @@ use libc::{iovec, mmsghdr, msghdr};
 use nix::errno::Errno;
 
 use super::address::{self, Address};
-use super::calls;
 use super::control::{self, Control};
 use super::failure::retry;
 use super::outbox::zeroed;
 use super::{Datagram, LARGEST};
+use crate::calls;
 
 /// From one buffer to the next. Were this a power of two, the beginnings of all buffers, the only parts that small datagrams
 /// need, would fight for the same few lines of the processor's caches.
@@ -110,7 +110,7 @@ impl Batch {
         let header = &self.headers[index];
         let length = usize::try_from(header.msg_len).unwrap_or(LARGEST).min(LARGEST);
         let name_length = usize::try_from(header.msg_hdr.msg_namelen).unwrap_or(0);
-        let notes = control::notes(self.controls[index].written(header.msg_hdr.msg_controllen));
+        let notes = control::notes(self.controls[index].written(control::length(&header.msg_hdr)));
         Datagram {
             source: self.sources[index].read(name_length),
             local: notes.local,
@@ -130,7 +130,7 @@ impl Batch {
 /// Says anew how much room a message has: the kernel changes it to what it used.
 fn reset(message: &mut msghdr) {
     message.msg_namelen = ADDRESS;
-    message.msg_controllen = control::SIZE;
+    control::set_length(message, control::SIZE);
     message.msg_flags = 0;
 }
 
