@@ -18,18 +18,17 @@ impl SlotSet {
             SlotSet::Many(words) => mark(words, slot),
             SlotSet::Few { .. } if self.contains(slot) => {}
             SlotSet::Few { count, slots } => {
-                match (slots.get_mut(usize::from(*count)), u32::try_from(slot)) {
-                    (Some(free), Ok(slot)) => {
-                        *free = slot;
-                        *count += 1;
-                    }
-                    _ => {
-                        let mut words = Vec::new();
-                        slots[..usize::from(*count)].iter().for_each(|&slot| mark(&mut words, slot));
-                        mark(&mut words, slot);
-                        *self = SlotSet::Many(words);
-                    }
+                if let Some(free) = slots.get_mut(usize::from(*count)) {
+                    *free = slot;
+                    *count += 1;
+                    return;
                 }
+                let mut words = Vec::new();
+                for few in *slots {
+                    mark(&mut words, few);
+                }
+                mark(&mut words, slot);
+                *self = SlotSet::Many(words);
             }
         }
     }

@@ -108,9 +108,9 @@ mod tests {
     use super::super::super::servers::{ServerAddr, ServerId};
     use super::*;
 
-    fn server(slot: u32) -> Option<Arc<Server>> {
+    fn server(slot: u32) -> Arc<Server> {
         let address = ServerAddr::Inet("192.0.2.1:80".parse().unwrap());
-        Some(Arc::new(Server::new(address, ServerState::new(ServerId { slot, generation: 0 }))))
+        Arc::new(Server::new(address, ServerState::new(ServerId { slot, generation: 0 })))
     }
 
     fn listed(slots: &Slots) -> Vec<u32> {
@@ -119,9 +119,9 @@ mod tests {
 
     #[test]
     fn whatever_changes_in_the_slots_changes_in_the_roster() {
-        let mut slots = Slots::from(vec![server(0), None, server(2)]);
+        let mut slots = Slots::from(vec![Some(server(0)), None, Some(server(2))]);
         assert_eq!(listed(&slots), [0, 2]);
-        slots[1] = server(1);
+        slots[1] = Some(server(1));
         assert_eq!(listed(&slots), [0, 1, 2]);
         let copy = slots.clone();
         slots.pop();
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_walk_begins_at_a_slot_or_the_next_one_that_is_occupied() {
-        let slots = Slots::from(vec![server(0), None, server(2), server(3), None]);
+        let slots = Slots::from(vec![Some(server(0)), None, Some(server(2)), Some(server(3)), None]);
         let from = |slot| slots.roster().from(slot).map(|member| member.slot).collect::<Vec<_>>();
         assert_eq!(from(0), [0, 2, 3]);
         assert_eq!(from(1), [2, 3, 0]);
