@@ -115,6 +115,10 @@ pub struct Round {
     pub error: Option<String>,
 }
 
+/// Bytes in which nobody can keep two sockets and what waits between them. Who grew by less has allocated all of it at the start,
+/// and has no cost that could be seen.
+const LEAST_STATE: f64 = 32.0;
+
 impl Unit {
     /// What the cost is told in.
     pub fn cost(self) -> &'static str {
@@ -169,8 +173,7 @@ impl Round {
         match unit {
             Unit::Connection | Unit::Request | Unit::Datagram => Some(self.cpu_ns as f64 / 1e3 / done),
             Unit::Byte => Some(self.cpu_ns as f64 / done),
-            // Who has allocated all of it before has no cost that could be seen.
-            Unit::OpenConnection => Some(self.held_bytes.filter(|bytes| *bytes > 0)? as f64 / done),
+            Unit::OpenConnection => Some(self.held_bytes? as f64 / done).filter(|bytes| *bytes > LEAST_STATE),
         }
     }
 
@@ -224,6 +227,8 @@ mod tests {
         assert_eq!((bulk.cost(Unit::Byte), bulk.rate(Unit::Byte)), (Some(0.5), Some(1000.0)));
         let idle = Round { done: 1000, held_bytes: Some(600_000), ..Round::default() };
         assert_eq!(idle.cost(Unit::OpenConnection), Some(600.0));
+        let allocated_before = Round { held_bytes: Some(4000), ..idle.clone() };
+        assert_eq!(allocated_before.cost(Unit::OpenConnection), None);
         assert_eq!(Round { held_bytes: None, ..idle }.cost(Unit::OpenConnection), None);
     }
 }

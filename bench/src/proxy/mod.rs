@@ -8,6 +8,8 @@ use std::net::SocketAddrV4;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use nix::sys::resource::{Resource, getrlimit};
+
 use crate::Result;
 
 /// What a scenario wants of a proxy. Who cannot do it stays out.
@@ -53,6 +55,14 @@ impl Default for Demands {
             idle_timeout: 0,
             connections: 9500,
         }
+    }
+}
+
+impl Demands {
+    /// Whether there may be a descriptor for each flow: some proxies need a socket each.
+    fn have_sockets_for_all_flows(&self) -> bool {
+        let descriptors = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(_, hard)| hard);
+        !self.protocol.is_udp() || u64::from(self.connections) + 100 <= descriptors
     }
 }
 

@@ -5,8 +5,6 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use nix::sys::resource::{Resource, getrlimit};
-
 use super::{Demands, Place, Protocol, acl_addresses};
 use crate::{Error, Result};
 
@@ -18,10 +16,7 @@ pub(super) fn has_module() -> bool {
 }
 
 pub(super) fn command(program: &Path, demands: &Demands, place: &Place) -> Result<Option<Command>> {
-    // Each flow of datagrams is a socket of its own.
-    let descriptors = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(_, hard)| hard);
-    let too_many = demands.protocol.is_udp() && u64::from(demands.connections) + 100 > descriptors;
-    if demands.tracked > 0 || too_many {
+    if demands.tracked > 0 || !demands.have_sockets_for_all_flows() {
         return Ok(None);
     }
     let file = place.directory.join("nginx.conf");

@@ -21,7 +21,7 @@ pub(super) fn ours(program: &Path, demands: &Demands, place: &Place) -> Result<C
 
 /// The old one has one thread, and looks at all clients that it knows for each connection: a million would take it hours.
 pub(super) fn old(program: &Path, demands: &Demands, place: &Place) -> Result<Option<Command>> {
-    if demands.workers > 1 || demands.tracked > 100_000 {
+    if demands.workers > 1 || demands.tracked > 100_000 || !demands.have_sockets_for_all_flows() {
         return Ok(None);
     }
     let mut command = Command::new(program);

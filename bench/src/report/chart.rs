@@ -6,7 +6,7 @@ use std::fmt::Write;
 const STYLE: &str = "\
 text { font: 13px system-ui, sans-serif; fill: #24292f; }
 .title { font-size: 15px; font-weight: 600; }
-.small { font-size: 11px; fill: #57606a; }
+.small { font-size: 10px; fill: #57606a; }
 .line { stroke: #d0d7de; stroke-width: 1; }
 .axis { stroke: #57606a; stroke-width: 1; }
 .end { text-anchor: end; }

@@ -9,8 +9,8 @@ const WIDTH: f64 = 860.0;
 const LEFT: f64 = 220.0;
 const ONE: f64 = 170.0;
 /// Longer bars end here, and tell their length.
-const MOST: f64 = 3.4;
-const BAR: f64 = 9.0;
+const MOST: f64 = 3.0;
+const BAR: f64 = 11.0;
 
 pub(super) fn draw(results: &Results) -> String {
     let mut chart = Chart::new(WIDTH, "Cost of a unit of work, with pen as 1 (less is better)");
