@@ -1,7 +1,7 @@
 //! Which worker gets a new connection.
 //!
 //! The kernel deals new connections out by a hash, which is fair in the long run only: of 100 connections one of two workers has
-//! more than 60 in one case of twenty, and one of eight nearly always has more than 15. So a worker that has got
+//! more than 60 in one case of thirty, and one of eight more than 15 in nine of ten. So a worker that has got
 //! too many hands new ones over. That costs a wake-up, so a little too many is left alone: an eighth, or one. So are as many as
 //! have just ended: where connections come and go by the thousand, whatever is uneven is gone before it matters.
 
