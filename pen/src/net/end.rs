@@ -1,6 +1,7 @@
 //! One end of a connection: its socket, what is known of the socket's state, and what still has to be written to it.
 
 mod outgoing;
+mod pouring;
 mod records;
 
 use std::io::ErrorKind;
@@ -10,6 +11,7 @@ use mio::event::Event;
 use super::stream::Stream;
 use super::tls::Session;
 use outgoing::{Nagle, Pending};
+pub use pouring::Poured;
 
 /// The largest single read. A worker has one buffer of this size for all its connections.
 pub const LARGEST_READ: usize = 256 * 1024;
