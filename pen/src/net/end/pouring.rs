@@ -89,12 +89,10 @@ impl End {
             return written;
         }
         // Whether the socket is full or broken, an ordinary write tells.
-        match pipe.take_rest(scratch) {
-            Some(rest) => written + self.send(rest),
-            None => {
-                self.break_off();
-                written
-            }
-        }
+        let Some(rest) = pipe.take_rest(scratch) else {
+            self.break_off();
+            return written;
+        };
+        written + self.send(rest)
     }
 }
