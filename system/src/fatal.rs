@@ -1,6 +1,8 @@
 //! The end of a program that cannot go on. A panic is a defect, and a pen that lost one of its threads would leave clients
-//! without an answer: so the whole process ends, and whoever supervises it starts it again.
+//! without an answer: so the whole process ends, and whoever supervises it starts it again. It ends before anything is unwound,
+//! so that nobody sees what the panic left half done; release builds can do no other (`panic = "abort"`).
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -11,10 +13,17 @@ const PANICKED: i32 = 101;
 
 static ABORTS: AtomicBool = AtomicBool::new(false);
 
-/// Makes a panic of any thread the end of the process, with its message in the log.
+/// Makes a panic of any thread the end of the process, with its message in the log, and with the calls that led to it if
+/// `RUST_BACKTRACE` asks for them.
 pub fn end_on_panic() {
     std::panic::set_hook(Box::new(|panic| {
-        log::error!("defect, the program ends: {panic}");
+        let what = panic.payload_as_str().unwrap_or("a panic without words");
+        let place = panic.location().map(|place| format!(" (at {place})")).unwrap_or_default();
+        log::error!("defect, the program ends: {what}{place}");
+        let calls = Backtrace::capture();
+        if calls.status() == BacktraceStatus::Captured {
+            calls.to_string().lines().for_each(|call| log::error!("{call}"));
+        }
         diagnostics::flush();
         abort_if_asked();
         process::exit(PANICKED);
@@ -30,5 +39,58 @@ pub fn set_abort_on_error(abort: bool) {
 pub fn abort_if_asked() {
     if ABORTS.load(Ordering::Relaxed) {
         process::abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Output};
+    use std::thread;
+
+    use super::*;
+    use crate::diagnostics::{self, Destination};
+
+    /// Set in the process that is to panic, which is this program again.
+    const TO_PANIC: &str = "TO_PANIC";
+
+    #[test]
+    fn a_panic_of_any_thread_ends_the_process_with_one_message() {
+        if std::env::var_os(TO_PANIC).is_some() {
+            lose_a_thread();
+        }
+        let output = this_test_with("0");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(PANICKED), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(
+            said.contains(": defect, the program ends: no such server (at system/src/fatal.rs:"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn the_calls_that_led_to_it_are_told_when_asked_for() {
+        let output = this_test_with("1");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(PANICKED), "{said}");
+        let named = |line: &str| line.contains("fatal::tests::lose_a_thread");
+        assert!(said.lines().any(named), "{said}");
+    }
+
+    fn this_test_with(backtrace: &str) -> Output {
+        let name = "fatal::tests::a_panic_of_any_thread_ends_the_process_with_one_message";
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", name, "--nocapture"]).env(TO_PANIC, "1").env("RUST_BACKTRACE", backtrace);
+        command.output().unwrap()
+    }
+
+    /// Never returns: the process is to end, though the thread that loses another one waits for ever.
+    fn lose_a_thread() -> ! {
+        diagnostics::init("pen", Destination::Stderr);
+        diagnostics::start_writer().unwrap();
+        thread::spawn(|| panic!("no such server"));
+        loop {
+            thread::park();
+        }
     }
 }

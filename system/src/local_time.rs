@@ -56,7 +56,7 @@ pub fn seconds_east(moment: SystemTime) -> i32 {
 
 fn broken_down(moment: SystemTime) -> libc::tm {
     let seconds = moment.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let seconds = libc::time_t::try_from(seconds).unwrap_or(libc::time_t::MAX);
+    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
     let mut broken_down = MaybeUninit::<libc::tm>::zeroed();
     // SAFETY: both pointers are valid for the call, and all-zero is a valid `tm` should the call fail.
     unsafe {

@@ -65,15 +65,23 @@ impl User {
     /// Looks up a login name or, if there is no such name, a numeric user.
     pub fn resolve(word: &str) -> Result<User, Error> {
         let failed = |error: nix::Error| Error::LookUp(word.to_owned(), error.into());
-        let by_name = unistd::User::from_name(word).map_err(failed)?;
+        let by_name = in_database(unistd::User::from_name(word)).map_err(failed)?;
         let found = match (by_name, word.parse()) {
-            (None, Ok(uid)) => unistd::User::from_uid(Uid::from_raw(uid)).map_err(failed)?,
+            (None, Ok(uid)) => in_database(unistd::User::from_uid(Uid::from_raw(uid))).map_err(failed)?,
             (by_name, _) => by_name,
         };
         let user = found.ok_or_else(|| Error::UnknownUser(word.to_owned()))?;
         let name = CString::new(user.name.as_str()).map_err(|_| Error::UnknownUser(word.to_owned()))?;
         let groups = unistd::getgrouplist(&name, user.gid).map_err(failed)?;
         Ok(User { name: user.name, uid: user.uid, gid: user.gid, groups })
+    }
+}
+
+/// Where there is no user database, nobody is in it. glibc says so, musl calls it an error.
+fn in_database(looked_up: nix::Result<Option<unistd::User>>) -> nix::Result<Option<unistd::User>> {
+    match looked_up {
+        Err(nix::Error::ENOENT) => Ok(None),
+        answered => answered,
     }
 }
 

@@ -1,5 +1,7 @@
 //! The shells around the engine: sockets, the poll, and the worker threads that own them.
 
+#[cfg(test)]
+mod allocations;
 pub mod connection;
 pub mod dummy;
 pub mod dump;

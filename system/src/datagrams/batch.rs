@@ -110,7 +110,7 @@ impl Batch {
         let header = &self.headers[index];
         let length = usize::try_from(header.msg_len).unwrap_or(LARGEST).min(LARGEST);
         let name_length = usize::try_from(header.msg_hdr.msg_namelen).unwrap_or(0);
-        let notes = control::notes(self.controls[index].written(header.msg_hdr.msg_controllen));
+        let notes = control::notes(self.controls[index].written(control::length(&header.msg_hdr)));
         Datagram {
             source: self.sources[index].read(name_length),
             local: notes.local,
@@ -130,7 +130,7 @@ impl Batch {
 /// Says anew how much room a message has: the kernel changes it to what it used.
 fn reset(message: &mut msghdr) {
     message.msg_namelen = ADDRESS;
-    message.msg_controllen = control::SIZE;
+    control::set_length(message, control::SIZE);
     message.msg_flags = 0;
 }
 

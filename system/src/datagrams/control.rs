@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use libc::c_int;
+use libc::{c_int, msghdr};
 
 use super::Local;
 
@@ -94,6 +94,18 @@ impl Control {
         message[HEADER..].copy_from_slice(data);
         at + length.next_multiple_of(WORD)
     }
+}
+
+/// How long the control messages of this header are. glibc has a word for that, as the kernel, and musl half a word.
+#[allow(clippy::useless_conversion, reason = "it is one under musl")]
+pub(super) fn length(header: &msghdr) -> usize {
+    usize::try_from(header.msg_controllen).unwrap_or(0)
+}
+
+/// Says how long the control messages of a header are, or how much room there is for them: at most [`SIZE`].
+#[allow(clippy::useless_conversion, reason = "it is one under musl")]
+pub(super) fn set_length(header: &mut msghdr, length: usize) {
+    header.msg_controllen = length.try_into().unwrap_or(0);
 }
 
 /// The messages in these bytes, up to the first one that is not whole.

@@ -70,7 +70,7 @@ pub fn take_failure(socket: &impl AsFd) -> io::Result<Option<Failure>> {
         header.msg_name = address.as_mut_ptr().cast();
         header.msg_namelen = libc::socklen_t::try_from(address::SIZE).unwrap_or(0);
         header.msg_control = control.as_mut_ptr().cast();
-        header.msg_controllen = control::SIZE;
+        control::set_length(&mut header, control::SIZE);
         // SAFETY: the header points to buffers of the sizes that it names, which live until the end of the call. The descriptor
         // is open while it is borrowed.
         let result = unsafe {
@@ -83,7 +83,7 @@ pub fn take_failure(socket: &impl AsFd) -> io::Result<Option<Failure>> {
             Ok(length) => length.min(QUOTE),
         };
         // Errors of our own host were returned by the call that sent, and others concern the datagram alone.
-        if let Some(error) = reported(control.written(header.msg_controllen)) {
+        if let Some(error) = reported(control.written(control::length(&header))) {
             let destination = match address.read(usize::try_from(header.msg_namelen).unwrap_or(0)) {
                 Name::Inet(address) => Some(address),
                 Name::Unix(_) => None,

@@ -9,7 +9,7 @@ use libc::{iovec, mmsghdr, msghdr};
 use nix::errno::Errno;
 
 use super::address::Address;
-use super::control::Control;
+use super::control::{self, Control};
 use super::failure::retry;
 use super::options::is_unix;
 use super::{Name, Outgoing};
@@ -127,12 +127,12 @@ impl Outbox {
             message.msg_name = address.as_mut_ptr().cast();
         }
         message.msg_control = std::ptr::null_mut();
-        message.msg_controllen = 0;
+        control::set_length(message, 0);
         // No larger one is sent as a whole: the kernel refuses more than `LARGEST` bytes.
         let segment = segment.and_then(|size| u16::try_from(size).ok());
         if datagram.from.is_some() || segment.is_some() {
             let control = &mut self.controls[index];
-            message.msg_controllen = control.write(datagram.from, segment);
+            control::set_length(message, control.write(datagram.from, segment));
             message.msg_control = control.as_mut_ptr().cast();
         }
     }

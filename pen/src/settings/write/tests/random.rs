@@ -268,7 +268,7 @@ proptest! {
 
         // A HUP changes nothing: no entry is doubled, no server is another one.
         let servers = |settings: &Settings| -> Vec<_> {
-            let servers = settings.services.values().filter(|service| !service.draining).flat_map(|service| &service.servers);
+            let servers = settings.services.values().filter(|service| !service.draining).flat_map(|service| service.servers.iter());
             servers.flatten().map(|server| server.id()).collect()
         };
         let mut reread = Draft::new(settings.clone(), Stage::Live, environment(false));
