@@ -25,6 +25,22 @@ pub fn unsent_bytes(socket: &impl AsFd) -> io::Result<usize> {
     Ok(usize::try_from(bytes).unwrap_or(0))
 }
 
+/// How many bytes a socket's send buffer would take now, as far as the kernel knows: it also counts what it needs itself.
+pub fn room_to_send(socket: &impl AsFd) -> io::Result<usize> {
+    // As in linux/sock_diag.h.
+    const SEND_BUFFER: usize = 3;
+    const QUEUED: usize = 5;
+    let mut memory = [0_u32; 9];
+    let mut size = libc::socklen_t::try_from(size_of_val(&memory)).unwrap_or(0);
+    // SAFETY: the descriptor is open while it is borrowed, and no more than `size` bytes are written to `memory`.
+    let result = unsafe {
+        let fd = socket.as_fd().as_raw_fd();
+        libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_MEMINFO, (&raw mut memory).cast(), &raw mut size)
+    };
+    nix::errno::Errno::result(result)?;
+    Ok(memory[SEND_BUFFER].saturating_sub(memory[QUEUED]) as usize)
+}
+
 /// Closes the door of a listening TCP socket without closing the socket: new clients are refused as if nobody listened, while
 /// those whose handshake has begun, or who wait in the queue, can still be accepted. There is no way back.
 ///
@@ -142,6 +158,16 @@ mod tests {
         stream.set_nonblocking(true).unwrap();
         while io::Write::write(&mut stream, &[0; 4096]).is_ok() {}
         assert!(unsent_bytes(&stream).unwrap() > 0);
+    }
+
+    #[test]
+    fn a_send_buffer_has_room_until_it_is_full() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let before = room_to_send(&stream).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        while io::Write::write(&mut stream, &[0; 4096]).is_ok() {}
+        assert!(before > 0 && room_to_send(&stream).unwrap() < before);
     }
 
     #[test]

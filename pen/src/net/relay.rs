@@ -167,6 +167,8 @@ fn pump(
                 return false;
             }
         }
+        let portion = from.portion_for(to).min(scratch.len());
+        let scratch = &mut scratch[..portion];
         if let Some(pipe) = pipe.as_deref_mut()
             && from.can_pour_into(to)
         {

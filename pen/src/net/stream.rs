@@ -101,6 +101,14 @@ impl Stream {
         }
     }
 
+    /// How much a write would take now; of Unix sockets it is not known.
+    pub fn room(&self) -> usize {
+        match self {
+            Stream::Tcp(tcp) => socket::room_to_send(tcp).unwrap_or(usize::MAX),
+            Stream::Unix(_) => usize::MAX,
+        }
+    }
+
     /// Whether a read shorter than the buffer proves that the socket had no more at that moment. Unix stream sockets also end a
     /// read early where the sender's credentials or passed descriptors change.
     pub fn short_read_means_drained(&self) -> bool {

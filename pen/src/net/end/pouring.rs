@@ -89,11 +89,10 @@ impl End {
             return written;
         }
         // Whether the socket is full or broken, an ordinary write tells.
-        if let Some(rest) = pipe.take_rest(scratch) {
-            written + self.send(rest)
-        } else {
+        let Some(rest) = pipe.take_rest(scratch) else {
             self.break_off();
-            written
-        }
+            return written;
+        };
+        written + self.send(rest)
     }
 }

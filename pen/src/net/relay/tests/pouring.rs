@@ -8,6 +8,7 @@ use socket2::Socket;
 
 use super::super::{Progress, Side};
 use super::rig::{Rig, Tally, read_exactly, read_to_end, read_until_error};
+use crate::net::end::FIRST_READ;
 use crate::net::pipe::Pipe;
 use crate::net::testing::tls::Peer;
 use crate::net::testing::{Kind, content, pair, reset, tcp_pair};
@@ -93,6 +94,8 @@ fn what_a_slow_receiver_does_not_take_is_kept_in_order() {
     let (mut rig, client, server) = rig();
     let mut sent = stall(&mut rig, &server);
     assert!(rig.pipe.as_ref().unwrap().is_empty());
+    // Of a read of 256 KiB nearly all would have to be kept.
+    assert!(rig.down.pending() <= FIRST_READ);
     let rest = content(9, MUCH);
     sent.extend_from_slice(&rest);
     thread::scope(|scope| {
