@@ -16,7 +16,7 @@ pub use pouring::Poured;
 /// The largest single read. A worker has one buffer of this size for all its connections.
 pub const LARGEST_READ: usize = 256 * 1024;
 /// The smallest read that a slow receiver on the other side brings us down to.
-const SMALLEST_READ: usize = 16 * 1024;
+pub const SMALLEST_READ: usize = 16 * 1024;
 /// Reads in a row when the data is thrown away.
 const READS_PER_DISCARD: usize = 16;
 /// The first reads of a connection: an ordinary request or answer fits.

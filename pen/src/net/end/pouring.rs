@@ -25,7 +25,7 @@ pub enum Poured {
     },
     /// Nothing now, or nothing any more: see `ended` and `broken`.
     Nothing,
-    /// The system can't do that here; a read tells more.
+    /// The system can't do that here, or nothing more may come; a read tells.
     Impossible,
 }
 
@@ -47,10 +47,10 @@ impl End {
         }
         let size = self.read_size.min(scratch.len());
         match pipe.fill(&self.stream, size) {
+            // The end, or urgent data in front of it, of which the poll has not told yet.
             Ok(0) => {
-                self.ended = true;
-                self.look_for_an_error();
-                Poured::Nothing
+                self.stop_pouring();
+                Poured::Impossible
             }
             Ok(read) => {
                 let written = to.take_from(pipe, scratch);

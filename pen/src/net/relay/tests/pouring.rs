@@ -4,14 +4,15 @@ use std::io::Write;
 use std::net::Shutdown;
 use std::thread;
 
+use mio::event::Event;
 use socket2::Socket;
 
 use super::super::{Progress, Side};
 use super::rig::{Rig, Tally, read_exactly, read_to_end, read_until_error};
-use crate::net::end::FIRST_READ;
+use crate::net::end::{FIRST_READ, SMALLEST_READ};
 use crate::net::pipe::Pipe;
 use crate::net::testing::tls::Peer;
-use crate::net::testing::{Kind, content, pair, reset, tcp_pair};
+use crate::net::testing::{Kind, await_event, content, pair, reset, tcp_pair};
 
 /// More than sockets and reads hold.
 const MUCH: usize = 8 << 20;
@@ -150,6 +151,27 @@ fn a_reset_comes_behind_what_was_poured() {
         // A reset makes the kernel forget what has not been read; a gap would be worse.
         assert!(data.starts_with(&arrived));
     });
+}
+
+#[test]
+fn what_stands_behind_urgent_data_is_not_lost_when_the_end_comes_with_it() {
+    let (mut rig, client, mut server) = rig();
+    let mut sent = content(14, 2 * SMALLEST_READ);
+    server.write_all(&sent).unwrap();
+    rig.wait();
+    rig.up.adapt_read_size(FIRST_READ, true);
+    // The poll has not told of this yet when it is poured.
+    server.send_out_of_band(b"!").unwrap();
+    server.write_all(b"rest").unwrap();
+    server.shutdown(Shutdown::Write).unwrap();
+    await_event(&rig.up.stream, Event::is_read_closed);
+    rig.turn();
+    assert_eq!(rig.tally.poured, sent.len());
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(rig.run(), Progress::Finished);
+    drop(rig.close(&Progress::Finished));
+    sent.extend_from_slice(b"rest");
+    assert!(read_to_end(&client) == sent);
 }
 
 #[test]
