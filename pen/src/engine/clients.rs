@@ -181,7 +181,8 @@ impl ClientTable {
     /// So a large table is counted in steps, without the lock in between.
     pub fn known(&mut self, now: Tick, tracking: Option<Duration>) -> Option<usize> {
         self.forget(FORGET_TO_COUNT, now, tracking);
-        (!self.is_forgotten(self.idle.front, now, tracking)).then_some(self.len())
+        let is_trimmed = self.places.trim();
+        (is_trimmed && !self.is_forgotten(self.idle.front, now, tracking)).then_some(self.len())
     }
 
     /// Counts a new connection of the client. Clients without connections are forgotten after `tracking` (`None`:

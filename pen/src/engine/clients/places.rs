@@ -4,6 +4,8 @@ use super::Entry;
 
 /// Places that are allocated at once. What nobody has used yet takes no memory, only addresses.
 const BLOCK: usize = 4096;
+/// Free places that are taken away at once: when somebody at the end goes, a million before may have gone already.
+const TRIM_AT_ONCE: usize = 64;
 
 /// Places by their numbers.
 #[derive(Debug, Default)]
@@ -48,17 +50,31 @@ impl Places {
         self.blocks[block][place].0 = Some(entry);
     }
 
-    /// Makes a place free. Free places at the end go, and so does their memory, but for one block: who comes may need it again.
+    /// Makes a place free, and trims those at the end.
     pub(super) fn take(&mut self, index: u32) -> Option<Entry> {
         let (block, place) = split(index as usize);
         let entry = self.blocks.get_mut(block)?.get_mut(place)?.0.take();
-        while let Some(last) = self.len.checked_sub(1)
-            && self.blocks[last / BLOCK].pop_if(|place| place.0.is_none()).is_some()
-        {
+        self.trim();
+        entry
+    }
+
+    /// Takes away some of the free places at the end, and their memory, but for one block: who comes may need it again. Whether
+    /// no more of them are left.
+    pub(super) fn trim(&mut self) -> bool {
+        for _ in 0..TRIM_AT_ONCE {
+            let Some(last) = self.len.checked_sub(1) else { break };
+            if self.blocks[last / BLOCK].pop_if(|place| place.0.is_none()).is_none() {
+                break;
+            }
             self.len = last;
         }
         self.blocks.truncate(self.len.div_ceil(BLOCK) + 1);
-        entry
+        self.len.checked_sub(1).is_none_or(|last| self.is_taken(last))
+    }
+
+    fn is_taken(&self, index: usize) -> bool {
+        let (block, place) = split(index);
+        self.blocks[block][place].0.is_some()
     }
 
     /// Those who have the places in this range of numbers.

@@ -403,6 +403,25 @@ fn a_table_of_many_gives_its_memory_back_when_they_are_forgotten() {
 }
 
 #[test]
+fn who_goes_last_does_not_hold_the_lock_for_all_who_went_before() {
+    const MANY: u32 = 20_000;
+    let mut table = table(MANY as usize);
+    let addr = |number| ClientAddr::Ip(IpAddr::V4(Ipv4Addr::from_bits(number)));
+    let clients: Vec<Tracked> =
+        (0..MANY).map(|number| table.open(addr(number), second(0), MINUTE).client).collect();
+    let (last, others) = clients.split_last().unwrap();
+    others.iter().for_each(|client| table.close(client, second(0)));
+    while table.known(second(61), MINUTE).is_none() {}
+    assert_eq!((table.len(), table.places.len()), (1, MANY as usize));
+    table.close(last, second(61));
+    table.open(addr(MANY), second(200), MINUTE);
+    assert!(table.places.len() > MANY as usize / 2, "{} places are left", table.places.len());
+    while table.known(second(200), MINUTE).is_none() {}
+    assert_eq!((table.len(), table.places.len()), (1, 1));
+    table.check_invariants();
+}
+
+#[test]
 fn chains_stay_short_however_many_come_and_go() {
     const MANY: u32 = 20_000;
     let mut table = table(MANY as usize);
