@@ -40,7 +40,7 @@ fn main() -> ExitCode {
 
 /// Measures or reads results, and shows them; whether all went well.
 fn run(options: &Options) -> Result<bool> {
-    let results = match &options.from {
+    let mut results = match &options.from {
         Some(file) => {
             let results = Results::read(file)?;
             results.scenarios.iter().for_each(|results| print!("{}", report::scenario(results)));
@@ -48,6 +48,9 @@ fn run(options: &Options) -> Result<bool> {
         }
         None => measure(options)?,
     };
+    if let Some(note) = &options.note {
+        results.about.note.clone_from(note);
+    }
     if let Some(file) = &options.json {
         results.write(file)?;
     }
@@ -133,6 +136,8 @@ fn about(proxies: &[Proxy], extent: Extent, isolated: bool) -> About {
         cores: system::limits::available_cores().get(),
         rounds: extent.rounds,
         scale: extent.scale,
+        load: read("/proc/loadavg").split(' ').next().and_then(|load| load.parse().ok()),
+        note: String::new(),
         isolated,
         versions,
     }

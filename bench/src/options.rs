@@ -23,6 +23,7 @@ Without names, all scenarios.
   --charts DIR        cost.svg and latency.svg, to this directory
   --docs              tables and charts of docs/performance.md
   --from FILE         measure nothing, show what --json has written
+  --note TEXT         what readers should know, to stand above the tables
   --shared-network    among the host's other traffic, also as root
 
 PEN_BIN names another pen than the one that was built, OLD_PEN_BIN another pen 0.34.1. The status is 1 if pen failed or
@@ -64,6 +65,8 @@ pub struct Options {
     pub docs: bool,
     /// Results that are there already.
     pub from: Option<PathBuf>,
+    /// What readers should know.
+    pub note: Option<String>,
     /// Whether the host's network is used.
     pub shared_network: bool,
 }
@@ -81,6 +84,7 @@ impl Default for Options {
             charts: None,
             docs: false,
             from: None,
+            note: None,
             shared_network: false,
         }
     }
@@ -111,6 +115,7 @@ impl Invocation {
                 Long("charts") => options.charts = Some(text(&mut parser)?.into()),
                 Long("docs") => options.docs = true,
                 Long("from") => options.from = Some(text(&mut parser)?.into()),
+                Long("note") => options.note = Some(text(&mut parser)?),
                 Long("shared-network") => options.shared_network = true,
                 Value(name) => options.scenarios.push(scenario(&name.to_string_lossy())?),
                 other => return Err(other.unexpected().to_string()),

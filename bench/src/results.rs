@@ -33,6 +33,12 @@ pub struct About {
     pub rounds: u32,
     /// Which part of the usual units was done.
     pub scale: f64,
+    /// The load average before it began: what others were doing meanwhile.
+    #[serde(default)]
+    pub load: Option<f64>,
+    /// What people have to say about it.
+    #[serde(default)]
+    pub note: String,
     /// Whether in a network namespace of its own.
     pub isolated: bool,
     /// The proxies and their versions.

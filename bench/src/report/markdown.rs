@@ -26,8 +26,10 @@ fn about(about: &About) -> String {
     let versions: Vec<String> = about.versions.values().map(|version| escaped(version)).collect();
     let namespace =
         if about.isolated { "in a network namespace of its own" } else { "among the host's other traffic" };
+    let load = about.load.map(|load| format!(", load average {load} before it began")).unwrap_or_default();
+    let note = if about.note.is_empty() { String::new() } else { format!("\n{}\n", escaped(&about.note)) };
     format!(
-        "Measured on {}: {} × {}, Linux {}, {} rounds, {} of the usual units, {namespace}. With {}.\n",
+        "Measured on {}: {} × {}, Linux {}, {} rounds, {} of the usual units, {namespace}{load}. With {}.\n{note}",
         about.date,
         about.cores,
         escaped(&about.processor),
@@ -128,7 +130,9 @@ mod tests {
                 case(vec![proxy("pen", &[18.0])]),
             ],
         };
-        Results { about: About { processor: "<fast>".into(), ..About::default() }, scenarios: vec![scenario] }
+        let about =
+            About { processor: "<fast>".into(), load: Some(1.5), note: "*busy*".into(), ..About::default() };
+        Results { about, scenarios: vec![scenario] }
     }
 
     #[test]
@@ -157,6 +161,11 @@ mod tests {
     #[test]
     fn text_from_outside_is_harmless() {
         let text = page(&results(), None);
-        assert!(text.contains("\\<fast\\>") && text.contains("requests \\| answers"), "{text}");
+        assert!(
+            text.contains("\\<fast\\>")
+                && text.contains("\n\\*busy\\*\n")
+                && text.contains("requests \\| answers"),
+            "{text}"
+        );
     }
 }
