@@ -39,7 +39,7 @@ pub enum Invocation {
     /// Be the servers of another process.
     Servers,
     /// Measure, or show what was measured.
-    Run(Options),
+    Run(Box<Options>),
 }
 
 /// How it is to be done.
@@ -121,7 +121,7 @@ impl Invocation {
                 other => return Err(other.unexpected().to_string()),
             }
         }
-        Ok(Invocation::Run(options))
+        Ok(Invocation::Run(Box::new(options)))
     }
 }
 
@@ -182,8 +182,8 @@ mod tests {
     #[test]
     fn quick_is_one_small_round() {
         let quick = Options { rounds: 1, scale: 0.1, ..Options::default() };
-        assert_eq!(parse("--quick"), Ok(Invocation::Run(quick)));
-        assert_eq!(parse(""), Ok(Invocation::Run(Options::default())));
+        assert_eq!(parse("--quick"), Ok(Invocation::Run(Box::new(quick))));
+        assert_eq!(parse(""), Ok(Invocation::Run(Box::default())));
     }
 
     #[test]
