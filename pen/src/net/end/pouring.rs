@@ -89,12 +89,11 @@ impl End {
             return written;
         }
         // Whether the socket is full or broken, an ordinary write tells.
-        match pipe.take_rest(scratch) {
-            Some(rest) => written + self.send(rest),
-            None => {
-                self.break_off();
-                written
-            }
+        if let Some(rest) = pipe.take_rest(scratch) {
+            written + self.send(rest)
+        } else {
+            self.break_off();
+            written
         }
     }
 }
