@@ -89,10 +89,11 @@ impl End {
             return written;
         }
         // Whether the socket is full or broken, an ordinary write tells.
-        let Some(rest) = pipe.take_rest(scratch) else {
+        if let Some(rest) = pipe.take_rest(scratch) {
+            written + self.send(rest)
+        } else {
             self.break_off();
-            return written;
-        };
-        written + self.send(rest)
+            written
+        }
     }
 }

@@ -46,7 +46,8 @@ impl Fragments {
         }
     }
 
-    fn allow(&self, socket: &impl AsFd) {
+    /// Allows fragments from now on: a link on the way takes no such datagram.
+    pub fn allow(&self, socket: &impl AsFd) {
         self.are_allowed.set(true);
         let _ = datagrams::allow_fragments(socket);
     }
