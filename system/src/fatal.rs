@@ -103,7 +103,7 @@ mod tests {
         for _ in 0..talkers {
             thread::spawn(|| {
                 loop {
-                    log::info!("talk")
+                    log::info!("talk");
                 }
             });
         }
