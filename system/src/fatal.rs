@@ -23,7 +23,7 @@ pub fn end_on_panic() {
         let defect = format!("defect, the program ends: {what}{place}");
         let calls = Backtrace::capture();
         let calls =
-            (calls.status() == BacktraceStatus::Captured).then(|| calls.to_string()).unwrap_or_default();
+            if calls.status() == BacktraceStatus::Captured { calls.to_string() } else { String::new() };
         diagnostics::say_at_last(iter::once(defect.as_str()).chain(calls.lines()));
         abort_if_asked();
         process::exit(PANICKED);
@@ -101,7 +101,11 @@ mod tests {
         diagnostics::init("pen", Destination::Stderr);
         diagnostics::start_writer().unwrap();
         for _ in 0..talkers {
-            thread::spawn(|| (0_u64..).for_each(|number| log::info!("message {number}")));
+            thread::spawn(|| {
+                loop {
+                    log::info!("talk");
+                }
+            });
         }
         while talkers > 0 && !diagnostics::has_lost_any() {
             thread::yield_now();

@@ -422,6 +422,17 @@ fn who_goes_last_does_not_hold_the_lock_for_all_who_went_before() {
 }
 
 #[test]
+fn a_table_that_goes_gives_all_its_numbers_back() {
+    let numbers = Arc::new(client_numbers());
+    let mut table = ClientTable::new(1000, Arc::clone(&numbers));
+    for number in 0..=255 {
+        table.open(client(number), second(0), None);
+    }
+    drop(table.take());
+    assert_eq!((numbers.lock().len(), table.len()), (0, 0));
+}
+
+#[test]
 fn chains_stay_short_however_many_come_and_go() {
     const MANY: u32 = 20_000;
     let mut table = table(MANY as usize);
