@@ -33,6 +33,11 @@ use system::fatal;
 #[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
 compile_error!("pen is for 64-bit Linux: it packs connections into the 64 bits of an epoll event");
 
+/// Counts what a worker allocates.
+#[cfg(test)]
+#[global_allocator]
+static ALLOCATOR: system::allocations::Counted = system::allocations::Counted;
+
 /// What it calls itself when it complains.
 const NAME: &str = "pen";
 

@@ -1,20 +1,26 @@
-//! What the threads share: the published settings, the room that connections take, and the workers' mailboxes.
+//! What the threads share: the published settings, the room that connections take, and the workers' mailboxes. What is in a
+//! mailbox is in `mailbox`.
 
+mod mailbox;
+
+use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Instant, SystemTime};
 
 use arc_swap::ArcSwap;
-use common::reason;
 use parking_lot::Mutex;
 
+use crate::engine::balance::{self, Own};
 use crate::engine::gauge::Gauge;
 use crate::engine::ids::IdPool;
 use crate::engine::quarantine::Quarantine;
 use crate::engine::time::Tick;
-use crate::net::worker::Message;
+use crate::net::worker::{Message, Newcomer};
 use crate::settings::{Service, ServiceIndex, ServiceState, Settings};
 use crate::status::renderings::Renderings;
+
+pub use self::mailbox::Mailbox;
 
 /// Descriptors that a connection may need: one to the client, one to the server.
 pub const DESCRIPTORS_PER_CONNECTION: usize = 2;
@@ -31,6 +37,14 @@ pub struct Shared {
     /// Numbers that ports for datagrams should not get for a while.
     pub quarantine: Quarantine,
     clock: Clock,
+    descriptor_limit: AtomicUsize,
+    taken: Apart<Taken>,
+}
+
+/// What is taken of what there is for all services. Each connection of every worker changes this; what is beside it in `Shared`
+/// is only read, in each turn.
+#[derive(Debug)]
+struct Taken {
     /// The connection numbers, process-wide.
     numbers: Mutex<IdPool>,
     /// Descriptors that connections have taken, of so many that they may take.
@@ -39,15 +53,20 @@ pub struct Shared {
     spare_descriptors: Gauge,
     /// Those of them that serve flows of datagrams.
     port_descriptors: Gauge,
-    descriptor_limit: AtomicUsize,
 }
 
-/// Where a worker gets its messages.
-#[derive(Debug)]
-pub struct Mailbox {
-    messages: Mutex<Vec<Message>>,
-    waker: mio::Waker,
-    waits_for_room: AtomicBool,
+/// A value in cache lines of its own, so that who writes it does not slow down who reads its neighbours. Processors fetch
+/// lines of 64 bytes in pairs.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Apart<T>(T);
+
+impl<T> Deref for Apart<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
 }
 
 /// The process's clock: never goes back.
@@ -91,11 +110,13 @@ impl Shared {
             renderings: Renderings::default(),
             quarantine: Quarantine::default(),
             clock,
-            numbers: Mutex::new(numbers),
-            descriptors: Gauge::default(),
-            spare_descriptors: Gauge::default(),
-            port_descriptors: Gauge::default(),
             descriptor_limit: AtomicUsize::new(0),
+            taken: Apart(Taken {
+                numbers: Mutex::new(numbers),
+                descriptors: Gauge::default(),
+                spare_descriptors: Gauge::default(),
+                port_descriptors: Gauge::default(),
+            }),
         }
     }
 
@@ -106,7 +127,7 @@ impl Shared {
 
     /// Puts new settings in force and tells the workers.
     pub fn publish(&self, settings: Arc<Settings>) {
-        self.numbers.lock().grow(numbers_wanted(&settings, self.mailboxes.len()));
+        self.taken.numbers.lock().grow(numbers_wanted(&settings, self.mailboxes.len()));
         self.settings.store(settings);
         for mailbox in &self.mailboxes {
             mailbox.wake();
@@ -135,6 +156,27 @@ impl Shared {
         self.others(worker).for_each(|mailbox| mailbox.send(Message::MakePort(service)));
     }
 
+    /// Hands a newcomer of this worker, of whose connections so many have ended lately, to one with clearly fewer; gives it back
+    /// if there is none.
+    pub fn hand_over(&self, newcomer: Newcomer, worker: usize, ended_lately: usize) -> Result<(), Newcomer> {
+        let own = Own { connections: self.mailboxes[worker].connections(), ended_lately };
+        let connections = self.mailboxes.iter().map(Mailbox::connections);
+        match balance::better_place(own, self.accepted_connections(), connections) {
+            Some(better) => {
+                self.mailboxes[better].adopt(newcomer)?;
+                self.mailboxes[worker].count_handed_over();
+                Ok(())
+            }
+            None => Err(newcomer),
+        }
+    }
+
+    /// Accepted connections of all services, by their descriptors, which are counted in one place. Flows of datagrams are none.
+    fn accepted_connections(&self) -> usize {
+        let others = self.taken.spare_descriptors.used() + self.taken.port_descriptors.used();
+        self.taken.descriptors.used().saturating_sub(others) / DESCRIPTORS_PER_CONNECTION
+    }
+
     fn others(&self, worker: usize) -> impl Iterator<Item = &Mailbox> {
         self.mailboxes
             .iter()
@@ -155,7 +197,7 @@ impl Shared {
 
     /// How many connection numbers there are.
     pub fn connection_numbers(&self) -> usize {
-        self.numbers.lock().capacity()
+        self.taken.numbers.lock().capacity()
     }
 
     /// How many of the connections that the settings want the descriptors allow.
@@ -178,7 +220,7 @@ impl Shared {
         let (state, limits) = (&service.state, &service.limits);
         let there_is_room = state.connections.used() < limits.conn_max as usize
             && state.pending.used() < limits.pending_max as usize
-            && self.descriptors.used() + DESCRIPTORS_PER_CONNECTION
+            && self.taken.descriptors.used() + DESCRIPTORS_PER_CONNECTION
                 <= self.descriptor_limit.load(Ordering::Relaxed);
         if !there_is_room {
             return None;
@@ -221,13 +263,13 @@ impl Shared {
             return None;
         }
         let limit = self.descriptor_limit.load(Ordering::Relaxed);
-        if !self.descriptors.take(descriptors, limit) {
+        if !self.taken.descriptors.take(descriptors, limit) {
             state.connections.give_back(1);
             self.room_was_freed();
             return None;
         }
-        let Some(number) = self.numbers.lock().take() else {
-            self.descriptors.give_back(descriptors);
+        let Some(number) = self.taken.numbers.lock().take() else {
+            self.taken.descriptors.give_back(descriptors);
             state.connections.give_back(1);
             self.room_was_freed();
             return None;
@@ -238,11 +280,11 @@ impl Shared {
     /// Takes a descriptor for what serves no client; `None`: there is none now, or half of all serve none already.
     pub fn take_spare_descriptor(self: &Arc<Shared>) -> Option<SpareDescriptor> {
         let limit = self.descriptor_limit.load(Ordering::Relaxed);
-        if !self.spare_descriptors.take(1, limit / 2) {
+        if !self.taken.spare_descriptors.take(1, limit / 2) {
             return None;
         }
-        if !self.descriptors.take(1, limit) {
-            self.spare_descriptors.give_back(1);
+        if !self.taken.descriptors.take(1, limit) {
+            self.taken.spare_descriptors.give_back(1);
             return None;
         }
         Some(SpareDescriptor(Arc::clone(self)))
@@ -253,11 +295,11 @@ impl Shared {
     pub fn take_port_descriptor(self: &Arc<Shared>) -> Option<PortDescriptor> {
         let limit = self.descriptor_limit.load(Ordering::Relaxed);
         let most = if self.settings.load().serves_connections() { limit / 2 } else { limit };
-        if !self.port_descriptors.take(1, most) {
+        if !self.taken.port_descriptors.take(1, most) {
             return None;
         }
-        if !self.descriptors.take(1, limit) {
-            self.port_descriptors.give_back(1);
+        if !self.taken.descriptors.take(1, limit) {
+            self.taken.port_descriptors.give_back(1);
             return None;
         }
         Some(PortDescriptor(Arc::clone(self)))
@@ -265,50 +307,7 @@ impl Shared {
 
     /// There is room again: whoever waits for it is told, whatever thread it is.
     fn room_was_freed(&self) {
-        for mailbox in &self.mailboxes {
-            if mailbox.waits_for_room.load(Ordering::SeqCst)
-                && mailbox.waits_for_room.swap(false, Ordering::SeqCst)
-            {
-                mailbox.wake();
-            }
-        }
-    }
-}
-
-impl Mailbox {
-    fn new(waker: mio::Waker) -> Mailbox {
-        Mailbox { messages: Mutex::default(), waker, waits_for_room: AtomicBool::new(false) }
-    }
-
-    /// Hands the worker a message.
-    pub fn send(&self, message: Message) {
-        self.messages.lock().push(message);
-        self.wake();
-    }
-
-    /// Takes all messages.
-    pub fn take(&self) -> Vec<Message> {
-        std::mem::take(&mut *self.messages.lock())
-    }
-
-    /// Takes room by `take`, or asks for a wake-up when some is freed. It looks once more after that, lest it miss what was
-    /// freed meanwhile.
-    pub fn take_or_wait<T>(&self, take: impl Fn() -> Option<T>) -> Option<T> {
-        take().or_else(|| {
-            self.wait_for_room();
-            take()
-        })
-    }
-
-    fn wait_for_room(&self) {
-        self.waits_for_room.store(true, Ordering::SeqCst);
-    }
-
-    /// Ends the worker's wait for events.
-    pub fn wake(&self) {
-        if let Err(error) = self.waker.wake() {
-            log::error!("cannot wake a worker: {}", reason(&error));
-        }
+        self.mailboxes.iter().for_each(Mailbox::room_was_freed);
     }
 }
 
@@ -333,8 +332,8 @@ impl Room {
 
 impl Drop for Room {
     fn drop(&mut self) {
-        self.shared.numbers.lock().give_back(self.number);
-        self.shared.descriptors.give_back(self.descriptors);
+        self.shared.taken.numbers.lock().give_back(self.number);
+        self.shared.taken.descriptors.give_back(self.descriptors);
         self.service.connections.give_back(1);
         self.shared.room_was_freed();
     }
@@ -342,16 +341,16 @@ impl Drop for Room {
 
 impl Drop for SpareDescriptor {
     fn drop(&mut self) {
-        self.0.spare_descriptors.give_back(1);
-        self.0.descriptors.give_back(1);
+        self.0.taken.spare_descriptors.give_back(1);
+        self.0.taken.descriptors.give_back(1);
         self.0.room_was_freed();
     }
 }
 
 impl Drop for PortDescriptor {
     fn drop(&mut self) {
-        self.0.port_descriptors.give_back(1);
-        self.0.descriptors.give_back(1);
+        self.0.taken.port_descriptors.give_back(1);
+        self.0.taken.descriptors.give_back(1);
         self.0.room_was_freed();
     }
 }

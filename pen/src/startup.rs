@@ -22,6 +22,7 @@ use crate::control::replies::Replies;
 use crate::control::sessions::{REPLIES, Sessions};
 use crate::control::steward::Steward;
 use crate::engine::clients::client_numbers;
+use crate::net::pipe::Pipe;
 use crate::net::registry::ListenError;
 use crate::net::token::Token;
 use crate::net::worker::Worker;
@@ -186,6 +187,7 @@ impl Prepared {
         let (polls, wakers) = polls(threads(draft.settings().process.threads, descriptors))
             .map_err(failed("cannot make the workers' polls"))?;
         let shared = Arc::new(Shared::new(Arc::new(draft.settings().clone()), clock, wakers));
+        let pipes = polls.iter().map(|_| pipe()).collect();
         let keep = capabilities_to_keep(&draft);
         let mut publisher = Publisher::new(Arc::clone(&shared));
         publisher.publish(draft)?;
@@ -195,7 +197,18 @@ impl Prepared {
         publisher.open_logs()?;
         let pid_file = invocation.pidfile.as_deref().map(create_pid_file).transpose()?;
         let start = Start { invocation, services };
-        Ok(Opened { shared, environment, publisher, polls, control, start, pid_file, give_up, descriptors })
+        Ok(Opened {
+            shared,
+            environment,
+            publisher,
+            polls,
+            pipes,
+            control,
+            start,
+            pid_file,
+            give_up,
+            descriptors,
+        })
     }
 }
 
@@ -205,6 +218,8 @@ struct Opened {
     environment: Arc<Environment>,
     publisher: Publisher,
     polls: Vec<Poll>,
+    /// The workers'.
+    pipes: Vec<Option<Pipe>>,
     control: Option<ControlListener>,
     start: Start,
     pid_file: Option<PidFile>,
@@ -216,8 +231,18 @@ struct Opened {
 impl Opened {
     /// Starts the threads, tells `ready`, and serves until pen is told to stop.
     fn serve(self, ready: Option<Ready>) -> Result<(), Failure> {
-        let Opened { shared, environment, mut publisher, polls, control, start, pid_file, give_up, .. } =
-            self;
+        let Opened {
+            shared,
+            environment,
+            mut publisher,
+            polls,
+            pipes,
+            control,
+            start,
+            pid_file,
+            give_up,
+            ..
+        } = self;
         let poll = Poll::new().map_err(failed("cannot make the control poll"))?;
         let waker = Waker::new(poll.registry(), REPLIES).map_err(failed("cannot make the control poll"))?;
         let replies = Replies::new(waker);
@@ -229,7 +254,7 @@ impl Opened {
         announce(&shared, &environment);
 
         diagnostics::start_writer().map_err(failed("cannot start a thread"))?;
-        let workers = start_workers(polls, &shared).map_err(failed("cannot start a thread"))?;
+        let workers = start_workers(polls, pipes, &shared).map_err(failed("cannot start a thread"))?;
         publisher.web.serve().map_err(failed("cannot start a thread"))?;
         let steward = Steward::new(shared, environment, publisher, start, order_queue, replies, workers);
         let steward = spawn("steward", move || steward.run()).map_err(failed("cannot start a thread"))?;
@@ -272,13 +297,25 @@ fn polls(count: usize) -> io::Result<(Vec<Poll>, Vec<Waker>)> {
     Ok((polls, wakers))
 }
 
-fn start_workers(polls: Vec<Poll>, shared: &Arc<Shared>) -> io::Result<Vec<thread::JoinHandle<()>>> {
+/// What a worker passes large transfers through.
+fn pipe() -> Option<Pipe> {
+    Pipe::new()
+        .inspect_err(|error| log::debug!("no pipe: {}; large transfers are copied", reason(error)))
+        .ok()
+}
+
+fn start_workers(
+    polls: Vec<Poll>,
+    pipes: Vec<Option<Pipe>>,
+    shared: &Arc<Shared>,
+) -> io::Result<Vec<thread::JoinHandle<()>>> {
     polls
         .into_iter()
+        .zip(pipes)
         .enumerate()
-        .map(|(index, poll)| {
+        .map(|(index, (poll, pipe))| {
             let shared = Arc::clone(shared);
-            spawn(&format!("worker {index}"), move || Worker::new(index, poll, shared).run())
+            spawn(&format!("worker {index}"), move || Worker::new(index, poll, pipe, shared).run())
         })
         .collect()
 }

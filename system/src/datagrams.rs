@@ -10,7 +10,6 @@
 
 mod address;
 mod batch;
-mod calls;
 mod control;
 mod failure;
 mod options;

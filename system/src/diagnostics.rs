@@ -4,8 +4,9 @@
 
 mod sink;
 
+use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -68,6 +69,23 @@ pub fn flush() {
     }
 }
 
+/// Says errors, and waits until they are written, but not longer than two seconds. Nobody else is heard any more: where more is
+/// said than can be written, these would be lost.
+pub fn say_at_last<'a>(lines: impl Iterator<Item = &'a str>) {
+    if let Some(diagnostics) = DIAGNOSTICS.get() {
+        diagnostics.is_ending.store(true, Ordering::SeqCst);
+        diagnostics.flush(FLUSH_LIMIT);
+        lines.for_each(|line| diagnostics.say_line(Level::Error, format_args!("{line}")));
+        diagnostics.flush(FLUSH_LIMIT);
+    }
+}
+
+/// Whether messages have found the queue full, and nobody has been told yet.
+#[cfg(test)]
+pub fn has_lost_any() -> bool {
+    DIAGNOSTICS.get().is_some_and(|diagnostics| diagnostics.output.lost.load(Ordering::Relaxed) > 0)
+}
+
 /// A message on its way to the sink.
 #[derive(Clone, Debug)]
 struct Message {
@@ -80,6 +98,8 @@ struct Diagnostics {
     output: Arc<Output>,
     queue: OnceLock<SyncSender<Message>>,
     queued: AtomicU64,
+    /// Only the last words count.
+    is_ending: AtomicBool,
 }
 
 /// What the writer thread shares with the others.
@@ -98,7 +118,12 @@ impl Diagnostics {
             written: Mutex::new(0),
             progress: Condvar::new(),
         };
-        Diagnostics { output: Arc::new(output), queue: OnceLock::new(), queued: AtomicU64::new(0) }
+        Diagnostics {
+            output: Arc::new(output),
+            queue: OnceLock::new(),
+            queued: AtomicU64::new(0),
+            is_ending: AtomicBool::new(false),
+        }
     }
 
     fn start_writer(&self) -> io::Result<()> {
@@ -108,6 +133,11 @@ impl Diagnostics {
         // A second writer has nobody to hear: it ends with its sender.
         let _ = self.queue.set(sender);
         Ok(())
+    }
+
+    /// A name or request from outside must not be able to forge a line or to talk to the terminal.
+    fn say_line(&self, level: Level, line: fmt::Arguments<'_>) {
+        self.say(Message { level, time: SystemTime::now(), text: Line(line).to_string() });
     }
 
     fn say(&self, message: Message) {
@@ -170,10 +200,8 @@ impl Log for Diagnostics {
     }
 
     fn log(&self, record: &Record) {
-        if self.enabled(record.metadata()) {
-            // A name or request from outside must not be able to forge a line or to talk to the terminal.
-            let text = Line(record.args()).to_string();
-            self.say(Message { level: record.level(), time: SystemTime::now(), text });
+        if self.enabled(record.metadata()) && !self.is_ending.load(Ordering::Relaxed) {
+            self.say_line(record.level(), *record.args());
         }
     }
 

@@ -3,6 +3,9 @@
 //! writing. The only crate in which `unsafe` is allowed.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+#[cfg(feature = "allocations")]
+pub mod allocations;
+mod calls;
 pub mod daemon;
 pub mod datagrams;
 pub mod diagnostics;
@@ -10,6 +13,7 @@ pub mod fatal;
 pub mod limits;
 pub mod local_time;
 pub mod pid_file;
+pub mod poll;
 pub mod priority;
 pub mod privileges;
 pub mod safe_file;

@@ -4,6 +4,18 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
 
+use crate::calls;
+
+/// Receives once from a stream, at most as much as there is room for.
+pub fn receive(stream: &impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
+    Ok(calls::receive_bytes(stream.as_fd().as_raw_fd(), buffer, 0)?)
+}
+
+/// Sends once on a stream; tells how many bytes it has taken. Where the peer has gone no signal is raised.
+pub fn send(stream: &impl AsFd, bytes: &[u8]) -> io::Result<usize> {
+    Ok(calls::send_bytes(stream.as_fd().as_raw_fd(), bytes, libc::MSG_NOSIGNAL)?)
+}
+
 /// How many written bytes the peer's kernel has not acknowledged yet.
 pub fn unsent_bytes(socket: &impl AsFd) -> io::Result<usize> {
     let mut bytes: libc::c_int = 0;
@@ -11,6 +23,22 @@ pub fn unsent_bytes(socket: &impl AsFd) -> io::Result<usize> {
     let result = unsafe { libc::ioctl(socket.as_fd().as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
     nix::errno::Errno::result(result)?;
     Ok(usize::try_from(bytes).unwrap_or(0))
+}
+
+/// How many bytes a socket's send buffer would take now, as far as the kernel knows: it also counts what it needs itself.
+pub fn room_to_send(socket: &impl AsFd) -> io::Result<usize> {
+    // As in linux/sock_diag.h.
+    const SEND_BUFFER: usize = 3;
+    const QUEUED: usize = 5;
+    let mut memory = [0_u32; 9];
+    let mut size = libc::socklen_t::try_from(size_of_val(&memory)).unwrap_or(0);
+    // SAFETY: the descriptor is open while it is borrowed, and no more than `size` bytes are written to `memory`.
+    let result = unsafe {
+        let fd = socket.as_fd().as_raw_fd();
+        libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_MEMINFO, (&raw mut memory).cast(), &raw mut size)
+    };
+    nix::errno::Errno::result(result)?;
+    Ok(memory[SEND_BUFFER].saturating_sub(memory[QUEUED]) as usize)
 }
 
 /// Closes the door of a listening TCP socket without closing the socket: new clients are refused as if nobody listened, while
@@ -130,6 +158,16 @@ mod tests {
         stream.set_nonblocking(true).unwrap();
         while io::Write::write(&mut stream, &[0; 4096]).is_ok() {}
         assert!(unsent_bytes(&stream).unwrap() > 0);
+    }
+
+    #[test]
+    fn a_send_buffer_has_room_until_it_is_full() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let before = room_to_send(&stream).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        while io::Write::write(&mut stream, &[0; 4096]).is_ok() {}
+        assert!(before > 0 && room_to_send(&stream).unwrap() < before);
     }
 
     #[test]

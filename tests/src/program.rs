@@ -30,6 +30,11 @@ pub fn mergelogs() -> PathBuf {
     ours("MERGELOGS_BIN", "mergelogs")
 }
 
+/// The benchmark under test: `PEN_BENCH_BIN`, or the one built beside the tests.
+pub fn bench() -> PathBuf {
+    ours("PEN_BENCH_BIN", "pen-bench")
+}
+
 /// The pen 0.34.1 that Debian has.
 pub fn old_pen() -> PathBuf {
     installed("OLD_PEN_BIN", "/usr/bin/pen")

@@ -1,4 +1,4 @@
-//! Merged logs name the right client, every line: the short form of `scripts/bench/logs`.
+//! Merged logs name the right client, every line: the short form of `scripts/bench-logs`.
 
 use std::fs;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The scripts that users get: the status page that cron makes.
+//! The scripts that users get: the status page that cron makes. And that of developers names only programs that it has built.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use pen_tests::{Backend, Ended, Pen, program, run_to_the_end};
+use serde_json::Value;
 use tempfile::TempDir;
 
 fn status_page(address: &str, page: &Path) -> Ended {
@@ -82,4 +83,33 @@ fn a_page_needs_an_address_and_a_file() {
     script.arg("127.0.0.1:1");
     let ended = run_to_the_end(script);
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(2), "usage: status-page ADDRESS FILE\n"));
+}
+
+#[test]
+fn whatever_program_the_tests_are_told_to_use_has_been_built_before() {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let script = fs::read_to_string(workspace.join("scripts/test")).expect("the script is there");
+    let mut cargo = Command::new("cargo");
+    cargo.args(["metadata", "--no-deps", "--offline", "--format-version", "1"]).current_dir(&workspace);
+    let metadata = run_to_the_end(cargo).stdout;
+    let metadata: Value = serde_json::from_str(&metadata).expect("cargo tells of the workspace");
+    let list = |value: &Value| value.as_array().expect("it is a list").clone();
+    let by_default = list(&metadata["workspace_default_members"]);
+    let is_built = |package: &Value| {
+        let named =
+            format!("cargo build --release -p {}\n", package["name"].as_str().expect("it has a name"));
+        by_default.contains(&package["id"]) || script.contains(&named)
+    };
+    let built: Vec<Value> = list(&metadata["packages"])
+        .into_iter()
+        .filter(is_built)
+        .flat_map(|package| list(&package["targets"]))
+        .filter(|target| target["kind"][0] == "bin")
+        .map(|target| target["name"].clone())
+        .collect();
+    let used: Vec<&str> =
+        script.split("$target/release/").skip(1).filter_map(|rest| rest.split('}').next()).collect();
+    assert!(used.len() >= 6, "{used:?}");
+    let missing: Vec<_> = used.iter().filter(|name| !built.contains(&Value::from(**name))).collect();
+    assert!(missing.is_empty(), "{missing:?} of {built:?}");
 }

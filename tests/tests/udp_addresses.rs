@@ -270,6 +270,35 @@ fn a_link_of_our_own_that_takes_only_tiny_frames_loses_nothing() {
 }
 
 #[test]
+fn a_link_behind_a_router_that_takes_only_tiny_frames_loses_nothing_on_its_way_to_a_server() {
+    in_own_network(|| {
+        let (ours, router, servers) = (Host::new(), Host::new(), Host::new());
+        cable((&ours, "east"), (&router, "west"), FRAME);
+        cable((&router, "far"), (&servers, "out"), FRAME);
+        router.ip("link set far mtu 300");
+        servers.ip("link set out mtu 300");
+        ours.on(|| add("10.2.0.1/24", "east"));
+        router.on(|| add("10.2.0.2/24", "west"));
+        router.on(|| add("10.2.1.2/24", "far"));
+        servers.on(|| add("10.2.1.1/24", "out"));
+        ours.ip("route add 10.2.1.0/24 via 10.2.0.2");
+        servers.ip("route add default via 10.2.1.2");
+        router.set("net/ipv4/ip_forward", "1");
+        ours.on(|| {
+            let server = servers.on(|| echo_at(SocketAddr::new(ip("10.2.1.1"), PORT)));
+            let pen = pen(SocketAddr::new(ip("10.2.0.1"), PORT), &server);
+            for size in [100, 272, 273, 512, 100] {
+                let text = Content::new(size as u64).bytes(size);
+                let answer = ask_connected(pen.address().ip(), &text);
+                assert!(answer == text, "{size} bytes");
+            }
+            assert_eq!(server.count(), 5);
+            pen.stop();
+        });
+    });
+}
+
+#[test]
 fn a_path_that_takes_only_small_frames_is_learned_over_ipv6_and_blamed_on_nobody() {
     between_hosts(1280, |clients, servers| {
         let server = servers.on(|| echo_at(SocketAddr::new(ip("fd02:1::1"), PORT)));

@@ -36,8 +36,20 @@ pub struct Snapshot {
     pub version: Name,
     /// The process id.
     pub pid: u32,
+    /// A thread that forwards each.
+    pub workers: Vec<WorkerStatus>,
     /// A service each.
     pub services: Vec<ServiceStatus>,
+}
+
+/// A thread that forwards.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WorkerStatus {
+    /// Its open connections, of all services; flows of datagrams are none.
+    pub connections: usize,
+    /// New connections that it left to others so far, because it had more than they.
+    pub handed_over: u64,
 }
 
 /// A service.

@@ -54,7 +54,6 @@ impl IdPool {
     }
 
     /// How many numbers are taken.
-    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.taken as usize
     }

@@ -2,6 +2,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod acl;
+pub mod balance;
 pub mod clients;
 pub mod flows;
 pub mod gauge;

@@ -120,23 +120,26 @@ impl Server {
 }
 
 /// What happens at one server: counters that every thread writes, and the blacklist.
+///
+/// A selection may look at the first cache line of each of a thousand servers; what is written with every byte stands in another.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub struct ServerState {
     /// Which server this is.
     pub id: ServerId,
-    /// Bytes sent to the server.
-    pub sent: AtomicU64,
-    /// Bytes received from the server.
-    pub received: AtomicU64,
-    /// Connections that came about.
-    pub connects: AtomicU64,
-    /// Connections that were tried and failed.
-    pub failures: AtomicU64,
     /// Reservations alive: connections, and attempts to connect.
     connections: AtomicU32,
     failed_until: AtomicU64,
     banned_until: AtomicU64,
     last_error: Mutex<Option<Arc<str>>>,
+    /// Connections that were tried and failed.
+    pub failures: AtomicU64,
+    /// Connections that came about.
+    pub connects: AtomicU64,
+    /// Bytes sent to the server.
+    pub sent: AtomicU64,
+    /// Bytes received from the server.
+    pub received: AtomicU64,
 }
 
 impl ServerState {
@@ -144,14 +147,14 @@ impl ServerState {
     pub fn new(id: ServerId) -> Arc<ServerState> {
         Arc::new(ServerState {
             id,
-            sent: AtomicU64::new(0),
-            received: AtomicU64::new(0),
-            connects: AtomicU64::new(0),
-            failures: AtomicU64::new(0),
             connections: AtomicU32::new(0),
             failed_until: AtomicU64::new(0),
             banned_until: AtomicU64::new(0),
             last_error: Mutex::new(None),
+            failures: AtomicU64::new(0),
+            connects: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+            received: AtomicU64::new(0),
         })
     }
 

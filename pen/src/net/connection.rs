@@ -22,7 +22,7 @@ use super::tally::Tally;
 use super::token::{Side, Token};
 use super::upstream::Attempt;
 use super::worker::Context;
-use crate::engine::clients::{ClientCounters, ClientRef, Opened};
+use crate::engine::clients::{Opened, Tracked};
 use crate::engine::http::Origin;
 use crate::engine::proxy::Header;
 use crate::engine::servers::{Reservation, Server, ServerId};
@@ -73,8 +73,8 @@ pub enum Phase {
     Preface(Box<Preface>),
     /// It waits for a share of `pending_max`.
     Queued,
-    /// It looks for a server.
-    Connecting(Box<Attempt>),
+    /// It looks for a server. That is part of every connection's life, so it is worth its room, and not an allocation.
+    Connecting(Attempt),
     /// Bytes flow.
     Relaying,
     /// One end is dead; the other has until the deadline to take what the dead one had sent, then it is reset.
@@ -96,15 +96,6 @@ pub struct Peer {
     pub address: ClientAddr,
     /// Its port; 0 for a Unix socket.
     pub port: u16,
-}
-
-/// A client's entry in the client table.
-#[derive(Debug)]
-pub struct Tracked {
-    /// The entry.
-    pub entry: ClientRef,
-    /// Its counters.
-    pub counters: Arc<ClientCounters>,
 }
 
 /// The server of a connection.
@@ -183,7 +174,7 @@ impl Connection {
             self.http = Some(Box::new(Http::new(origin)));
         }
         let refused = self.is_refused(service, context);
-        self.phase = Phase::Connecting(Box::new(Attempt::new(known, refused, pending)));
+        self.phase = Phase::Connecting(Attempt::new(known, refused, pending));
         self.try_next_server(context)
     }
 
@@ -290,7 +281,7 @@ impl Connection {
         self.tell_closed(context);
         if let Some(tracked) = self.client.take() {
             let service = context.settings.service(self.service);
-            service.state.clients.lock().close(tracked.entry, context.now);
+            service.state.clients.lock().close(&tracked, context.now);
         }
     }
 
@@ -306,9 +297,9 @@ impl Connection {
         if service.modes.hash_only {
             return None;
         }
-        let Opened { client, counters, last_server } =
+        let Opened { client, last_server } =
             service.state.clients.lock().open(self.peer.address, now, service.limits.tracking());
-        self.client = Some(Tracked { entry: client, counters });
+        self.client = Some(client);
         last_server
     }
 
@@ -325,10 +316,13 @@ impl Connection {
             dump: dump::Form::wanted(&context.settings.process),
             moved: false,
         };
+        // A rewriter sees them, too.
+        let seen = self.http.is_some() || tally.wants_bytes();
         let progress = relay::turn(
             &mut self.down,
             up,
             &mut context.scratch[..LARGEST_READ],
+            context.pipe.as_deref_mut().filter(|_| !seen),
             service.fast_close,
             self.http.as_mut().map(|http| &mut http.rewriter),
             &mut tally,

@@ -1,6 +1,7 @@
 //! One end of a connection: its socket, what is known of the socket's state, and what still has to be written to it.
 
 mod outgoing;
+mod pouring;
 mod records;
 
 use std::io::ErrorKind;
@@ -10,15 +11,16 @@ use mio::event::Event;
 use super::stream::Stream;
 use super::tls::Session;
 use outgoing::{Nagle, Pending};
+pub use pouring::Poured;
 
 /// The largest single read. A worker has one buffer of this size for all its connections.
 pub const LARGEST_READ: usize = 256 * 1024;
 /// The smallest read that a slow receiver on the other side brings us down to.
-const SMALLEST_READ: usize = 16 * 1024;
+pub const SMALLEST_READ: usize = 16 * 1024;
 /// Reads in a row when the data is thrown away.
 const READS_PER_DISCARD: usize = 16;
 /// The first reads of a connection: an ordinary request or answer fits.
-const FIRST_READ: usize = 64 * 1024;
+pub const FIRST_READ: usize = 64 * 1024;
 
 /// One end of a connection. The poll reports edges, so the end remembers what was reported and not yet used up.
 #[derive(Debug)]
@@ -138,6 +140,15 @@ impl End {
     /// Whether another write can be tried.
     pub fn writable(&self) -> bool {
         self.writable
+    }
+
+    /// How much to read at most for `to`. A large read is cut to what the socket there has room for: what it does not take would be
+    /// copied and kept, a quarter of a megabyte for each client that is slow to take its answer.
+    pub fn portion_for(&self, to: &End) -> usize {
+        if self.read_size <= FIRST_READ || self.tls.is_some() {
+            return LARGEST_READ;
+        }
+        to.stream.room().clamp(SMALLEST_READ, LARGEST_READ)
     }
 
     /// Reads once, at most `buffer`'s size and what the other end has lately been able to take.

@@ -26,7 +26,7 @@ use crate::engine::time::Tick;
 use crate::settings::losses::Queue;
 use crate::settings::{ServiceIndex, Transport};
 use system::privileges::User;
-use system::{datagrams, socket};
+use system::{datagrams, poll, socket};
 
 /// A listener's number in the registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -151,7 +151,11 @@ impl ListenSocket {
 
     /// Tells a worker's poll about the socket, which several workers may do.
     pub fn register(&self, registry: &Registry, token: mio::Token) -> io::Result<()> {
-        SourceFd(&self.fd()).register(registry, token, Interest::READABLE)
+        match &self.kind {
+            // One of the workers, or each client would wake them all, and find one.
+            Kind::Unix(listener) => poll::wake_only_one(registry, listener, token.0 as u64),
+            _ => SourceFd(&self.fd()).register(registry, token, Interest::READABLE),
+        }
     }
 
     /// Takes `register` back: other threads may hold the socket open longer.

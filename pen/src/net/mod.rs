@@ -1,5 +1,7 @@
 //! The shells around the engine: sockets, the poll, and the worker threads that own them.
 
+#[cfg(test)]
+mod allocations;
 pub mod connection;
 pub mod dummy;
 pub mod dump;
@@ -10,6 +12,7 @@ pub mod http;
 pub mod idlers;
 pub mod journal;
 pub mod listener;
+pub mod pipe;
 pub mod preface;
 pub mod proxy;
 pub mod queues;

@@ -3,7 +3,8 @@
 //! Both directions stream with bounded memory: nothing is read while something read earlier has not been taken. An end of
 //! file is passed on as one after everything before it; a reset ends the other side as a reset.
 
-use super::end::{End, Incoming};
+use super::end::{End, Incoming, Poured};
+use super::pipe::Pipe;
 use super::token::Side;
 use crate::engine::http::{Pieces, Refusal, Rewriter, Stand};
 use common::command::FastClose;
@@ -35,23 +36,28 @@ pub enum Progress {
 pub trait Observer {
     /// `data` was read from the peer on `side`.
     fn read(&mut self, side: Side, data: &[u8]);
+    /// So many bytes came from the peer on `side`, and nobody has seen them.
+    fn poured(&mut self, side: Side, count: usize);
     /// `count` bytes were written to the peer on `side`.
     fn written(&mut self, side: Side, count: usize);
 }
 
-/// Moves what can be moved, both ways; the requests among it by way of `http`, if servers are told who asks.
+/// Moves what can be moved, both ways; the requests among it by way of `http`, if servers are told who asks. Much at once is
+/// poured through the `pipe`, which is there if nobody has to see the bytes.
 pub fn turn(
     down: &mut End,
     up: &mut End,
     scratch: &mut [u8],
+    mut pipe: Option<&mut Pipe>,
     fast_close: FastClose,
     mut http: Option<&mut Rewriter>,
     observer: &mut impl Observer,
 ) -> Progress {
-    let mut more_to_server = pump(down, up, Side::Down, scratch, http.as_deref_mut(), observer);
+    let mut more_to_server =
+        pump(down, up, Side::Down, scratch, pipe.as_deref_mut(), http.as_deref_mut(), observer);
     observer.written(Side::Up, up.open());
     let waited = http.as_deref().is_some_and(|http| http.stand() == Stand::Waiting);
-    let more_to_client = pump(up, down, Side::Up, scratch, http.as_deref_mut(), observer);
+    let more_to_client = pump(up, down, Side::Up, scratch, pipe, http.as_deref_mut(), observer);
     let mut requests = Requests::PassedOn;
     if let Some(http) = http {
         release(http, down, up, observer);
@@ -143,6 +149,7 @@ fn pump(
     to: &mut End,
     side: Side,
     scratch: &mut [u8],
+    mut pipe: Option<&mut Pipe>,
     mut http: Option<&mut Rewriter>,
     observer: &mut impl Observer,
 ) -> bool {
@@ -158,6 +165,21 @@ fn pump(
             release(http, from, to, observer);
             if http.stand() != Stand::Listening || to.pending() > 0 {
                 return false;
+            }
+        }
+        let portion = from.portion_for(to).min(scratch.len());
+        let scratch = &mut scratch[..portion];
+        if let Some(pipe) = pipe.as_deref_mut()
+            && from.can_pour_into(to)
+        {
+            match from.pour_into(to, pipe, scratch) {
+                Poured::Some { read, written } => {
+                    observer.poured(side, read);
+                    observer.written(side.other(), written);
+                    continue;
+                }
+                Poured::Nothing => return false,
+                Poured::Impossible => {}
             }
         }
         let Incoming::Data(data) = from.read(scratch) else { return false };

@@ -118,7 +118,7 @@ impl ConnectionRow {
             pending_down: down.pending(),
             pending_up: up.as_ref().map_or(0, End::pending),
             peer: connection.peer.address,
-            client: connection.client.as_ref().map(|tracked| tracked.entry.number),
+            client: connection.client.as_ref().map(|tracked| tracked.number),
             server: connection
                 .server
                 .as_ref()

@@ -1,9 +1,9 @@
 //! One non-blocking stream socket, TCP or Unix: what forwarding needs of it and nothing more.
 
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, IoSlice, Write};
 use std::mem::MaybeUninit;
 use std::net::{Shutdown, SocketAddr};
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use mio::event::Source;
@@ -35,18 +35,12 @@ impl Stream {
 
     /// Reads once.
     pub fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Stream::Tcp(tcp) => (&mut &*tcp).read(buffer),
-            Stream::Unix(unix) => (&mut &*unix).read(buffer),
-        }
+        socket::receive(self, buffer)
     }
 
     /// Writes once; never raises SIGPIPE.
     pub fn write(&self, data: &[u8]) -> io::Result<usize> {
-        match self {
-            Stream::Tcp(tcp) => (&mut &*tcp).write(data),
-            Stream::Unix(unix) => (&mut &*unix).write(data),
-        }
+        socket::send(self, data)
     }
 
     /// The same for several pieces, in one system call.
@@ -107,6 +101,14 @@ impl Stream {
         }
     }
 
+    /// How much a write would take now; of Unix sockets it is not known.
+    pub fn room(&self) -> usize {
+        match self {
+            Stream::Tcp(tcp) => socket::room_to_send(tcp).unwrap_or(usize::MAX),
+            Stream::Unix(_) => usize::MAX,
+        }
+    }
+
     /// Whether a read shorter than the buffer proves that the socket had no more at that moment. Unix stream sockets also end a
     /// read early where the sender's credentials or passed descriptors change.
     pub fn short_read_means_drained(&self) -> bool {
@@ -145,6 +147,15 @@ impl Stream {
         match self {
             Stream::Tcp(tcp) => tcp.as_raw_fd(),
             Stream::Unix(unix) => unix.as_raw_fd(),
+        }
+    }
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Stream::Tcp(tcp) => tcp.as_fd(),
+            Stream::Unix(unix) => unix.as_fd(),
         }
     }
 }

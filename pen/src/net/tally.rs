@@ -29,14 +29,16 @@ pub struct Tally<'a> {
     pub moved: bool,
 }
 
+impl Tally<'_> {
+    /// Whether the bytes themselves are wanted, and not only their number.
+    pub fn wants_bytes(&self) -> bool {
+        self.requests.is_some() || self.dump.is_some()
+    }
+}
+
 impl Observer for Tally<'_> {
     fn read(&mut self, side: Side, data: &[u8]) {
-        self.moved = true;
-        let counter = match side {
-            Side::Down => self.client.map(|client| &client.received),
-            Side::Up => Some(&self.chosen.reservation.received),
-        };
-        add(counter, data.len());
+        self.poured(side, data.len());
         if let Some((tap, log)) = &mut self.requests {
             let witness = Witness { peer: self.peer, server: &self.chosen.server, log };
             match side {
@@ -48,6 +50,15 @@ impl Observer for Tally<'_> {
             let from = if side == Side::Down { "client" } else { "server" };
             log::trace!("connection {}, from {from}: {}", self.number, dump::render(data, form));
         }
+    }
+
+    fn poured(&mut self, side: Side, count: usize) {
+        self.moved = true;
+        let counter = match side {
+            Side::Down => self.client.map(|client| &client.received),
+            Side::Up => Some(&self.chosen.reservation.received),
+        };
+        add(counter, count);
     }
 
     fn written(&mut self, side: Side, count: usize) {

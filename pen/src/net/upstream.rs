@@ -152,7 +152,7 @@ impl Connection {
                 if let Some(tracked) = &self.client
                     && attempt.remembered != id
                 {
-                    service.state.clients.lock().remember(tracked.entry, id);
+                    service.state.clients.lock().remember(tracked, id);
                     attempt.remembered = id;
                 }
                 return Some(Chosen {
@@ -165,7 +165,7 @@ impl Connection {
         if let Some(tracked) = &self.client
             && attempt.remembered != attempt.known
         {
-            service.state.clients.lock().remember(tracked.entry, attempt.known);
+            service.state.clients.lock().remember(tracked, attempt.known);
             attempt.remembered = attempt.known;
         }
         let (server, stage) = match attempt.stage {

@@ -1,7 +1,8 @@
 //! A data-plane thread: its poll, its connections, its listeners, its flows. It shares nothing on the way of a byte. How clients
-//! are taken in is in `accepting`.
+//! are taken in is in `accepting`, what others tell it in `message`.
 
 mod accepting;
+mod message;
 
 use std::io;
 use std::sync::Arc;
@@ -15,41 +16,22 @@ use slab::Slab;
 use super::connection::{Connection, Next, Phase};
 use super::end::LARGEST_READ;
 use super::listener::{ListenSocket, ListenerId, Listening};
+use super::pipe::Pipe;
 use super::queues::Queues;
-use super::report::ReportOrder;
 use super::token::Token;
 use super::udp::{Surroundings, Udp};
+use crate::engine::balance::Turnover;
 use crate::engine::time::Tick;
 use crate::engine::timer::TimerWheel;
 use crate::settings::{ServiceIndex, Settings, Transport};
 use crate::shared::{Mailbox, PendingRoom, Shared};
 
+pub use self::message::{Message, Newcomer};
+
 /// Events taken from the poll at once.
 const EVENTS_PER_TURN: usize = 1024;
 /// How long a worker that stops waits for its last bytes to arrive.
 const STOP_PATIENCE: Duration = Duration::from_secs(1);
-
-/// What the control plane tells a worker.
-#[derive(Debug)]
-pub enum Message {
-    /// Accept on this socket, for this service.
-    Listen(ListenerId, ServiceIndex, Arc<ListenSocket>),
-    /// Serve what the socket's queue holds, then let go of it.
-    Unlisten(ListenerId),
-    /// Some servers may have no flows any more: their blacklists or the settings say which.
-    Forsake,
-    /// Another worker has begun a flow of datagrams although the service had all that it may have: end one, if you have more than
-    /// your share.
-    MakeRoom(ServiceIndex),
-    /// Close a port for flows of the service, unless it is your only one: another worker has none.
-    MakePort(ServiceIndex),
-    /// End the connection of this number, if it is one of yours.
-    EndConnection(u32),
-    /// Tell about some of your connections.
-    Report(ReportOrder),
-    /// End all connections, and yourself.
-    Stop,
-}
 
 /// A worker.
 #[derive(Debug)]
@@ -66,10 +48,13 @@ pub struct Worker {
     next_generation: u32,
     timers: TimerWheel,
     scratch: Box<[u8]>,
+    pipe: Option<Pipe>,
     /// Connections that stopped only to let the others have their turn.
     unfinished: Vec<(u32, u32)>,
     /// Connections that are over: closed after the events are dealt with.
     ended: Vec<u32>,
+    /// How fast connections end.
+    turnover: Turnover,
     /// Connections that wait for room for their connect.
     queues: Queues,
     udp: Udp,
@@ -89,6 +74,8 @@ pub struct Context<'a> {
     pub timers: &'a mut TimerWheel,
     /// Room for one read.
     pub scratch: &'a mut [u8],
+    /// What passes much at once from socket to socket.
+    pub pipe: Option<&'a mut Pipe>,
     /// The time at the beginning of the turn.
     pub now: Tick,
     /// Connections that wait for room for their connect.
@@ -106,8 +93,8 @@ impl Context<'_> {
 }
 
 impl Worker {
-    /// A worker around its poll; `index` is that of its mailbox.
-    pub fn new(index: usize, poll: Poll, shared: Arc<Shared>) -> Worker {
+    /// A worker around its poll; `index` is that of its mailbox. Without a `pipe` it copies everything.
+    pub fn new(index: usize, poll: Poll, pipe: Option<Pipe>, shared: Arc<Shared>) -> Worker {
         Worker {
             index,
             poll,
@@ -120,8 +107,10 @@ impl Worker {
             next_generation: 0,
             timers: TimerWheel::new(),
             scratch: vec![0; LARGEST_READ].into_boxed_slice(),
+            pipe,
             unfinished: Vec::new(),
             ended: Vec::new(),
+            turnover: Turnover::default(),
             queues: Queues::default(),
             udp: Udp::default(),
             fired: Vec::new(),
@@ -203,6 +192,7 @@ impl Worker {
             settings: &self.settings,
             timers: &mut self.timers,
             scratch: &mut self.scratch,
+            pipe: self.pipe.as_mut(),
             now: self.now,
             queues: &mut self.queues,
             shared: &self.shared,
@@ -272,6 +262,11 @@ impl Worker {
 
     /// Closes what has ended: only now, so that no event of this turn can meet a stranger in an old slot.
     fn close_ended(&mut self) {
+        if self.ended.is_empty() {
+            return;
+        }
+        self.mailbox().connections_end(self.ended.len());
+        self.turnover.note(self.ended.len(), self.now);
         for slot in self.ended.drain(..) {
             self.connections.remove(slot as usize).close();
         }
@@ -286,24 +281,29 @@ impl Worker {
         }
         self.call_queued();
         for message in messages {
-            match message {
-                Message::Listen(id, service, socket) => self.listen(id, service, &socket),
-                Message::Unlisten(id) => {
-                    for listening in self.listeners.iter_mut().filter(|listening| listening.id == id) {
-                        listening.close_when_empty();
-                    }
-                    self.with_udp(|udp, around| udp.unlisten(id, around));
+            self.obey(message);
+        }
+    }
+
+    fn obey(&mut self, message: Message) {
+        match message {
+            Message::Listen(id, service, socket) => self.listen(id, service, &socket),
+            Message::Unlisten(id) => {
+                for listening in self.listeners.iter_mut().filter(|listening| listening.id == id) {
+                    listening.close_when_empty();
                 }
-                Message::EndConnection(number) => {
-                    self.end_connections(|connection| connection.number() == number);
-                    self.with_udp(|udp, around| udp.end_flow(number, around));
-                }
-                Message::Forsake => self.with_udp(Udp::forsake),
-                Message::MakeRoom(service) => self.with_udp(|udp, around| udp.make_room(service, around)),
-                Message::MakePort(service) => self.with_udp(|udp, around| udp.make_port(service, around)),
-                Message::Report(order) => order.answer(self.index, &self.connections, &self.udp),
-                Message::Stop => self.stop(),
+                self.with_udp(|udp, around| udp.unlisten(id, around));
             }
+            Message::Adopt(newcomer) => self.admit(newcomer),
+            Message::EndConnection(number) => {
+                self.end_connections(|connection| connection.number() == number);
+                self.with_udp(|udp, around| udp.end_flow(number, around));
+            }
+            Message::Forsake => self.with_udp(Udp::forsake),
+            Message::MakeRoom(service) => self.with_udp(|udp, around| udp.make_room(service, around)),
+            Message::MakePort(service) => self.with_udp(|udp, around| udp.make_port(service, around)),
+            Message::Report(order) => order.answer(self.index, &self.connections, &self.udp),
+            Message::Stop => self.stop(),
         }
     }
 
@@ -331,6 +331,9 @@ impl Worker {
     /// Ends all connections with an ordinary close; those that are still in the queues follow as they are accepted.
     fn stop(&mut self) {
         self.stop_at = Some(self.now.plus(STOP_PATIENCE));
+        for message in self.mailbox().take_last_newcomers() {
+            self.obey(message);
+        }
         self.end_connections(|_| true);
         self.with_udp(Udp::stop);
     }

@@ -32,7 +32,7 @@ use common::command::{AclNumber, FastClose, ProxyVersion, ServiceName, Threads};
 
 use crate::engine::acl::Acl;
 use crate::engine::clients::ClientNumbers;
-use crate::engine::select::Modes;
+use crate::engine::select::{Modes, Slots};
 use crate::engine::servers::Server;
 use crate::engine::time::Tick;
 use crate::request_log::RequestLog;
@@ -101,7 +101,7 @@ pub struct Service {
     /// Whether that was the command line's first argument, and no `listen` has said anything since.
     pub listen_is_argument: bool,
     /// The slots.
-    pub servers: Vec<Option<Arc<Server>>>,
+    pub servers: Slots,
     /// How a server is selected.
     pub modes: Modes,
     /// Where refused clients go.
@@ -272,7 +272,7 @@ impl Service {
             draining: false,
             listen: Vec::new(),
             listen_is_argument: false,
-            servers: Vec::new(),
+            servers: Slots::default(),
             modes: Modes::default(),
             abuse: None,
             emergency: None,

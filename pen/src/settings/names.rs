@@ -92,7 +92,7 @@ impl Place {
 }
 
 fn places(service: &Service) -> impl Iterator<Item = (Place, &Arc<Server>)> {
-    let slots = (0..).map(Place::Slot).zip(&service.servers);
+    let slots = (0..).map(Place::Slot).zip(service.servers.iter());
     let fallbacks = [
         (Place::Fallback(Fallback::Emergency), &service.emergency),
         (Place::Fallback(Fallback::Abuse), &service.abuse),

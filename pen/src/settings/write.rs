@@ -152,7 +152,7 @@ fn say_service(service: &Service, lines: &mut Lines) -> Result<(), String> {
     tls::say(tls, lines)?;
     say_fallback("abuse", abuse.as_ref(), lines)?;
     say_fallback("emergency", emergency.as_ref(), lines)?;
-    for (number, server) in (0..).zip(servers) {
+    for (number, server) in (0..).zip(servers.iter()) {
         match server {
             None => lines.say(format_args!("server {number} address 0.0.0.0")),
             Some(server) => say_server(number, server, lines)?,

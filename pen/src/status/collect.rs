@@ -9,7 +9,7 @@ use common::command::{AclNumber, ProxyVersion};
 use common::status::{
     CertificateStatus, ClientStatus, ConnectionStatus, FallbackStatus, HandshakesStatus, IdlersStatus,
     LimitsStatus, Name, ProxyStatus, SCHEMA, ServerState, ServerStatus, ServiceStatus, Snapshot, TlsStatus,
-    UdpStatus,
+    UdpStatus, WorkerStatus,
 };
 
 use crate::engine::clients::ClientRow;
@@ -19,7 +19,7 @@ use crate::engine::time::Tick;
 use crate::net::report::{ConnectionRow, ReportOrder, Start};
 use crate::net::worker::Message;
 use crate::settings::{DatagramCounters, Limits, Proxy, Service, ServiceIndex, TlsCounters};
-use crate::shared::Shared;
+use crate::shared::{Mailbox, Shared};
 use crate::tls::{Served, Terminator};
 
 /// Client-table entries read under one lock: connections wait no longer than that.
@@ -62,8 +62,13 @@ pub fn snapshot(shared: &Shared, most: Most) -> Snapshot {
         uptime: now.since(Tick(0)).as_secs(),
         version: Name::Borrowed(env!("CARGO_PKG_VERSION")),
         pid: std::process::id(),
+        workers: shared.mailboxes.iter().map(worker_status).collect(),
         services: services.collect(),
     }
+}
+
+fn worker_status(mailbox: &Mailbox) -> WorkerStatus {
+    WorkerStatus { connections: mailbox.connections(), handed_over: mailbox.handed_over() }
 }
 
 /// Seconds since 1970, to the millisecond.

@@ -1,6 +1,6 @@
 //! The status for Prometheus, in its text exposition format.
 //!
-//! What is counted and measured, by service and by server, never by client: clients come and go by the thousand, and
+//! What is counted and measured, by thread, by service and by server, never by client: clients come and go by the thousand, and
 //! each would be a series for ever. Names and units follow Prometheus' conventions (`docs/status.md` lists them). How a
 //! server is, is a gauge of 0 or 1 for each state, which is always there, so that an alert can be written about it.
 //!
@@ -12,8 +12,8 @@ use std::fmt::{self, Display, Formatter};
 
 use common::escape::Label;
 use common::status::{
-    CertificateStatus, ServerState, ServerStatus, ServiceStatus, Snapshot, TlsStatus, UdpStatus, all_servers,
-    place,
+    CertificateStatus, ServerState, ServerStatus, ServiceStatus, Snapshot, TlsStatus, UdpStatus,
+    WorkerStatus, all_servers, place,
 };
 
 /// Renders the whole.
@@ -56,6 +56,10 @@ impl Display for Exposition<'_> {
         for family in PROCESS {
             write_family(f, family, &[(String::new(), snapshot)])?;
         }
+        let workers = workers(snapshot);
+        for family in WORKER {
+            write_family(f, family, &workers)?;
+        }
         let services = services(snapshot);
         for family in SERVICE {
             write_family(f, family, &services)?;
@@ -77,6 +81,11 @@ impl Display for Exposition<'_> {
         }
         Ok(())
     }
+}
+
+fn workers(snapshot: &Snapshot) -> Vec<Labelled<'_, WorkerStatus>> {
+    let workers = snapshot.workers.iter().enumerate();
+    workers.map(|(index, worker)| (format!("worker=\"{index}\""), worker)).collect()
 }
 
 fn services(snapshot: &Snapshot) -> Vec<Labelled<'_, ServiceStatus>> {
@@ -159,6 +168,15 @@ const PROCESS: &[Family<Snapshot>] = &[
         let draining = pen.services.iter().filter(|service| service.draining);
         whole(draining.map(|service| service.connections).sum())
     }),
+];
+
+const WORKER: &[Family<WorkerStatus>] = &[
+    gauge("pen_worker_connections", "Open connections of a thread.", |worker| whole(worker.connections)),
+    counter(
+        "pen_worker_handed_over_total",
+        "New connections that a thread left to one with fewer.",
+        |worker| Value::Whole(worker.handed_over),
+    ),
 ];
 
 const SERVICE: &[Family<ServiceStatus>] = &[

@@ -3,7 +3,7 @@
 use common::status::{
     CertificateStatus, ClientStatus, ConnectionState, ConnectionStatus, FallbackStatus, HandshakesStatus,
     IdlersStatus, LimitsStatus, ProxyStatus, SCHEMA, ServerState, ServerStatus, ServiceStatus, Snapshot,
-    TlsStatus, UdpStatus,
+    TlsStatus, UdpStatus, WorkerStatus,
 };
 
 /// One that names everything that comes from outside `text`, and has everything that there can be.
@@ -43,6 +43,7 @@ pub fn snapshot() -> Snapshot {
         uptime: 273_600,
         version: "1.0.0".into(),
         pid: 4711,
+        workers: vec![WorkerStatus { connections: 1, handed_over: 2 }, WorkerStatus::default()],
         services: vec![service("default")],
     }
 }

@@ -9,11 +9,11 @@ use libc::{iovec, mmsghdr, msghdr};
 use nix::errno::Errno;
 
 use super::address::{self, Address};
-use super::calls;
 use super::control::{self, Control};
 use super::failure::retry;
 use super::outbox::zeroed;
 use super::{Datagram, LARGEST};
+use crate::calls;
 
 /// From one buffer to the next. Were this a power of two, the beginnings of all buffers, the only parts that small datagrams
 /// need, would fight for the same few lines of the processor's caches.

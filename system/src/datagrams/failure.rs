@@ -9,10 +9,10 @@ use nix::errno::Errno;
 
 use super::Name;
 use super::address::{self, Address};
-use super::calls;
 use super::control::{self, Control, Message};
 use super::options::is_unix;
 use super::outbox::zeroed;
+use crate::calls;
 
 /// A call is repeated so often at most because of failures of earlier datagrams.
 const TRIES: usize = 3;

@@ -9,11 +9,11 @@ use libc::{iovec, mmsghdr, msghdr};
 use nix::errno::Errno;
 
 use super::address::Address;
-use super::calls;
 use super::control::{self, Control};
 use super::failure::retry;
 use super::options::is_unix;
 use super::{Name, Outgoing};
+use crate::calls;
 
 /// It never waits, and a Unix socket whose peer has gone raises no signal.
 const FLAGS: libc::c_int = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;

@@ -1,4 +1,4 @@
-//! The benchmark of merged logs with ground truth (`scripts/bench/logs`): how many lines name the right client, by
+//! The benchmark of merged logs with ground truth (`scripts/bench-logs`): how many lines name the right client, by
 //! program, mode of connections and rate, with connection records and by the request's text alone.
 //!
 //! It ends with status 1 when, with connection records, one line was lost or did not name its client.

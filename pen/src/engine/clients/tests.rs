@@ -8,14 +8,22 @@ use super::*;
 
 const MINUTE: Option<Duration> = Some(Duration::from_mins(1));
 
+impl PartialEq for Tracked {
+    fn eq(&self, other: &Tracked) -> bool {
+        self.index == other.index && Arc::ptr_eq(&self.counters, &other.counters)
+    }
+}
+
 impl ClientTable {
     /// Checks that the parts of the table agree with each other.
     fn check_invariants(&self) {
-        let held = self.places.iter().filter(|place| place.entry.is_some()).count();
+        let addresses: Vec<ClientAddr> =
+            self.places.range(0, self.places.len()).map(|entry| entry.addr).collect();
+        let held = addresses.len();
         assert_eq!(held, self.len());
-        assert_eq!(held, self.by_addr.len());
-        for (addr, &index) in &self.by_addr {
-            assert_eq!(self.entry(index).map(|entry| entry.addr), Some(*addr));
+        for addr in addresses {
+            let index = self.find(self.hasher.hash_one(addr), addr);
+            assert_eq!(index.and_then(|index| self.places.get(index)).map(|entry| entry.addr), Some(addr));
         }
         let (idle, busy) = (self.walk(&self.idle), self.walk(&self.busy));
         assert_eq!(idle.len() + busy.len(), held);
@@ -29,7 +37,7 @@ impl ClientTable {
     fn walk(&self, line: &Line) -> Vec<&Entry> {
         let (mut previous, mut index) = (NIL, line.front);
         let mut entries = Vec::new();
-        while let Some(entry) = self.entry(index) {
+        while let Some(entry) = self.places.get(index) {
             assert_eq!(entry.previous, previous);
             entries.push(entry);
             assert!(entries.len() <= self.len(), "the line runs in a circle");
@@ -57,9 +65,9 @@ fn second(number: u64) -> Tick {
 }
 
 /// A connection that ends at once.
-fn visit(table: &mut ClientTable, number: u8, at: u64) -> ClientRef {
+fn visit(table: &mut ClientTable, number: u8, at: u64) -> Tracked {
     let client = table.open(client(number), second(at), MINUTE).client;
-    table.close(client, second(at));
+    table.close(&client, second(at));
     client
 }
 
@@ -74,8 +82,8 @@ fn a_client_is_recognised_and_its_server_remembered() {
     let mut table = table(10);
     let first = table.open(client(1), second(1), None);
     assert_eq!(first.last_server, None);
-    table.remember(first.client, Some(server(2)));
-    table.close(first.client, second(2));
+    table.remember(&first.client, Some(server(2)));
+    table.close(&first.client, second(2));
     let again = table.open(client(1), second(1_000_000), None);
     assert_eq!((again.client, again.last_server), (first.client, Some(server(2))));
     assert_eq!(table.open(ClientAddr::Unix, second(1_000_000), None).last_server, None);
@@ -87,9 +95,9 @@ fn counters_are_live() {
     let mut table = table(10);
     let first = table.open(client(1), second(1), None);
     let second_one = table.open(client(1), second(5), None);
-    first.counters.sent.fetch_add(100, Ordering::Relaxed);
-    second_one.counters.sent.fetch_add(10, Ordering::Relaxed);
-    second_one.counters.received.fetch_add(7, Ordering::Relaxed);
+    first.client.counters.sent.fetch_add(100, Ordering::Relaxed);
+    second_one.client.counters.sent.fetch_add(10, Ordering::Relaxed);
+    second_one.client.counters.received.fetch_add(7, Ordering::Relaxed);
     let row = ClientRow {
         number: 0,
         addr: client(1),
@@ -107,16 +115,16 @@ fn counters_are_live() {
 fn a_client_is_forgotten_some_time_after_its_last_connection_ended() {
     let mut table = table(10);
     let first = table.open(client(1), second(0), MINUTE).client;
-    table.remember(first, Some(server(0)));
+    table.remember(&first, Some(server(0)));
     let other = table.open(client(1), second(1), MINUTE).client;
-    table.close(first, second(100));
+    table.close(&first, second(100));
     assert_eq!(known(&table, 1000).len(), 1, "a connection is open");
-    table.close(other, second(1000));
+    table.close(&other, second(1000));
     assert_eq!(known(&table, 1059).len(), 1);
     assert_eq!(known(&table, 1060).len(), 0);
     let again = table.open(client(1), second(1060), MINUTE);
     assert_eq!(again.last_server, None);
-    assert_eq!(again.counters.connects.load(Ordering::Relaxed), 1);
+    assert_eq!(again.client.counters.connects.load(Ordering::Relaxed), 1);
     assert_ne!(again.client, first);
 }
 
@@ -148,8 +156,8 @@ fn the_least_recently_used_client_makes_room_and_connected_ones_last() {
     assert_eq!(known(&table, 6), [(0, client(1)), (1, client(5)), (2, client(6))]);
     table.open(client(7), second(7), MINUTE);
     assert_eq!(known(&table, 7), [(0, client(7)), (1, client(5)), (2, client(6))]);
-    table.close(connected, second(8));
-    table.remember(connected, Some(server(0)));
+    table.close(&connected, second(8));
+    table.remember(&connected, Some(server(0)));
     let (rows, _) = table.rows(0, 1, second(8), MINUTE);
     assert_eq!((rows[0].open, rows[0].last_server), (1, None), "the old reference is nobody's");
 }
@@ -178,9 +186,9 @@ fn the_known_are_counted_in_steps_without_the_forgotten() {
 fn a_close_too_many_is_harmless() {
     let mut table = table(3);
     let gone = visit(&mut table, 1, 1);
-    table.close(gone, second(50));
+    table.close(&gone, second(50));
     assert_eq!(known(&table, 61), []);
-    table.close(ClientRef { number: 77, index: 77, generation: 0 }, second(50));
+    table.close(&Tracked { index: 77, ..gone }, second(50));
     table.check_invariants();
 }
 
@@ -216,9 +224,9 @@ fn a_table_is_read_in_slices() {
 
 #[test]
 fn an_entry_costs_little_and_an_empty_table_nothing() {
-    assert!(size_of::<Place>() <= 72, "{}", size_of::<Place>());
+    assert_eq!(size_of::<places::Place>(), 64, "a cache line");
     let table = table(10_000_000);
-    assert_eq!((table.places.capacity(), table.by_addr.capacity()), (0, 0));
+    assert_eq!((table.places.memory(), table.by_addr.memory()), (0, 0));
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -242,7 +250,7 @@ fn step() -> impl Strategy<Value = Step> {
 #[derive(Clone, Debug)]
 struct Known {
     row: ClientRow,
-    client: ClientRef,
+    client: Tracked,
     /// The step that used it last, which tells apart what happens in one second.
     used: usize,
 }
@@ -252,7 +260,7 @@ struct Model {
     table: ClientTable,
     capacity: usize,
     clients: Vec<Known>,
-    open: Vec<ClientRef>,
+    open: Vec<Tracked>,
     now: u64,
     steps: usize,
 }
@@ -264,8 +272,8 @@ impl Model {
             Step::Open { number, remember } => self.open(client(number), remember)?,
             Step::Close(which) if !self.open.is_empty() => {
                 let client = self.open.remove(which.index(self.open.len()));
-                self.table.close(client, second(self.now));
-                self.close(client);
+                self.table.close(&client, second(self.now));
+                self.close(&client);
             }
             Step::Close(_) => {}
             Step::Wait(seconds) => self.now += seconds,
@@ -281,19 +289,19 @@ impl Model {
         let opened = self.table.open(addr, second(self.now), MINUTE);
         self.clear_away(addr);
         if !self.clients.iter().any(|known| known.row.addr == addr) {
-            self.insert(addr, opened.client);
+            self.insert(addr, opened.client.clone());
         }
         let (now, steps) = (second(self.now), self.steps);
         let known = self.clients.iter_mut().find(|known| known.row.addr == addr).unwrap();
-        prop_assert_eq!(opened.client, known.client);
+        prop_assert_eq!(&opened.client, &known.client);
         prop_assert_eq!(opened.last_server, known.row.last_server);
         known.row.open += 1;
         known.row.connects += 1;
         known.row.sent += 5;
         (known.row.last_seen, known.used) = (now, steps);
-        opened.counters.sent.fetch_add(5, Ordering::Relaxed);
+        opened.client.counters.sent.fetch_add(5, Ordering::Relaxed);
         if let Some(slot) = remember {
-            self.table.remember(opened.client, Some(server(slot)));
+            self.table.remember(&opened.client, Some(server(slot)));
             known.row.last_server = Some(server(slot));
         }
         self.open.push(opened.client);
@@ -311,7 +319,7 @@ impl Model {
         });
     }
 
-    fn insert(&mut self, addr: ClientAddr, client: ClientRef) {
+    fn insert(&mut self, addr: ClientAddr, client: Tracked) {
         if self.clients.len() == self.capacity {
             let goes = self.clients.iter().min_by_key(|known| (known.row.open > 0, known.used)).unwrap();
             let index = goes.row.number;
@@ -329,12 +337,12 @@ impl Model {
             sent: 0,
             received: 0,
         };
-        let client = ClientRef { index, ..client };
+        let client = Tracked { number: index, ..client };
         self.clients.push(Known { row, client, used: 0 });
     }
 
-    fn close(&mut self, client: ClientRef) {
-        if let Some(known) = self.clients.iter_mut().find(|known| known.client == client) {
+    fn close(&mut self, client: &Tracked) {
+        if let Some(known) = self.clients.iter_mut().find(|known| known.client == *client) {
             known.row.open -= 1;
             (known.row.last_seen, known.used) = (second(self.now), self.steps);
         }
@@ -374,4 +382,91 @@ proptest! {
             model.take(step)?;
         }
     }
+}
+
+#[test]
+fn a_table_of_many_gives_its_memory_back_when_they_are_forgotten() {
+    const MANY: u32 = 100_000;
+    let mut table = table(MANY as usize);
+    for number in 0..MANY {
+        let addr = ClientAddr::Ip(IpAddr::V4(Ipv4Addr::from_bits(number)));
+        let client = table.open(addr, second(0), MINUTE).client;
+        table.close(&client, second(0));
+    }
+    let memory = table.places.memory() + table.by_addr.memory();
+    assert!((64 * MANY as usize..80 * MANY as usize).contains(&memory), "{memory} bytes");
+    while table.known(second(61), MINUTE).is_none() {}
+    assert_eq!(table.len(), 0);
+    let memory = table.places.memory() + table.by_addr.memory();
+    assert!(memory <= 2 * 64 * 4096, "{memory} bytes are kept");
+    table.check_invariants();
+}
+
+#[test]
+fn who_goes_last_does_not_hold_the_lock_for_all_who_went_before() {
+    const MANY: u32 = 20_000;
+    let mut table = table(MANY as usize);
+    let addr = |number| ClientAddr::Ip(IpAddr::V4(Ipv4Addr::from_bits(number)));
+    let clients: Vec<Tracked> =
+        (0..MANY).map(|number| table.open(addr(number), second(0), MINUTE).client).collect();
+    let (last, others) = clients.split_last().unwrap();
+    for client in others {
+        table.close(client, second(0));
+    }
+    while table.known(second(61), MINUTE).is_none() {}
+    assert_eq!((table.len(), table.places.len()), (1, MANY as usize));
+    table.close(last, second(61));
+    table.open(addr(MANY), second(200), MINUTE);
+    assert!(table.places.len() > MANY as usize / 2, "{} places are left", table.places.len());
+    while table.known(second(200), MINUTE).is_none() {}
+    assert_eq!((table.len(), table.places.len()), (1, 1));
+    table.check_invariants();
+}
+
+#[test]
+fn a_table_that_goes_gives_all_its_numbers_back() {
+    let numbers = Arc::new(client_numbers());
+    let mut table = ClientTable::new(1000, Arc::clone(&numbers));
+    for number in 0..=255 {
+        table.open(client(number), second(0), None);
+    }
+    drop(table.take());
+    assert_eq!((numbers.lock().len(), table.len()), (0, 0));
+}
+
+#[test]
+fn chains_stay_short_however_many_come_and_go() {
+    const MANY: u32 = 20_000;
+    let mut table = table(MANY as usize);
+    let addr = |number| ClientAddr::Ip(IpAddr::V4(Ipv4Addr::from_bits(number)));
+    for number in 0..3 * MANY {
+        table.open(addr(number), second(0), MINUTE);
+    }
+    let length = |number| {
+        let hash = table.hasher.hash_one(addr(number));
+        let mut index = table.by_addr.chain(hash);
+        let mut length = 0;
+        while let Some(entry) = table.places.get(index) {
+            (index, length) = (entry.next_in_chain, length + 1);
+        }
+        length
+    };
+    let longest = (2 * MANY..3 * MANY).map(length).max();
+    assert!(longest <= Some(30), "{longest:?}");
+}
+
+#[test]
+fn counters_are_used_again_but_not_while_somebody_counts() {
+    let mut table = table(1);
+    let held = table.open(client(1), second(1), MINUTE).client;
+    let first = Arc::as_ptr(&held.counters);
+    let other = table.open(client(2), second(2), MINUTE).client;
+    assert_ne!(Arc::as_ptr(&other.counters), first);
+    held.counters.sent.fetch_add(5, Ordering::Relaxed);
+    let second_one = Arc::as_ptr(&other.counters);
+    other.counters.sent.fetch_add(7, Ordering::Relaxed);
+    drop(other);
+    let third = table.open(client(3), second(3), MINUTE).client;
+    assert_eq!(Arc::as_ptr(&third.counters), second_one);
+    assert_eq!(third.counters.sent.load(Ordering::Relaxed), 0);
 }

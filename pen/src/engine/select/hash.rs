@@ -5,28 +5,32 @@
 //! highest number is first. So removing a server moves that server's clients alone, and it does not matter which
 //! slots servers stand in. The numbers are a promise: pens of any version, on any machine, make the same choice.
 
-use std::cmp::Reverse;
 use std::net::IpAddr;
 use std::os::unix::ffi::OsStrExt;
 
 use common::client_addr::ClientAddr;
 
-use super::super::servers::{Server, ServerAddr};
-use super::{Query, SlotSet};
+use super::super::servers::ServerAddr;
+use super::{Member, Query, SlotSet};
 
 /// The slot that ranks highest among the untried ones that can take the client.
 ///
 /// A stubborn service asks the client's own server or none: whoever ranks highest, available or not.
-pub(super) fn choose(query: &Query<'_>, tried: &SlotSet) -> Option<usize> {
+pub(super) fn choose(query: &Query<'_>, tried: &SlotSet) -> Option<u32> {
     let port = if query.modes.roundrobin && !query.modes.hash_only { query.port } else { 0 };
     let client = client_key(query.client, port);
-    let rank = |&(_, server): &(usize, &Server)| Reverse(rank(client, server.hash_seed()));
-    let best = if query.modes.stubborn {
-        query.occupied().min_by_key(rank).filter(|&(slot, server)| query.is_available(slot, server, tried))
-    } else {
-        query.available(tried).min_by_key(rank)
-    };
-    best.map(|(slot, _)| slot)
+    let mut best: Option<(u64, &Member)> = None;
+    for member in &query.roster().members {
+        let rank = rank(client, member.hash_seed);
+        // Whether it is available is asked last, of the few that are the best so far: that is told in other cache lines.
+        if best.is_none_or(|(highest, _)| rank > highest)
+            && (query.modes.stubborn || query.is_available(member, tried))
+        {
+            best = Some((rank, member));
+        }
+    }
+    let (_, best) = best?;
+    (!query.modes.stubborn || query.is_available(best, tried)).then_some(best.slot)
 }
 
 /// The part of the ranking that depends on the server alone.

@@ -5,6 +5,7 @@ pub mod hash;
 mod prio;
 mod round_robin;
 mod slot_set;
+mod slots;
 #[cfg(test)]
 mod tests;
 mod weight;
@@ -18,6 +19,8 @@ use super::servers::{Reservation, Server, ServerId, Standing};
 use super::time::Tick;
 pub use round_robin::Turn;
 use slot_set::SlotSet;
+pub use slots::Slots;
+use slots::{Member, Roster};
 
 /// How a service selects. None on: in turn, with tracking.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,7 +43,7 @@ pub struct Modes {
 #[derive(Clone, Copy, Debug)]
 pub struct Query<'a> {
     /// The slots.
-    pub servers: &'a [Option<Arc<Server>>],
+    pub servers: &'a Slots,
     /// How to select.
     pub modes: Modes,
     /// The access lists, which servers name by their numbers; one that is missing is as good as an empty one.
@@ -71,7 +74,7 @@ pub struct Candidate {
 pub struct Selection {
     tried: SlotSet,
     /// The slot that was tried last; `None` before the first choice.
-    last: Option<usize>,
+    last: Option<u32>,
 }
 
 impl Selection {
@@ -84,7 +87,7 @@ impl Selection {
     /// servers as if they were new, instead of all going to the slot that follows.
     pub fn after(slot: u32) -> Selection {
         let mut tried = SlotSet::default();
-        tried.insert(slot as usize);
+        tried.insert(slot);
         Selection { tried, last: None }
     }
 
@@ -114,10 +117,11 @@ impl Selection {
     }
 
     /// Reserves a place at the slot, if it can (still) take the client.
-    fn try_slot(&mut self, slot: usize, query: &Query<'_>, standing: Standing) -> Option<Candidate> {
+    fn try_slot(&mut self, slot: u32, query: &Query<'_>, standing: Standing) -> Option<Candidate> {
         self.tried.insert(slot);
         self.last = Some(slot);
-        let server = query.servers.get(slot)?.as_ref().filter(|server| query.can_take(server, standing))?;
+        let server =
+            query.servers.get(slot as usize)?.as_ref().filter(|server| query.can_take(server, standing))?;
         let reservation = server.state.reserve(server.limit(standing))?;
         Some(Candidate { server: Arc::clone(server), reservation })
     }
@@ -125,14 +129,17 @@ impl Selection {
 
 impl<'a> Query<'a> {
     /// The slot of the server that the client used last, if that counts and is still the same server.
-    fn known_slot(&self) -> Option<usize> {
+    fn known_slot(&self) -> Option<u32> {
         let known = self.known.filter(|_| !self.modes.roundrobin && !self.modes.hash_only)?;
-        let slot = usize::try_from(known.slot).ok()?;
-        self.servers.get(slot)?.as_ref().filter(|server| server.id() == known).map(|_| slot)
+        self.servers
+            .get(known.slot as usize)?
+            .as_ref()
+            .filter(|server| server.id() == known)
+            .map(|_| known.slot)
     }
 
     /// The best untried slot by the mode that is on; `last` is the one that was tried before.
-    fn choose(&self, last: Option<usize>, tried: &SlotSet) -> Option<usize> {
+    fn choose(&self, last: Option<u32>, tried: &SlotSet) -> Option<u32> {
         match self.modes {
             Modes { hash_only: true, .. } => hash::choose(self, tried),
             Modes { prio: true, .. } => prio::choose(self, tried),
@@ -149,32 +156,23 @@ impl<'a> Query<'a> {
     fn can_take(&self, server: &Server, standing: Standing) -> bool {
         server.has_room(standing)
             && server.state.blacklisted(self.now).is_none()
-            && self.is_permitted_by(server)
+            && self.is_permitted_by(server.acl)
     }
 
-    fn is_permitted_by(&self, server: &Server) -> bool {
-        self.acls.get(usize::from(server.acl)).is_none_or(|acl| acl.permits(self.client))
+    fn is_permitted_by(&self, list: u8) -> bool {
+        self.acls.get(usize::from(list)).is_none_or(|acl| acl.permits(self.client))
     }
 
-    /// The servers that there are, with their slots.
-    fn occupied(&self) -> impl Iterator<Item = (usize, &'a Server)> {
-        self.servers.iter().enumerate().filter_map(|(slot, server)| Some((slot, &**server.as_ref()?)))
+    /// The servers that there are.
+    fn roster(&self) -> &'a Roster {
+        self.servers.roster()
     }
 
     /// Whether the server is untried and can take a client that is new to it.
-    fn is_available(&self, slot: usize, server: &Server, tried: &SlotSet) -> bool {
-        !tried.contains(slot) && self.can_take(server, Standing::New)
-    }
-
-    /// The available servers in the order of their slots.
-    fn available(&self, tried: &SlotSet) -> impl Iterator<Item = (usize, &'a Server)> {
-        self.occupied().filter(|&(slot, server)| self.is_available(slot, server, tried))
-    }
-
-    /// The same, beginning at a slot and wrapping.
-    fn available_from(&self, begin: usize, tried: &SlotSet) -> impl Iterator<Item = (usize, &'a Server)> {
-        let before = self.occupied().take_while(move |&(slot, _)| slot < begin);
-        let after = self.occupied().skip_while(move |&(slot, _)| slot < begin);
-        after.chain(before).filter(|&(slot, server)| self.is_available(slot, server, tried))
+    fn is_available(&self, member: &Member, tried: &SlotSet) -> bool {
+        member.state.connections() < member.limit
+            && member.state.blacklisted(self.now).is_none()
+            && !tried.contains(member.slot)
+            && self.is_permitted_by(member.acl)
     }
 }

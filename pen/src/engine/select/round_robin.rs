@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::super::servers::Server;
 use super::{Query, SlotSet};
 
 /// Whose turn it is: one a service, shared by all threads. It begins with slot 0.
@@ -25,11 +24,11 @@ impl Turn {
 
     /// Lets `choose` pick a slot, given the one to begin with; the next turn begins after it. A thread that another one
     /// overtakes meanwhile picks again.
-    pub(super) fn advance(&self, choose: impl Fn(usize) -> Option<usize>) -> Option<usize> {
+    pub(super) fn advance(&self, choose: impl Fn(u32) -> Option<u32>) -> Option<u32> {
         let mut begin = self.next.load(Ordering::Relaxed);
         loop {
-            let slot = choose(begin as usize)?;
-            let next = u32::try_from(slot).unwrap_or(u32::MAX).wrapping_add(1);
+            let slot = choose(begin)?;
+            let next = slot.wrapping_add(1);
             match self.next.compare_exchange_weak(begin, next, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => return Some(slot),
                 Err(moved) => begin = moved,
@@ -39,15 +38,16 @@ impl Turn {
 }
 
 /// The first slot in turn that can take the client.
-pub(super) fn choose(query: &Query<'_>, tried: &SlotSet) -> Option<usize> {
-    query.turn.advance(|begin| first(query.available_from(begin, tried)))
+pub(super) fn choose(query: &Query<'_>, tried: &SlotSet) -> Option<u32> {
+    query.turn.advance(|begin| first_from(begin, query, tried))
 }
 
 /// The first untried slot that can take the client after one that failed, wrapping.
-pub(super) fn choose_after(slot: usize, query: &Query<'_>, tried: &SlotSet) -> Option<usize> {
-    first(query.available_from(slot + 1, tried))
+pub(super) fn choose_after(slot: u32, query: &Query<'_>, tried: &SlotSet) -> Option<u32> {
+    first_from(slot.saturating_add(1), query, tried)
 }
 
-fn first<'a>(mut servers: impl Iterator<Item = (usize, &'a Server)>) -> Option<usize> {
-    servers.next().map(|(slot, _)| slot)
+fn first_from(begin: u32, query: &Query<'_>, tried: &SlotSet) -> Option<u32> {
+    let mut members = query.roster().from(begin);
+    members.find(|member| query.is_available(member, tried)).map(|member| member.slot)
 }

@@ -1,3 +1,4 @@
+mod pouring;
 mod requests;
 mod resets;
 mod rig;

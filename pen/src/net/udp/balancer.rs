@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 
-use super::super::connection::{Chosen, Peer, Tracked};
+use super::super::connection::{Chosen, Peer};
 use super::super::listener::ListenerId;
 use super::Surroundings;
 use super::counting::Counting;
@@ -89,12 +89,11 @@ impl Balancer {
         let room = self.room(service, around)?;
         counters.accepted.count();
         let (now, tracking) = (around.now, service.limits.tracking());
-        let Opened { client: entry, counters, last_server } =
-            service.state.clients.lock().open(peer.address, now, tracking);
+        let Opened { client, last_server } = service.state.clients.lock().open(peer.address, now, tracking);
         let content = Flow {
             room,
             peer,
-            client: Tracked { entry, counters },
+            client,
             known: last_server,
             chosen: None,
             opened: now,
@@ -218,7 +217,7 @@ impl Balancer {
         }
         let service = around.service(self.service);
         flow.journal.ended(service);
-        service.state.clients.lock().close(flow.client.entry, around.now);
+        service.state.clients.lock().close(&flow.client, around.now);
         Some(flow)
     }
 }

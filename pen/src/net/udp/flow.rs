@@ -5,9 +5,10 @@ use std::sync::Arc;
 use common::client_addr::ClientAddr;
 use system::datagrams::{Datagram, Name};
 
-use super::super::connection::{Chosen, Peer, Tracked};
+use super::super::connection::{Chosen, Peer};
 use super::journal::Journal;
 use super::search::Search;
+use crate::engine::clients::Tracked;
 use crate::engine::flows::recent::Memo;
 use crate::engine::flows::{Endpoint, FlowKey, Local};
 use crate::engine::servers::{ServerAddr, ServerId};

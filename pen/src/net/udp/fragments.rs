@@ -12,18 +12,19 @@ use system::datagrams::{self, Outbox, Outgoing};
 /// Nearly every link takes datagrams with so many bytes in them: those of DNS have relied on it from the beginning.
 const SMALL: usize = 512;
 
-/// What one socket was told.
-#[derive(Debug)]
+/// What one socket was told: nothing at first, and then the system finds out by itself what each way takes, which costs it that
+/// number, and one datagram wherever a way takes less than it thought.
+#[derive(Debug, Default)]
 pub struct Fragments {
     are_allowed: Cell<bool>,
 }
 
 impl Fragments {
-    /// Forbids them.
-    pub fn of(socket: &impl AsFd) -> Fragments {
+    /// Forbids them. Who sends by the socket has to listen to what the network reports, and then [allow](Fragments::allow) them.
+    pub fn forbidden(socket: &impl AsFd) -> Fragments {
         // Only sockets of another kind refuse, which need nothing like it.
         let _ = datagrams::forbid_fragments(socket);
-        Fragments { are_allowed: Cell::new(false) }
+        Fragments::default()
     }
 
     /// Sends datagrams by the socket, as [`Outbox::send`] does, and allows fragments from the first one on that may need it.
@@ -46,7 +47,8 @@ impl Fragments {
         }
     }
 
-    fn allow(&self, socket: &impl AsFd) {
+    /// Allows fragments from now on: a link on the way takes no such datagram.
+    pub fn allow(&self, socket: &impl AsFd) {
         self.are_allowed.set(true);
         let _ = datagrams::allow_fragments(socket);
     }

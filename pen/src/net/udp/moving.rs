@@ -53,6 +53,9 @@ impl Balancer {
             return self.note_former_failure(&server, &error, around);
         }
         if error.raw_os_error() == Some(Errno::EMSGSIZE as i32) {
+            if let Some(port) = self.sockets.port(port) {
+                port.fragments.allow(port);
+            }
             // The system knows the way now, and takes the datagram apart. Whether others were lost, too, it will be told of each.
             let memo = self.table.content(id).and_then(|flow| flow.memo);
             let lost = lost(memo, &quote, &sender.recent, around.now);

@@ -90,7 +90,7 @@ impl Port {
     ) -> Port {
         Port {
             id,
-            fragments: Fragments::of(&socket),
+            fragments: Fragments::forbidden(&socket),
             socket,
             queued: false,
             failed: false,

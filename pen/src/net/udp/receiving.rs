@@ -35,7 +35,7 @@ impl Receiving {
     /// One that may have received something already.
     pub fn new(id: ListenerId, service: ServiceIndex, socket: Arc<ListenSocket>) -> Receiving {
         let own = socket.local_address();
-        let fragments = Fragments::of(&*socket);
+        let fragments = Fragments::default();
         Receiving { id, service, socket, own, ready: true, leaving: None, joins: false, fragments }
     }
 

@@ -63,7 +63,7 @@ impl Balancer {
             pending_down: 0,
             pending_up: 0,
             peer: flow.peer.address,
-            client: Some(flow.client.entry.number),
+            client: Some(flow.client.number),
             server: regular.map(|chosen| chosen.reservation.state().id.slot),
             opened: flow.opened,
         }

@@ -183,7 +183,7 @@ impl Balancer {
         let server = chosen.server.id();
         if chosen.regular && flow.known != Some(server) {
             flow.known = Some(server);
-            service.state.clients.lock().remember(flow.client.entry, Some(server));
+            service.state.clients.lock().remember(&flow.client, Some(server));
         }
         let Some(port) = way.and_then(|way| self.sockets.port(way)) else { return };
         let datagram = &payload.bytes[..payload.segment.unwrap_or(payload.bytes.len())];

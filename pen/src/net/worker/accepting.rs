@@ -1,4 +1,5 @@
-//! Taking clients in: only as many as there is room for, and as one turn may take.
+//! Taking clients in: only as many as there is room for, and as one turn may take; and handing those to other workers that are too
+//! many here.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,9 +7,9 @@ use std::time::Duration;
 use common::reason;
 
 use super::super::connection::{Connection, Seat};
-use super::super::listener::{AcceptTrouble, Accepted, Listening};
+use super::super::listener::{AcceptTrouble, Listening};
 use super::super::token::GENERATION_MASK;
-use super::Worker;
+use super::{Newcomer, Worker};
 use crate::settings::ServiceIndex;
 use crate::shared::{PendingRoom, Room};
 
@@ -41,7 +42,7 @@ impl Worker {
                 return;
             };
             match socket.accept() {
-                Ok(accepted) => self.admit(accepted, service, room, pending),
+                Ok(accepted) => self.take_in(Newcomer { accepted, service, room, pending }),
                 Err(error) => match AcceptTrouble::from(&error) {
                     AcceptTrouble::NobodyWaits => {
                         self.listeners[index].ready = false;
@@ -65,11 +66,25 @@ impl Worker {
         self.mailbox().take_or_wait(|| self.shared.take_room(service))
     }
 
+    /// Serves the newcomer, unless another worker has clearly fewer connections. One that stops does not trouble the others.
+    fn take_in(&mut self, newcomer: Newcomer) {
+        let kept = match self.stop_at {
+            None => self.shared.hand_over(newcomer, self.index, self.turnover.lately(self.now)),
+            Some(_) => Err(newcomer),
+        };
+        if let Err(newcomer) = kept {
+            self.mailbox().connection_begins();
+            self.admit(newcomer);
+        }
+    }
+
+    /// Serves a newcomer that counts as a connection of this worker already.
     #[expect(
         clippy::cast_possible_truncation,
         reason = "connections have numbers of 32 bits, so there are no more slots"
     )]
-    fn admit(&mut self, accepted: Accepted, service: ServiceIndex, room: Room, pending: PendingRoom) {
+    pub(super) fn admit(&mut self, newcomer: Newcomer) {
+        let Newcomer { accepted, service, room, pending } = newcomer;
         // Who connects after a command was answered is served by its settings, even if this turn began before.
         self.refresh_settings();
         let generation = self.next_generation;

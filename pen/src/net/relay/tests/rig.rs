@@ -12,6 +12,7 @@ use socket2::Socket;
 
 use crate::engine::http::{Origin, Rewriter};
 use crate::net::end::{End, LARGEST_READ};
+use crate::net::pipe::Pipe;
 use crate::net::relay::{Observer, Progress, turn};
 use crate::net::stream::Stream;
 use crate::net::testing::tls::{Peer, session};
@@ -30,6 +31,7 @@ pub struct Rig {
     pub down: End,
     pub up: End,
     pub scratch: Vec<u8>,
+    pub pipe: Option<Pipe>,
     pub fast_close: FastClose,
     pub http: Option<Rewriter>,
     pub tally: Tally,
@@ -43,6 +45,8 @@ pub struct Tally {
     pub to_client: usize,
     pub to_server: usize,
     pub reads: usize,
+    /// From either side, through the pipe.
+    pub poured: usize,
 }
 
 impl Observer for Tally {
@@ -52,6 +56,10 @@ impl Observer for Tally {
             Side::Down => self.from_client.extend_from_slice(data),
             Side::Up => self.from_server.extend_from_slice(data),
         }
+    }
+
+    fn poured(&mut self, _: Side, count: usize) {
+        self.poured += count;
     }
 
     fn written(&mut self, side: Side, count: usize) {
@@ -71,6 +79,7 @@ impl Rig {
             down: End::accepted(down),
             up: End::connecting(up),
             scratch: vec![0; LARGEST_READ],
+            pipe: None,
             fast_close: FastClose::Off,
             http: None,
             tally: Tally::default(),
@@ -107,8 +116,8 @@ impl Rig {
     }
 
     pub fn turn(&mut self) -> Progress {
-        let Rig { down, up, scratch, http, tally, .. } = self;
-        let progress = turn(down, up, scratch, self.fast_close, http.as_mut(), tally);
+        let Rig { down, up, scratch, pipe, http, tally, .. } = self;
+        let progress = turn(down, up, scratch, pipe.as_mut(), self.fast_close, http.as_mut(), tally);
         // Heads grow.
         let most = if http.is_some() { 4 * LARGEST_READ } else { LARGEST_READ };
         assert!(down.pending() <= LARGEST_READ + RECORDS && up.pending() <= most);

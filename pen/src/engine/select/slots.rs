@@ -1,0 +1,141 @@
+//! The slots of a service, and beside them what a selection compares of their servers: a thousand servers are looked through
+//! in one piece of memory, not each where it happens to lie.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, OnceLock};
+
+use super::super::servers::{Server, ServerState, Standing};
+
+/// The slots. Who changes them pays for the comparison to be prepared anew, at the next selection.
+#[derive(Debug, Default)]
+pub struct Slots {
+    slots: Vec<Option<Arc<Server>>>,
+    roster: OnceLock<Roster>,
+}
+
+/// The servers as they are compared.
+#[derive(Debug)]
+pub(super) struct Roster {
+    /// In the order of their slots.
+    pub members: Box<[Member]>,
+    /// The same by priority, equal ones by their slots: where they are in `members`.
+    pub by_prio: Box<[u32]>,
+    /// The largest of the weights.
+    pub heaviest: u32,
+}
+
+/// What is compared of a server.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub state: Arc<ServerState>,
+    pub hash_seed: u64,
+    pub slot: u32,
+    pub weight: u32,
+    /// How many connections it may have when a client is let in that is new to it.
+    pub limit: u32,
+    pub acl: u8,
+}
+
+impl Slots {
+    pub(super) fn roster(&self) -> &Roster {
+        self.roster.get_or_init(|| Roster::new(&self.slots))
+    }
+}
+
+impl Roster {
+    fn new(slots: &[Option<Arc<Server>>]) -> Roster {
+        let occupied = || (0..).zip(slots).filter_map(|(slot, server)| Some((slot, server.as_ref()?)));
+        let mut by_prio: Vec<(u32, u32)> =
+            (0..).zip(occupied()).map(|(i, (_, server))| (server.prio, i)).collect();
+        by_prio.sort_unstable();
+        Roster {
+            members: occupied().map(|(slot, server)| Member::new(slot, server)).collect(),
+            by_prio: by_prio.into_iter().map(|(_, member)| member).collect(),
+            heaviest: occupied().map(|(_, server)| server.weight).max().unwrap_or(0),
+        }
+    }
+
+    /// All, beginning at a slot and wrapping.
+    pub(super) fn from(&self, slot: u32) -> impl Iterator<Item = &Member> {
+        let begin = self.members.partition_point(|member| member.slot < slot);
+        let (before, after) = self.members.split_at(begin);
+        after.iter().chain(before)
+    }
+}
+
+impl Member {
+    fn new(slot: u32, server: &Server) -> Member {
+        Member {
+            state: Arc::clone(&server.state),
+            hash_seed: server.hash_seed(),
+            slot,
+            weight: server.weight,
+            limit: server.limit(Standing::New).unwrap_or(u32::MAX),
+            acl: server.acl,
+        }
+    }
+}
+
+impl Clone for Slots {
+    fn clone(&self) -> Slots {
+        self.slots.clone().into()
+    }
+}
+
+impl From<Vec<Option<Arc<Server>>>> for Slots {
+    fn from(slots: Vec<Option<Arc<Server>>>) -> Slots {
+        Slots { slots, roster: OnceLock::new() }
+    }
+}
+
+impl Deref for Slots {
+    type Target = Vec<Option<Arc<Server>>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.slots
+    }
+}
+
+impl DerefMut for Slots {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        self.roster.take();
+        &mut self.slots
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::servers::{ServerAddr, ServerId};
+    use super::*;
+
+    fn server(slot: u32) -> Arc<Server> {
+        let address = ServerAddr::Inet("192.0.2.1:80".parse().unwrap());
+        Arc::new(Server::new(address, ServerState::new(ServerId { slot, generation: 0 })))
+    }
+
+    fn listed(slots: &Slots) -> Vec<u32> {
+        slots.roster().members.iter().map(|member| member.slot).collect()
+    }
+
+    #[test]
+    fn whatever_changes_in_the_slots_changes_in_the_roster() {
+        let mut slots = Slots::from(vec![Some(server(0)), None, Some(server(2))]);
+        assert_eq!(listed(&slots), [0, 2]);
+        slots[1] = Some(server(1));
+        assert_eq!(listed(&slots), [0, 1, 2]);
+        let copy = slots.clone();
+        slots.pop();
+        assert_eq!((listed(&slots), listed(&copy)), (vec![0, 1], vec![0, 1, 2]));
+    }
+
+    #[test]
+    fn a_walk_begins_at_a_slot_or_the_next_one_that_is_occupied() {
+        let slots = Slots::from(vec![Some(server(0)), None, Some(server(2)), Some(server(3)), None]);
+        let from = |slot| slots.roster().from(slot).map(|member| member.slot).collect::<Vec<_>>();
+        assert_eq!(from(0), [0, 2, 3]);
+        assert_eq!(from(1), [2, 3, 0]);
+        assert_eq!(from(3), [3, 0, 2]);
+        assert_eq!(from(4), [0, 2, 3]);
+        assert_eq!(from(u32::MAX), [0, 2, 3]);
+    }
+}
