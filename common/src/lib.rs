@@ -10,6 +10,7 @@ pub mod escape;
 pub mod log_record;
 pub mod mdoc;
 pub mod options;
+pub mod quoted;
 mod reason;
 pub mod status;
 pub mod streams;

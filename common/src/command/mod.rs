@@ -7,6 +7,7 @@ use std::ops::RangeInclusive;
 
 mod access;
 mod forwarding;
+mod health;
 mod help;
 mod http;
 mod inspect;
@@ -81,6 +82,7 @@ pub struct Family {
 pub static FAMILIES: &[Family] = &[
     Family { title: "Servers", rows: servers::ROWS },
     Family { title: "Selecting a server", rows: selection::ROWS },
+    Family { title: "Health of servers", rows: health::ROWS },
     Family { title: "Forwarding", rows: forwarding::ROWS },
     Family { title: "What servers are told of clients", rows: http::ROWS },
     Family { title: "TLS", rows: tls::ROWS },

@@ -1,6 +1,7 @@
 //! How a service chooses the server for a client.
 
-use super::typed::Switch;
+use super::typed::{Peek, RdpUsers, Switch};
+use super::words::{Problem, Words};
 use super::{Command, Form, Row, Scope, When};
 
 pub(super) static ROWS: &[Row] = &[
@@ -38,6 +39,25 @@ pub(super) static ROWS: &[Row] = &[
         details: "\
             The answer is `no hash no roundrobin no stubborn no weight no prio`, without the `no` before \
             those that are on.",
+    },
+    Row {
+        name: "peek",
+        args: "rdp [fold] [nodomain] [short]|sni",
+        form: Form::Negatable { parse: peek, no: |_| Ok(Command::Peek(None)), no_args: "" },
+        scope: Scope::Service,
+        when: When::Live,
+        about: "Waits for the client's first bytes, which decide about its server (off)",
+        details: "\
+            * rdp: the connection request of RDP. Its routing token (`msts=`) leads to the server that it \
+            names, if that is one of the service's. Else the user (`mstshash=`) goes to the server that had \
+            this user last, from whatever address, as long as `tracking` remembers: to the session that was \
+            disconnected. Without either the client's address counts.\n\
+            * fold, nodomain, short: users are the same if they differ only in upper and lower case, in \
+            `DOMAIN\\` before the name, or behind the ninth character, which is all that mstsc sends\n\
+            * sni: the name in a TLS handshake, which is not decrypted. The client gets one of the servers \
+            that have this name (`server N name`), or else `*.` and the rest of it, or else no name or `*`\n\
+            A client that says nothing for 5 seconds goes by its address, with `sni` by no name. It concerns connections that \
+            are accepted from then on.",
     },
     Row {
         name: "prio",
@@ -86,3 +106,29 @@ pub(super) static ROWS: &[Row] = &[
             `prio`. A known client goes to its last server all the same, unless `roundrobin` is on.",
     },
 ];
+
+fn peek(words: &mut Words<'_>) -> Result<Command, Problem> {
+    let peek = match words.need("protocol")? {
+        "sni" => Peek::Sni,
+        "rdp" => Peek::Rdp(rdp_users(words)?),
+        word => return Err(Problem::Wrong(format!("bad protocol '{word}': rdp or sni is expected"))),
+    };
+    Ok(Command::Peek(Some(peek)))
+}
+
+fn rdp_users(words: &mut Words<'_>) -> Result<RdpUsers, Problem> {
+    let mut users = RdpUsers::default();
+    for word in words {
+        match word {
+            "fold" => users.fold = true,
+            "nodomain" => users.nodomain = true,
+            "short" => users.short = true,
+            _ => {
+                return Err(Problem::Wrong(format!(
+                    "unknown option '{word}': fold, nodomain or short is expected"
+                )));
+            }
+        }
+    }
+    Ok(users)
+}

@@ -105,7 +105,7 @@ fn fallback(fallback: Fallback, words: &mut Words<'_>) -> Result<Command, Proble
     Ok(Command::Fallback(fallback, Some(words.need_parsed("address")?)))
 }
 
-fn slot(words: &mut Words<'_>) -> Result<Slot, Problem> {
+pub(super) fn slot(words: &mut Words<'_>) -> Result<Slot, Problem> {
     let word = words.need("slot")?;
     decimal(word)
         .and_then(Slot::new)

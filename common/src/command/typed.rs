@@ -1,5 +1,6 @@
 //! Commands as typed values: what the parser makes and pen matches exhaustively.
 
+mod health;
 mod tls;
 
 use std::fmt::{self, Display, Formatter};
@@ -10,6 +11,7 @@ use super::Row;
 use crate::acl;
 use crate::addr::{Host, HostPort, ListenAddr, Port, ServerAddr};
 
+pub use health::{AdminState, AgentCheck, HealthChange, HealthCheck, Pace, Peek, Probe, RdpUsers};
 pub use tls::{AlpnProtocols, TlsFile, TlsOption, TlsProtocol};
 
 /// A command, checked and typed.
@@ -37,6 +39,13 @@ pub enum Command {
     Fallback(Fallback, Option<ServerAddr>),
     /// Sets the local address of connections to servers; `None` lets the kernel choose.
     Source(Option<IpAddr>),
+
+    /// Takes a server out of use, or brings it back.
+    Admin(Slot, AdminState, Toggle),
+    /// Changes how servers are tested.
+    Health(HealthChange),
+    /// What a client's first bytes decide; `None`: nothing.
+    Peek(Option<Peek>),
 
     /// Asks for the listening addresses or replaces them.
     Listen(Option<Vec<ListenAddr>>),
@@ -131,6 +140,7 @@ pub enum Switch {
     AbortOnError,
     Ascii,
     Dummy,
+    FailOpen,
     Hash,
     HashOnly,
     Http,
@@ -160,6 +170,7 @@ pub enum Number {
     PendingMax,
     Resolve,
     ShutdownTimeout,
+    SlowStart,
     Timeout,
     Tracking,
     UdpRequests,

@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use super::{AclNumber, CommandError, Setting};
 use crate::addr::decimal;
+use crate::quoted::Quoted;
 
 /// What is left of a line.
 pub(super) struct Words<'a> {
@@ -57,6 +58,19 @@ impl<'a> Words<'a> {
         T: FromStr<Err: Display>,
     {
         parsed(self.need(what)?)
+    }
+
+    /// The next word, or what stands in quotes there, which must be there.
+    pub(super) fn text(&mut self, what: &str) -> Result<Quoted, Problem> {
+        if !self.rest.starts_with('"') {
+            return self.need(what).map(Quoted::new);
+        }
+        let (text, rest) = Quoted::read(self.rest).map_err(|error| Problem::Wrong(error.to_string()))?;
+        if !rest.is_empty() && !rest.starts_with(BLANKS) {
+            return Err(Problem::Wrong(format!("no blank before '{rest}', behind a text in quotes")));
+        }
+        self.rest = trimmed(rest);
+        Ok(text)
     }
 
     /// All that is left: file names may have blanks inside.

@@ -1,9 +1,11 @@
 //! What pen tells about itself: one snapshot, collected once, which every rendering shows. As JSON (`status json`) it is
 //! documented in `docs/status.md`, and only ever added to.
 
+mod health;
 mod tls;
 mod words;
 
+pub use health::{AgentStatus, CheckStatus, UserStatus};
 pub use tls::{CertificateStatus, HandshakesStatus, ProxyStatus, TlsStatus};
 pub use words::{
     Bytes, Fact, Seconds, all_servers, census, certificate, condition, datagrams, listens, modes, place,
@@ -66,6 +68,20 @@ pub struct ServiceStatus {
     pub modes: Vec<Name>,
     /// The slot that the round robin is at, if it has begun.
     pub current: Option<u32>,
+    /// How its servers are checked, in the words of `health`; `None`: they are not.
+    pub check: Option<String>,
+    /// How they are asked how busy they are, in the same words.
+    pub agent: Option<String>,
+    /// Where checks say that all servers are down, they are tried all the same.
+    pub fail_open: bool,
+    /// Connections and flows that `fail_open` has sent to servers that were down.
+    pub failed_open: u64,
+    /// What clients' first bytes decide, in the words of `peek`; `None`: nothing.
+    pub peek: Option<String>,
+    /// The users of `peek rdp` that it remembers, those that were here last first.
+    pub users: Vec<UserStatus>,
+    /// How many there are.
+    pub users_known: usize,
     /// pen itself answers, as a tiny web server.
     pub dummy: bool,
     /// It tells servers of their clients in each http request.
@@ -128,6 +144,7 @@ pub struct LimitsStatus {
     pub idle_timeout: u32,
     pub multi_accept: u32,
     pub pending_max: u32,
+    pub slow_start: u32,
     pub timeout: u32,
     pub tracking: u32,
     pub udp_requests: u32,
@@ -196,6 +213,12 @@ pub struct ServerStatus {
     pub failures: u64,
     /// Why the latest failure was one.
     pub last_error: Option<String>,
+    /// What checks say of it; `None`: it is not checked, or was not yet.
+    pub check: Option<CheckStatus>,
+    /// What its agent says; `None`: it has none, or none that has said anything yet.
+    pub agent: Option<AgentStatus>,
+    /// The part of its share in new clients that it gets at present, in percent: less than 100 by its agent and `slow_start`.
+    pub share: u32,
 }
 
 /// How a server is: `"state": "up"`.
@@ -204,6 +227,12 @@ pub struct ServerStatus {
 pub enum ServerState {
     /// It takes clients.
     Up,
+    /// The administrator or its agent has it drained: it takes none but clients whose server it was.
+    Draining,
+    /// The administrator or its agent has it out of use: it takes no clients.
+    Maintenance,
+    /// A check or its agent says that it is down.
+    Down,
     /// It is left alone for a while.
     Blacklisted {
         /// For so many seconds, rounded up.
@@ -229,6 +258,9 @@ impl From<StateFields> for ServerState {
         let StateFields { state, blacklisted_seconds } = fields;
         match &*state {
             "up" => ServerState::Up,
+            "draining" => ServerState::Draining,
+            "maintenance" => ServerState::Maintenance,
+            "down" => ServerState::Down,
             "blacklisted" => ServerState::Blacklisted { blacklisted_seconds },
             "empty" => ServerState::Empty,
             _ => ServerState::Unknown,

@@ -57,12 +57,15 @@ impl Display for Seconds {
 
 impl ServerState {
     /// The states in the order in which they are told.
-    pub const WORDS: [&str; 4] = ["up", "blacklisted", "empty", "unknown"];
+    pub const WORDS: [&str; 7] = ["up", "draining", "maintenance", "down", "blacklisted", "empty", "unknown"];
 
     /// The state in one word.
     pub fn word(self) -> &'static str {
         match self {
             ServerState::Up => "up",
+            ServerState::Draining => "draining",
+            ServerState::Maintenance => "maintenance",
+            ServerState::Down => "down",
             ServerState::Blacklisted { .. } => "blacklisted",
             ServerState::Empty => "empty",
             ServerState::Unknown => "unknown",
@@ -75,7 +78,12 @@ impl Display for ServerState {
         f.write_str(self.word())?;
         match self {
             ServerState::Blacklisted { blacklisted_seconds } => write!(f, " {blacklisted_seconds}s"),
-            ServerState::Up | ServerState::Empty | ServerState::Unknown => Ok(()),
+            ServerState::Up
+            | ServerState::Draining
+            | ServerState::Maintenance
+            | ServerState::Down
+            | ServerState::Empty
+            | ServerState::Unknown => Ok(()),
         }
     }
 }

@@ -10,8 +10,10 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use common::addr::Host;
+use common::command::AdminState;
 use parking_lot::Mutex;
 
+use super::health::{Fitness, Reports};
 use super::select::hash;
 use super::time::Tick;
 
@@ -50,6 +52,8 @@ pub struct Server {
     pub weight: u32,
     /// Its rank in selection by priority, lowest first.
     pub prio: u32,
+    /// What the administrator wants of it.
+    pub admin: AdminState,
     /// Shared by all successive settings of the same occupant.
     pub state: Arc<ServerState>,
     address: ServerAddr,
@@ -77,6 +81,7 @@ impl Server {
             hard: 0,
             weight: 0,
             prio: 0,
+            admin: AdminState::Ready,
             state,
             address,
             hash_seed,
@@ -131,6 +136,10 @@ pub struct ServerState {
     connections: AtomicU32,
     failed_until: AtomicU64,
     banned_until: AtomicU64,
+    /// What checks and its agent say of it.
+    pub fitness: Fitness,
+    /// The same in words.
+    pub reports: Mutex<Reports>,
     last_error: Mutex<Option<Arc<str>>>,
     /// Connections that were tried and failed.
     pub failures: AtomicU64,
@@ -150,6 +159,8 @@ impl ServerState {
             connections: AtomicU32::new(0),
             failed_until: AtomicU64::new(0),
             banned_until: AtomicU64::new(0),
+            fitness: Fitness::default(),
+            reports: Mutex::default(),
             last_error: Mutex::new(None),
             failures: AtomicU64::new(0),
             connects: AtomicU64::new(0),

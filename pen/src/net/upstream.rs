@@ -144,6 +144,10 @@ impl Connection {
                 client: self.peer.address,
                 port: self.peer.port,
                 known: attempt.known,
+                session: None,
+                name: None,
+                slow_start: service.limits.slow_start,
+                ignore_health: false,
                 now: context.now,
             };
             if let Some(candidate) = attempt.selection.next(&query) {

@@ -10,7 +10,7 @@ use common::command::{
 
 use super::draft::{Draft, Stage};
 use super::resolve::Resolver;
-use super::{ListenOn, Place, Proxy, ServiceIndex, Transport, log, servers, tls, udp};
+use super::{ListenOn, Place, Proxy, ServiceIndex, Transport, health, log, servers, tls, udp};
 
 /// What a command comes to.
 #[derive(Debug, PartialEq, Eq)]
@@ -71,6 +71,18 @@ pub fn apply(command: Command, draft: &mut Draft) -> Result<Outcome, String> {
         }
         Command::Fallback(which, address) => {
             servers::set_fallback(draft, which, address)?;
+            Outcome::Done
+        }
+        Command::Admin(slot, state, toggle) => {
+            servers::set_admin_state(draft, slot, state, toggle)?;
+            Outcome::Done
+        }
+        Command::Health(change) => {
+            health::change(&mut draft.service_mut().health, change);
+            Outcome::Done
+        }
+        Command::Peek(peek) => {
+            draft.service_mut().peek = peek;
             Outcome::Done
         }
         Command::Source(address) => {
@@ -140,6 +152,7 @@ fn set_switch(draft: &mut Draft, switch: Switch, on: bool) -> Result<(), String>
         Switch::AbortOnError => draft.process_mut().abort_on_error = on,
         Switch::Ascii => draft.process_mut().ascii = on,
         Switch::Dummy => draft.service_mut().dummy = on,
+        Switch::FailOpen => draft.service_mut().fail_open = on,
         Switch::Hash => draft.service_mut().modes.hash = on,
         Switch::HashOnly => draft.service_mut().modes.hash_only = on,
         Switch::Http => draft.service_mut().http = on,
@@ -178,6 +191,7 @@ fn set_number(draft: &mut Draft, number: Number, value: u32) {
         Number::Idlers => draft.service_mut().limits.idlers = value,
         Number::MultiAccept => draft.service_mut().limits.multi_accept = value,
         Number::PendingMax => draft.service_mut().limits.pending_max = value,
+        Number::SlowStart => draft.service_mut().limits.slow_start = value,
         Number::Timeout => draft.service_mut().limits.timeout = value,
         Number::Tracking => draft.service_mut().limits.tracking = value,
         Number::UdpRequests => draft.service_mut().limits.udp_requests = value,
@@ -200,6 +214,7 @@ fn number_text(draft: &Draft, number: Number) -> String {
         Number::Idlers => format!("Idlers: {}/{}", draft.service().state.idlers.used(), limits.idlers),
         Number::MultiAccept => limits.multi_accept.to_string(),
         Number::PendingMax => limits.pending_max.to_string(),
+        Number::SlowStart => limits.slow_start.to_string(),
         Number::Timeout => limits.timeout.to_string(),
         Number::Tracking => limits.tracking.to_string(),
         Number::UdpRequests => limits.udp_requests.to_string(),
@@ -216,6 +231,7 @@ fn answers_when_set(number: Number) -> bool {
         | Number::PendingMax
         | Number::Resolve
         | Number::ShutdownTimeout
+        | Number::SlowStart
         | Number::UdpRequests
         | Number::UdpResponses
         | Number::UdpTimeout => false,

@@ -64,6 +64,8 @@ pub enum Effect {
     Blacklist(Arc<ServerState>, u32),
     /// This server is at another address: that the old one failed says nothing about it.
     Moved(Arc<ServerState>),
+    /// This server comes back from maintenance.
+    Returned(Arc<ServerState>),
     /// The penlogd of this request log is at another address.
     LogMoved(RequestLog, SocketAddr),
 }
@@ -75,6 +77,7 @@ impl Effect {
             Effect::Blacklist(state, 0) => state.clear(),
             Effect::Blacklist(state, seconds) => state.blacklist_by_hand(now.plus_seconds(*seconds)),
             Effect::Moved(state) => state.forgive(),
+            Effect::Returned(state) => state.fitness.warm_up(now),
             Effect::LogMoved(log, to) => log.move_to(*to),
         }
     }

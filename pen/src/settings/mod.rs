@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod draft;
 pub mod file;
+mod health;
 pub mod log;
 pub mod losses;
 pub mod names;
@@ -28,7 +29,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::addr::Port;
-use common::command::{AclNumber, FastClose, ProxyVersion, ServiceName, Threads};
+use common::command::{
+    AclNumber, AgentCheck, FastClose, HealthCheck, Peek, ProxyVersion, ServiceName, Threads,
+};
 
 use crate::engine::acl::Acl;
 use crate::engine::clients::ClientNumbers;
@@ -112,12 +115,18 @@ pub struct Service {
     pub client_acl: u8,
     /// `dummy`: answer instead of forwarding.
     pub dummy: bool,
+    /// `fail_open`: where checks say that all servers are down, they are tried all the same.
+    pub fail_open: bool,
+    /// `health`
+    pub health: Health,
     /// `http`: tell servers in each request who asks.
     pub http: bool,
     /// `keepalive`
     pub keepalive: bool,
     /// `log`
     pub log: Option<LogTarget>,
+    /// `peek`
+    pub peek: Option<Peek>,
     /// `proxy_protocol`
     pub proxy: Proxy,
     /// `source`
@@ -138,6 +147,15 @@ pub struct Service {
     pub limits: Limits,
     /// What is counted while it runs.
     pub state: Arc<ServiceState>,
+}
+
+/// How a service's servers are tested.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// They are checked like this.
+    pub check: Option<Arc<HealthCheck>>,
+    /// They are asked like this how busy they are.
+    pub agent: Option<AgentCheck>,
 }
 
 /// What a service does with PROXY headers.
@@ -161,6 +179,7 @@ pub struct Limits {
     pub idlers: u32,
     pub multi_accept: u32,
     pub pending_max: u32,
+    pub slow_start: u32,
     pub timeout: u32,
     pub tracking: u32,
     pub udp_requests: u32,
@@ -278,9 +297,12 @@ impl Service {
             emergency: None,
             client_acl: 0,
             dummy: false,
+            fail_open: true,
+            health: Health::default(),
             http: false,
             keepalive: false,
             log: None,
+            peek: None,
             proxy: Proxy::default(),
             source: None,
             fast_close: FastClose::Off,
@@ -319,9 +341,9 @@ impl Service {
         Transport::of(self.udp)
     }
 
-    /// Whether a client has something to say before it is served: who it is, or in which keys it speaks.
+    /// Whether a client has something to say before it is served: who it is, in which keys it speaks, or what decides about its server.
     pub fn has_preface(&self) -> bool {
-        self.proxy.accept.is_some() || self.terminator.is_some()
+        self.proxy.accept.is_some() || self.terminator.is_some() || self.peek.is_some()
     }
 
     /// The open request log, if records are wanted.
@@ -346,6 +368,7 @@ impl Default for Limits {
             idlers: 0,
             multi_accept: 100,
             pending_max: 100,
+            slow_start: 0,
             timeout: 5,
             tracking: 0,
             udp_requests: 0,

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use common::addr::{self, Host, Port, ServerSpec};
-use common::command::{Fallback, ServerChanges, ServerHost, ServerName, Slot};
+use common::command::{AdminState, Fallback, ServerChanges, ServerHost, ServerName, Slot, Toggle};
 
 use super::draft::{Draft, Effect};
 use crate::engine::servers::{Server, ServerAddr};
@@ -65,6 +65,25 @@ pub fn remove(draft: &mut Draft, slot: Slot) -> Result<(), String> {
             }
         }),
     }
+}
+
+/// `drain N`, `maint N` and their `no` forms.
+pub fn set_admin_state(
+    draft: &mut Draft,
+    slot: Slot,
+    named: AdminState,
+    toggle: Toggle,
+) -> Result<(), String> {
+    let current = draft.service().servers.get(slot.index()).cloned().flatten();
+    let current =
+        current.ok_or_else(|| format!("there is no server {slot}: 'servers' lists those that there are"))?;
+    let mut server = Server::clone(&current);
+    server.admin = current.admin.changed(named, toggle);
+    if current.admin == AdminState::Maint && server.admin != AdminState::Maint {
+        draft.on_publication(Effect::Returned(Arc::clone(&server.state)));
+    }
+    put(draft, slot, Some(server));
+    Ok(())
 }
 
 /// `abuse ADDR`, `emergency ADDR` and their `no` forms.

@@ -52,6 +52,8 @@ pub struct ServiceCounters {
     pub refused: Counter,
     /// Connections closed because no server could take them.
     pub unserved: Counter,
+    /// Connections and flows that went to a server although checks say that it is down, for want of others.
+    pub failed_open: Counter,
     /// Connections closed because pen itself lacked descriptors, ports or memory.
     pub shortages: Counter,
     /// Connections closed because no PROXY header came, or a wrong one, or from somebody who may not send any.

@@ -8,9 +8,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use common::addr::ListenAddr;
-use common::command::{Command, FastClose, ProxyVersion, ServerHost, ServiceName, Setting, Threads};
+use common::command::{
+    AdminState, Command, FastClose, HealthChange, HealthCheck, ProxyVersion, ServerHost, ServiceName,
+    Setting, Threads,
+};
 
-use super::{DEFAULT_SERVICE, Limits, ListenOn, Process, Proxy, Service, Settings};
+use super::{DEFAULT_SERVICE, Health, Limits, ListenOn, Process, Proxy, Service, Settings};
 use crate::engine::select::Modes;
 use crate::engine::servers::{Server, ServerAddr};
 use lines::Lines;
@@ -105,9 +108,12 @@ fn say_service(service: &Service, lines: &mut Lines) -> Result<(), String> {
         emergency,
         client_acl,
         dummy,
+        fail_open,
+        health,
         http,
         keepalive,
         log,
+        peek,
         proxy,
         source,
         fast_close,
@@ -127,6 +133,8 @@ fn say_service(service: &Service, lines: &mut Lines) -> Result<(), String> {
     say_limits(limits, lines);
     lines.say(format_args!("client_acl {client_acl}"));
     lines.switch("dummy", *dummy);
+    lines.switch("fail_open", *fail_open);
+    say_health(health, lines)?;
     lines.switch("http", *http);
     lines.switch("keepalive", *keepalive);
     match log {
@@ -135,6 +143,10 @@ fn say_service(service: &Service, lines: &mut Lines) -> Result<(), String> {
             let meant = Command::Log(Setting::Set(target.as_command()));
             lines.say_as(format!("log {target}"), |command| *command == meant)?;
         }
+    }
+    match peek {
+        None => lines.say("no peek"),
+        Some(peek) => lines.say(format_args!("peek {peek}")),
     }
     say_proxy(*proxy, lines);
     match source {
@@ -170,6 +182,18 @@ fn say_listen(listen: &[ListenOn], lines: &mut Lines) -> Result<(), String> {
     })
 }
 
+fn say_health(Health { check, agent }: &Health, lines: &mut Lines) -> Result<(), String> {
+    lines.say("no health");
+    if let Some(check) = check {
+        let meant = Command::Health(HealthChange::Check(HealthCheck::clone(check)));
+        lines.say_as(format!("health {check}"), |command| *command == meant)?;
+    }
+    if let Some(agent) = agent {
+        lines.say(format_args!("health {agent}"));
+    }
+    Ok(())
+}
+
 fn say_proxy(Proxy { accept, send }: Proxy, lines: &mut Lines) {
     match accept {
         None => lines.say("no proxy_protocol accept"),
@@ -202,6 +226,7 @@ fn say_limits(limits: &Limits, lines: &mut Lines) {
         idlers,
         multi_accept,
         pending_max,
+        slow_start,
         timeout,
         tracking,
         udp_requests,
@@ -217,6 +242,7 @@ fn say_limits(limits: &Limits, lines: &mut Lines) {
         ("idlers", idlers),
         ("multi_accept", multi_accept),
         ("pending_max", pending_max),
+        ("slow_start", slow_start),
         ("timeout", timeout),
         ("tracking", tracking),
         ("udp_requests", udp_requests),
@@ -247,7 +273,7 @@ fn say_fallback(name: &str, server: Option<&Arc<Server>>, lines: &mut Lines) -> 
 
 fn say_server(number: u32, server: &Server, lines: &mut Lines) -> Result<(), String> {
     // The rest are its address, and what follows from it.
-    let Server { name, host: _, acl, max, hard, weight, prio, state: _, .. } = server;
+    let Server { name, host: _, acl, max, hard, weight, prio, admin, state: _, .. } = server;
     let name = name.as_deref().unwrap_or("-");
     let place = match server.address() {
         ServerAddr::Unix(path) => path.display().to_string(),
@@ -265,7 +291,14 @@ fn say_server(number: u32, server: &Server, lines: &mut Lines) -> Result<(), Str
             }
             _ => false,
         }
-    })
+    })?;
+    // What the line says of a server that is there keeps its state: so both are said.
+    lines.say(match admin {
+        AdminState::Ready => format!("no drain {number}\nno maint {number}"),
+        AdminState::Drain => format!("drain {number}"),
+        AdminState::Maint => format!("maint {number}"),
+    });
+    Ok(())
 }
 
 /// The name that the server's address is looked up from, or the address itself.

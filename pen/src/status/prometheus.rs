@@ -276,7 +276,7 @@ const SERVER: &[Family<ServerStatus>] = &[
     gauge("pen_server_blacklist_remaining_seconds", "How long the server is left alone yet.", |server| {
         match server.state {
             ServerState::Blacklisted { blacklisted_seconds } => Value::Whole(blacklisted_seconds),
-            ServerState::Up | ServerState::Empty | ServerState::Unknown => Value::Whole(0),
+            _ => Value::Whole(0),
         }
     }),
     gauge("pen_server_connections", "Open connections, attempts included.", |server| {

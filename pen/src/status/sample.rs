@@ -58,6 +58,13 @@ pub fn service(name: &str) -> ServiceStatus {
         modes: vec![],
         current: Some(1),
         draining: false,
+        check: None,
+        agent: None,
+        fail_open: true,
+        failed_open: 0,
+        peek: None,
+        users: vec![],
+        users_known: 0,
         dummy: false,
         udp: None,
         http: false,
@@ -72,6 +79,7 @@ pub fn service(name: &str) -> ServiceStatus {
             idle_timeout: 0,
             multi_accept: 100,
             pending_max: 100,
+            slow_start: 0,
             timeout: 5,
             tracking: 0,
             udp_requests: 0,
@@ -140,6 +148,9 @@ pub fn server(slot: u8) -> ServerStatus {
         connects: 0,
         failures: 0,
         last_error: None,
+        check: None,
+        agent: None,
+        share: 100,
     }
 }
 

@@ -226,8 +226,10 @@ fn by_state(a: &Server, b: &Server) -> Ordering {
 fn tone(state: ServerState) -> Tone {
     match state {
         ServerState::Up => Tone::Good,
-        ServerState::Blacklisted { .. } => Tone::Bad,
-        ServerState::Empty | ServerState::Unknown => Tone::Faint,
+        ServerState::Blacklisted { .. } | ServerState::Down => Tone::Bad,
+        ServerState::Draining | ServerState::Maintenance | ServerState::Empty | ServerState::Unknown => {
+            Tone::Faint
+        }
     }
 }
 

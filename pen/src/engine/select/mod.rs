@@ -56,6 +56,14 @@ pub struct Query<'a> {
     pub port: u16,
     /// The server that the client used last. Whether it counts is decided here.
     pub known: Option<ServerId>,
+    /// The server of the session that the client asked for in its first bytes. It counts in all modes.
+    pub session: Option<ServerId>,
+    /// The name that the client asked for in its first bytes: only servers that have it count (see `Slots`). `None`: it is not asked.
+    pub name: Option<&'a str>,
+    /// How long a server that comes back gets less than its share, in seconds.
+    pub slow_start: u32,
+    /// Servers that checks say are down count too, for want of others.
+    pub ignore_health: bool,
     /// The time.
     pub now: Tick,
 }

@@ -57,6 +57,10 @@ impl Service {
             client: self.client,
             port: self.port,
             known: self.known,
+            session: None,
+            name: None,
+            slow_start: 0,
+            ignore_health: false,
             now: NOW,
         }
     }

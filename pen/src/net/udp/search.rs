@@ -72,6 +72,10 @@ impl Search {
                 port: peer.port,
                 // Otherwise a client's datagrams would not be spread over all servers.
                 known: self.known.filter(|_| service.limits.udp_requests == 0),
+                session: None,
+                name: None,
+                slow_start: service.limits.slow_start,
+                ignore_health: false,
                 now: around.now,
             };
             if let Some(candidate) = self.selection.next(&query) {

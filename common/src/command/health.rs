@@ -1,0 +1,288 @@
+//! How servers are tested, and how they are taken out of use and brought back.
+
+use std::ops::RangeInclusive;
+
+use super::servers::slot;
+use super::typed::{AdminState, AgentCheck, HealthChange, HealthCheck, Number, Pace, Probe, Switch, Toggle};
+use super::words::{Problem, Words, number};
+use super::{Command, Form, Row, Scope, When};
+use crate::addr::decimal;
+use crate::quoted::Quoted;
+
+pub(super) static ROWS: &[Row] = &[
+    Row {
+        name: "drain",
+        args: "N",
+        form: Form::Negatable {
+            parse: |words| admin(AdminState::Drain, Toggle::On, words),
+            no: |words| admin(AdminState::Drain, Toggle::Off, words),
+            no_args: "N",
+        },
+        scope: Scope::Service,
+        when: When::Live,
+        about: "Sends no new clients to the server in slot N, only those whose server it was",
+        details: "\
+            Its connections go on. When they have ended, and the clients that come back have gone too, \
+            the server can be stopped without anybody noticing; `maint N` does not wait for these.\n\
+            `no drain N` takes it back.",
+    },
+    Row {
+        name: "fail_open",
+        args: "",
+        form: Form::Switch(Switch::FailOpen),
+        scope: Scope::Service,
+        when: When::Live,
+        about: "Where checks say that all servers are down, tries them all the same (on)",
+        details: "\
+            It may be the check that is wrong, and a client that is closed has nothing to lose. A service \
+            with an `emergency` server sends clients there instead. Servers in maintenance and those that \
+            are blacklisted are not tried.",
+    },
+    Row {
+        name: "health",
+        args: "tcp|tls|http PATH|dns NAME|rdp|send TEXT expect TEXT|expect TEXT|exec COMMAND|agent PORT [interval T] [timeout T] [rise N] [fall N] [port P]",
+        form: Form::Negatable { parse: health, no: no_health, no_args: "[agent]" },
+        scope: Scope::Service,
+        when: When::Live,
+        about: "Checks the servers, so that clients get none that is down (no check)",
+        details: "\
+            * tcp: the server accepts a connection\n\
+            * tls [name NAME]: it completes a TLS handshake; its certificate is not judged\n\
+            * http PATH [host NAME] [status A-B] [body TEXT]: it answers `GET PATH` with a status from A \
+            to B (200-399), and the first 64 KiB of the body hold TEXT\n\
+            * dns NAME: it answers a query for the address of NAME by UDP, whatever the address\n\
+            * rdp: it confirms an RDP connection request, by which no session is begun\n\
+            * send TEXT expect TEXT, expect TEXT: it is told the one, and its answer holds the other within \
+            64 KiB\n\
+            * exec COMMAND: the command, run by `sh -c`, ends with status 0; PEN_SERVICE, PEN_SERVER (the slot), \
+            PEN_NAME, PEN_ADDRESS and PEN_PORT are in its environment; refused over TCP\n\
+            * agent PORT: besides the check, each server is asked how busy it is: at this port it answers, \
+            as a line or by http, a number from 0 to 100, where 100 takes no new clients, or words of HAProxy's \
+            agent-check: `75%`, `drain`, `maint`, `ready`, `up`, `down`, `maxconn:N`\n\
+            * interval T, timeout T: so many seconds from one check to the next (2), and for each (2)\n\
+            * rise N, fall N: so many successes in a row bring a server back (2), so many failures take it out (3)\n\
+            * port P: the port that is checked, if it is not the server's own\n\
+            A text with blanks stands in double quotes, in which `\\r`, `\\n`, `\\t`, `\\xHH`, `\\\\` and `\\\"` are known. \
+            The first check of a server decides alone. Connections of a server that goes down go on; flows of \
+            `udp` go to another one. `no health` ends checks and questions, `no health agent` the questions.",
+    },
+    Row {
+        name: "maint",
+        args: "N",
+        form: Form::Negatable {
+            parse: |words| admin(AdminState::Maint, Toggle::On, words),
+            no: |words| admin(AdminState::Maint, Toggle::Off, words),
+            no_args: "N",
+        },
+        scope: Scope::Service,
+        when: When::Live,
+        about: "Takes the server in slot N out of use: it gets no clients",
+        details: "\
+            Its connections go on; it is not checked meanwhile. `no maint N` takes it back.",
+    },
+    Row {
+        name: "slow_start",
+        args: "[T]",
+        form: Form::Number(Number::SlowStart, 0..=86_400),
+        scope: Scope::Service,
+        when: When::Live,
+        about: "Seconds in which a server that comes back gets ever more of its share (0)",
+        details: "\
+            It begins with a tenth. This concerns servers that a check or an agent had found down, and those that come back from \
+            maintenance; while there is no other server it gets everybody. Clients whose server it was are not held back.",
+    },
+];
+
+fn admin(state: AdminState, toggle: Toggle, words: &mut Words<'_>) -> Result<Command, Problem> {
+    Ok(Command::Admin(slot(words)?, state, toggle))
+}
+
+/// A day.
+const SECONDS: RangeInclusive<u32> = 1..=86_400;
+const PORTS: RangeInclusive<u32> = 1..=65_535;
+const COUNTS: RangeInclusive<u32> = 1..=1_000;
+
+fn no_health(words: &mut Words<'_>) -> Result<Command, Problem> {
+    Ok(Command::Health(match words.next() {
+        None => HealthChange::Neither,
+        Some("agent") => HealthChange::NoAgent,
+        Some(word) => return Err(Problem::Wrong(format!("bad check '{word}': agent is expected"))),
+    }))
+}
+
+fn health(words: &mut Words<'_>) -> Result<Command, Problem> {
+    let change = match words.need("check")? {
+        "agent" => HealthChange::Agent(agent(words)?),
+        word => HealthChange::Check(check(word, words)?),
+    };
+    Ok(Command::Health(change))
+}
+
+fn agent(words: &mut Words<'_>) -> Result<AgentCheck, Problem> {
+    let port = port(words.need("port")?)?;
+    let mut options = Options::default();
+    while let Some(word) = words.next() {
+        if !options.take_pace(word, words)? {
+            return Err(unknown(word, "interval or timeout"));
+        }
+    }
+    Ok(AgentCheck { port, pace: options.pace() })
+}
+
+fn check(word: &str, words: &mut Words<'_>) -> Result<HealthCheck, Problem> {
+    let mut probe = match word {
+        "tcp" => Probe::Tcp,
+        "tls" => Probe::Tls { name: None },
+        "http" => Probe::Http {
+            path: path(words.need("path")?)?,
+            host: None,
+            status: HealthCheck::DEFAULT_STATUS,
+            body: None,
+        },
+        "dns" => Probe::Dns { name: domain_name(words.need("name")?)? },
+        "rdp" => Probe::Rdp,
+        "send" => {
+            let send = Some(words.text("text")?);
+            match words.need("expect")? {
+                "expect" => Probe::Dialogue { send, expect: expected(words)? },
+                word => return Err(Problem::Wrong(format!("bad word '{word}': expect is expected"))),
+            }
+        }
+        "expect" => Probe::Dialogue { send: None, expect: expected(words)? },
+        "exec" => Probe::Exec { command: words.text("command")? },
+        _ => {
+            return Err(Problem::Wrong(format!(
+                "bad check '{word}': tcp, tls, http, dns, rdp, send, expect, exec or agent is expected"
+            )));
+        }
+    };
+    let mut options = Options::default();
+    while let Some(word) = words.next() {
+        if !options.take(word, words)? && !take_detail(&mut probe, word, words)? {
+            return Err(unknown(word, details_of(&probe)));
+        }
+    }
+    Ok(HealthCheck {
+        probe,
+        port: options.port,
+        pace: options.pace(),
+        rise: options.rise.unwrap_or(HealthCheck::DEFAULT_RISE),
+        fall: options.fall.unwrap_or(HealthCheck::DEFAULT_FALL),
+    })
+}
+
+/// What stands behind the check itself, in any order.
+#[derive(Default)]
+struct Options {
+    interval: Option<u32>,
+    timeout: Option<u32>,
+    rise: Option<u32>,
+    fall: Option<u32>,
+    port: Option<u16>,
+}
+
+impl Options {
+    /// Takes an option; false if it is none.
+    fn take(&mut self, word: &str, words: &mut Words<'_>) -> Result<bool, Problem> {
+        match word {
+            "rise" => self.rise = Some(words.need_number(word, &COUNTS)?),
+            "fall" => self.fall = Some(words.need_number(word, &COUNTS)?),
+            "port" => self.port = Some(port(words.need("port")?)?),
+            _ => return self.take_pace(word, words),
+        }
+        Ok(true)
+    }
+
+    fn take_pace(&mut self, word: &str, words: &mut Words<'_>) -> Result<bool, Problem> {
+        match word {
+            "interval" => self.interval = Some(words.need_number(word, &SECONDS)?),
+            "timeout" => self.timeout = Some(words.need_number(word, &SECONDS)?),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn pace(&self) -> Pace {
+        let Pace { interval, timeout } = HealthCheck::DEFAULT_PACE;
+        Pace { interval: self.interval.unwrap_or(interval), timeout: self.timeout.unwrap_or(timeout) }
+    }
+}
+
+/// Takes an option that only this check has; false if it has none of this name.
+fn take_detail(probe: &mut Probe, word: &str, words: &mut Words<'_>) -> Result<bool, Problem> {
+    match (probe, word) {
+        (Probe::Tls { name }, "name") => *name = Some(domain_name(words.need("name")?)?),
+        (Probe::Http { host, .. }, "host") => *host = Some(host_field(words.need("host")?)?),
+        (Probe::Http { status, .. }, "status") => *status = statuses(words.need("status")?)?,
+        (Probe::Http { body, .. }, "body") => *body = Some(words.text("text")?),
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+fn details_of(probe: &Probe) -> &'static str {
+    match probe {
+        Probe::Tls { .. } => "name, interval, timeout, rise, fall or port",
+        Probe::Http { .. } => "host, status, body, interval, timeout, rise, fall or port",
+        _ => "interval, timeout, rise, fall or port",
+    }
+}
+
+fn unknown(word: &str, expected: &str) -> Problem {
+    Problem::Wrong(format!("unknown option '{word}': {expected} is expected"))
+}
+
+fn port(word: &str) -> Result<u16, Problem> {
+    let port = number("port", word, &PORTS)?;
+    u16::try_from(port).map_err(|error| Problem::Wrong(error.to_string()))
+}
+
+fn expected(words: &mut Words<'_>) -> Result<Quoted, Problem> {
+    let text = words.text("text")?;
+    if text.bytes().is_empty() {
+        return Err(Problem::Wrong("an empty text is no answer: 'health tcp' expects none".to_owned()));
+    }
+    Ok(text)
+}
+
+fn path(word: &str) -> Result<String, Problem> {
+    if word.starts_with('/') && word.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(word.to_owned());
+    }
+    Err(Problem::Wrong(format!(
+        "bad path '{word}': a path that begins with / and has only ASCII characters is expected"
+    )))
+}
+
+fn host_field(word: &str) -> Result<String, Problem> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
+    if word.bytes().all(fits) {
+        return Ok(word.to_owned());
+    }
+    Err(Problem::Wrong(format!(
+        "bad host '{word}': letters, digits, '-', '.', '_', ':' and brackets are expected"
+    )))
+}
+
+/// A name as DNS and TLS have it.
+fn domain_name(word: &str) -> Result<String, Problem> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    let is_label = |label: &str| (1..=63).contains(&label.len()) && label.bytes().all(fits);
+    let labels = word.strip_suffix('.').unwrap_or(word);
+    if word == "." || (labels.len() <= 253 && labels.split('.').all(is_label)) {
+        return Ok(word.to_owned());
+    }
+    Err(Problem::Wrong(format!("bad name '{word}': a domain name is expected")))
+}
+
+/// `200` or `200-399`.
+fn statuses(word: &str) -> Result<RangeInclusive<u16>, Problem> {
+    let status = |word| decimal(word).and_then(|status| u16::try_from(status).ok());
+    let (first, last) = word.split_once('-').unwrap_or((word, word));
+    match (status(first), status(last)) {
+        (Some(first), Some(last)) if first >= 100 && last <= 599 && first <= last => Ok(first..=last),
+        _ => Err(Problem::Wrong(format!(
+            "bad status '{word}': a number from 100 to 599, or two with a hyphen between them, is expected"
+        ))),
+    }
+}

@@ -1,0 +1,55 @@
+//! What is told of servers' health, and of users who return to their sessions.
+
+use serde::{Deserialize, Serialize};
+
+use super::Name;
+
+/// What checks say of a server.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CheckStatus {
+    /// It is well.
+    pub up: bool,
+    /// For so many seconds.
+    pub since: u64,
+    /// Why the latest check that failed did.
+    pub reason: Option<String>,
+    /// How long the latest check took, in milliseconds.
+    pub took: u64,
+    /// Checks passed so far.
+    pub passed: u64,
+    /// Checks failed so far.
+    pub failed: u64,
+    /// How often it came up or went down, the first verdict not counted.
+    pub changes: u64,
+}
+
+/// What a server's agent says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AgentStatus {
+    /// `ready`, `drain`, `maint` or `down`.
+    pub word: Name,
+    /// For so many seconds.
+    pub since: u64,
+    /// The part of its share in new clients that it wants, in percent.
+    pub share: u8,
+    /// How many connections it wants at most; `None`: as many as otherwise.
+    pub max: Option<u32>,
+    /// Why its latest answer was none; `None`: it was.
+    pub trouble: Option<String>,
+}
+
+/// A user of `peek rdp`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UserStatus {
+    /// The name, as it is compared.
+    pub name: String,
+    /// The slot of the server that the user had last.
+    pub server: Option<u32>,
+    /// Open connections.
+    pub open: u32,
+    /// Seconds since the latest connection ended; 0 while one is open.
+    pub age: u64,
+}
