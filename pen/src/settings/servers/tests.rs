@@ -304,7 +304,8 @@ fn draining_and_maintenance_are_taken_back_by_their_own_names_only() {
 
 #[test]
 fn a_machine_that_is_replaced_in_maintenance_stays_in_maintenance() {
-    for line in ["server 1 max 5", "server 1 address www1", "server 1 port 81", "server 1 address /run/web.sock"]
+    for line in
+        ["server 1 max 5", "server 1 address www1", "server 1 port 81", "server 1 address /run/web.sock"]
     {
         let mut draft = three();
         run(&mut draft, &["maint 1", line]);

@@ -137,7 +137,8 @@ fn what_is_known_of_the_health_of_servers_is_written_as_it_is() {
             "health http /a host b status 204 body \"c \\\"d\\\"\" port 81 rise 9",
             "health agent 8081 interval 5",
             "peek rdp short fold",
-            "service files health exec \"check -q\\n$PEN_PORT\" timeout 7",
+            "service files",
+            "health exec \"check -q\\n$PEN_PORT\" timeout 7",
         ],
     );
     let text = rendered(&draft);
