@@ -48,13 +48,13 @@ pub(super) static ROWS: &[Row] = &[
         form: Form::Negatable { parse: health, no: no_health, no_args: "[agent]" },
         scope: Scope::Service,
         when: When::Live,
-        about: "Checks the servers, so that clients get none that is down (no check)",
+        about: "Checks the servers, so that clients get none that is down (off)",
         details: "\
             CHECK is one of these. A later one takes the place of an earlier one; `agent` goes beside any.\n\
             * tcp: the server accepts a connection\n\
             * tls [name NAME]: it completes a TLS handshake, in which it is asked for NAME; its certificate is not judged\n\
-            * http PATH [host NAME] [status A-B] [body TEXT]: it answers `GET PATH` with a status from A \
-            to B (200-399), and the first 64 KiB of the body hold TEXT\n\
+            * http PATH [host NAME] [status STATUS] [body TEXT]: it answers a GET request for PATH with such a \
+            status, which is a number or a range (200-399), and the first 64 KiB of the body hold TEXT\n\
             * dns NAME: it answers a query for the address of NAME by UDP, whatever the address\n\
             * rdp: it confirms an RDP connection request, by which no session is begun\n\
             * send TEXT expect TEXT: it is told the one, and its answer holds the other within 64 KiB\n\
