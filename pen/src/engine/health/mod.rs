@@ -5,7 +5,7 @@ mod fitness;
 mod record;
 pub mod schedule;
 
-pub use agent::{AgentReport, AgentWord};
+pub use agent::{AgentAnswer, AgentReport, AgentWord};
 pub use fitness::Fitness;
 pub use record::{Change, Condition, Record, Terms, Verdict};
 
