@@ -2,9 +2,11 @@
 
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
+use common::command::AdminState;
+
 use super::super::servers::Standing;
 use super::super::time::Tick;
-use super::{AgentReport, AgentWord, Condition};
+use super::{AgentReport, Condition};
 
 /// The check says that it is down.
 const FAILED: u8 = 1;
@@ -81,9 +83,9 @@ impl Fitness {
         let was_down = self.is_down();
         self.share.store(report.share, Ordering::Relaxed);
         self.max.store(report.max.unwrap_or(u32::MAX), Ordering::Relaxed);
-        self.set(AGENT_DRAIN, report.word == AgentWord::Drain);
-        self.set(AGENT_MAINT, report.word == AgentWord::Maint);
-        self.set(AGENT_DOWN, report.word == AgentWord::Down);
+        self.set(AGENT_DRAIN, report.admin == AdminState::Drain);
+        self.set(AGENT_MAINT, report.admin == AdminState::Maint);
+        self.set(AGENT_DOWN, report.condition == Condition::Down);
         self.note_return(was_down, now);
     }
 

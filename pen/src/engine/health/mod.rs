@@ -4,7 +4,7 @@ mod agent;
 mod fitness;
 mod record;
 
-pub use agent::{AgentReport, AgentWord};
+pub use agent::{AgentAnswer, AgentReport, AgentWord};
 pub use fitness::Fitness;
 pub use record::{Change, Condition, Record, Terms, Verdict};
 
