@@ -2,9 +2,11 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use common::command::AdminState;
+
 use super::super::servers::Standing;
 use super::super::time::Tick;
-use super::{AgentReport, AgentWord, Condition};
+use super::{AgentReport, Condition};
 
 /// The part of its share with which a server comes back, in percent.
 const COLD: u64 = 10;
@@ -106,13 +108,13 @@ impl Fitness {
 
     /// Notes what the agent says.
     pub fn note_agent(&self, report: &AgentReport, now: Tick) {
-        let flag = match report.word {
-            AgentWord::Ready => 0,
-            AgentWord::Drain => AGENT_DRAIN,
-            AgentWord::Maint => AGENT_MAINT,
-            AgentWord::Down => AGENT_DOWN,
+        let down = if report.condition == Condition::Down { AGENT_DOWN } else { 0 };
+        let wanted = match report.admin {
+            AdminState::Ready => 0,
+            AdminState::Drain => AGENT_DRAIN,
+            AdminState::Maint => AGENT_MAINT,
         };
-        let said = Verdict::of_agent(flag, report.share.min(100), report.max.unwrap_or(u32::MAX));
+        let said = Verdict::of_agent(down | wanted, report.share.min(100), report.max.unwrap_or(u32::MAX));
         self.note(now, |Verdict(before)| Verdict(before & FAILED | said.0));
     }
 
@@ -149,12 +151,19 @@ impl Fitness {
 
 #[cfg(test)]
 mod tests {
+    use super::super::AgentWord;
     use super::*;
 
     const NOW: Tick = Tick(1_000_000);
 
     fn report(word: AgentWord, share: u8, max: Option<u32>) -> AgentReport {
-        AgentReport { word, share, max }
+        let (condition, admin) = match word {
+            AgentWord::Ready => (Condition::Up, AdminState::Ready),
+            AgentWord::Drain => (Condition::Up, AdminState::Drain),
+            AgentWord::Maint => (Condition::Up, AdminState::Maint),
+            AgentWord::Down => (Condition::Down, AdminState::Ready),
+        };
+        AgentReport { condition, admin, share, max }
     }
 
     #[test]
