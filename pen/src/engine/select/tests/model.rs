@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use common::command::AdminState;
 use proptest::prelude::*;
 
-use super::super::super::health::{AgentReport, AgentWord, Condition};
+use super::super::super::health::{AgentReport, Condition};
 use super::super::super::servers::{Reservation, ServerId};
 use super::super::super::time::Tick;
 use super::super::{Modes, hash};
@@ -62,21 +62,23 @@ fn any_name() -> impl Strategy<Value = Option<&'static str>> {
 }
 
 fn any_health() -> impl Strategy<Value = (AdminState, bool, AgentReport, Option<u32>)> {
-    let admin = prop_oneof![
-        8 => Just(AdminState::Ready),
-        1 => Just(AdminState::Drain),
-        1 => Just(AdminState::Maint),
-    ];
-    let word = prop_oneof![
-        8 => Just(AgentWord::Ready),
-        1 => Just(AgentWord::Drain),
-        1 => Just(AgentWord::Maint),
-        1 => Just(AgentWord::Down),
-    ];
+    let admin = || {
+        prop_oneof![
+            8 => Just(AdminState::Ready),
+            1 => Just(AdminState::Drain),
+            1 => Just(AdminState::Maint),
+        ]
+    };
+    let condition = prop_oneof![8 => Just(Condition::Up), 1 => Just(Condition::Down)];
     let share = prop_oneof![4 => Just(100), 1 => Just(0), 3 => 1..100u8];
     let max = prop::option::weighted(0.2, 0..4u32);
-    let agent = (word, share, max).prop_map(|(word, share, max)| AgentReport { word, share, max });
-    (admin, prop::bool::weighted(0.15), agent, prop::option::weighted(0.3, 0..120u32))
+    let agent = (condition, admin(), share, max).prop_map(|(condition, admin, share, max)| AgentReport {
+        condition,
+        admin,
+        share,
+        max,
+    });
+    (admin(), prop::bool::weighted(0.15), agent, prop::option::weighted(0.3, 0..120u32))
 }
 
 fn any_slots() -> impl Strategy<Value = Vec<Option<Spec>>> {
@@ -329,10 +331,10 @@ impl Case {
 
     fn can_take(&self, slot: usize, returning: bool) -> bool {
         let spec = self.spec(slot);
-        let down = spec.down || spec.agent.word == AgentWord::Down;
-        let is_kept_away = spec.admin == AdminState::Maint || spec.agent.word == AgentWord::Maint;
+        let down = spec.down || spec.agent.condition == Condition::Down;
+        let is_kept_away = spec.admin == AdminState::Maint || spec.agent.admin == AdminState::Maint;
         let is_draining =
-            spec.admin == AdminState::Drain || spec.agent.word == AgentWord::Drain || spec.agent.share == 0;
+            spec.admin == AdminState::Drain || spec.agent.admin == AdminState::Drain || spec.agent.share == 0;
         let limit = if returning && spec.hard > 0 { spec.hard } else { spec.max };
         let full = spec.max > 0 && spec.connections >= limit
             || spec.agent.max.is_some_and(|max| spec.connections >= max);
@@ -350,7 +352,7 @@ impl Case {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
     fn candidates_come_in_the_order_of_the_rules(

@@ -2,7 +2,7 @@
 
 use common::command::AdminState;
 
-use super::super::super::health::{AgentReport, AgentWord, Condition};
+use super::super::super::health::{AgentReport, Condition};
 use super::*;
 
 const ALL_MODES: [Modes; 6] = [PLAIN, ROUND_ROBIN, HASH, HASH_ONLY, WEIGHT, PRIO];
@@ -48,7 +48,7 @@ fn a_server_that_is_down_gets_nobody() {
         assert_eq!(order, [0, 2], "{modes:?}");
         service.state(1).fitness.note_check(Some(Condition::Up), NOW);
         assert_eq!(service.sequence(2), [1, 1], "{modes:?}");
-        service.agent(1, AgentReport { word: AgentWord::Down, ..AgentReport::default() });
+        service.agent(1, AgentReport { condition: Condition::Down, ..AgentReport::default() });
         assert!(!service.order().contains(&1), "{modes:?}");
     }
 }
@@ -84,9 +84,9 @@ fn a_server_that_drains_gets_its_own_clients_only() {
     }
     service.set(own as usize, |server| server.admin = AdminState::Ready);
     service.modes = HASH;
-    for word in [AgentWord::Drain, AgentWord::Maint] {
-        service.agent(own as usize, AgentReport { word, ..AgentReport::default() });
-        let returning = if word == AgentWord::Drain { vec![own, 1 - own] } else { vec![1 - own] };
+    for admin in [AdminState::Drain, AdminState::Maint] {
+        service.agent(own as usize, AgentReport { admin, ..AgentReport::default() });
+        let returning = if admin == AdminState::Drain { vec![own, 1 - own] } else { vec![1 - own] };
         assert_eq!(service.order(), returning);
     }
 }
