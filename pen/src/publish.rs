@@ -119,6 +119,7 @@ impl Publisher {
 
     fn put_in_force(&mut self, mut settings: Settings) -> Result<(), String> {
         settings.check_udp()?;
+        settings.check_peek()?;
         settings.services.values().try_for_each(|service| check_transparent(service))?;
         let mut plan = self.listeners.plan(&wanted(&settings)).map_err(|error| error.to_string())?;
         self.tell_ports(&mut settings, &plan);

@@ -16,6 +16,7 @@ use super::end::{End, LARGEST_READ};
 use super::http::Http;
 use super::journal::Journal;
 use super::listener::Accepted;
+use super::peek::Peeked;
 use super::preface::Preface;
 use super::relay::{self, Progress};
 use super::tally::Tally;
@@ -50,6 +51,8 @@ pub struct Connection {
     pub generation: u32,
     /// What a PROXY header has told of the client's connection, if there was one.
     pub proxied: Option<Box<Header>>,
+    /// What its first bytes have asked for, if anything.
+    pub peeked: Option<Box<Peeked>>,
     /// The client's entry in the table, if it is tracked.
     pub client: Option<Tracked>,
     /// The server and the place at it.
@@ -134,6 +137,7 @@ impl Connection {
             slot: seat.slot,
             generation: seat.generation,
             proxied: None,
+            peeked: None,
             client: None,
             server: None,
             opened: context.now,
@@ -174,6 +178,9 @@ impl Connection {
             self.http = Some(Box::new(Http::new(origin)));
         }
         let refused = self.is_refused(service, context);
+        let is_user = !refused && self.find_session(service, context.now);
+        // Another user may have come from the same address.
+        let known = known.filter(|_| !is_user);
         self.phase = Phase::Connecting(Attempt::new(known, refused, pending));
         self.try_next_server(context)
     }
@@ -279,6 +286,7 @@ impl Connection {
         context.timers.cancel(self.slot);
         self.phase = Phase::Ended;
         self.tell_closed(context);
+        self.leave_session(context);
         if let Some(tracked) = self.client.take() {
             let service = context.settings.service(self.service);
             service.state.clients.lock().close(&tracked, context.now);

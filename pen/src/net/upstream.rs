@@ -72,6 +72,7 @@ impl Connection {
     pub fn try_next_server(&mut self, context: &mut Context<'_>) -> Next {
         let service = context.settings.service(self.service);
         while let Some(chosen) = self.choose(service, context) {
+            self.remember_session(service, chosen.regular.then(|| chosen.server.id()));
             match dial(&chosen.server, Some(self.peer.address), service) {
                 Ok(stream) => {
                     let mut up = End::connecting(stream);
@@ -91,6 +92,7 @@ impl Connection {
                 Err(DialError::Full(error)) => chosen.reservation.state().failed(&reason(&error)),
             }
         }
+        self.remember_session(service, None);
         self.give_up(service, context)
     }
 
@@ -144,8 +146,8 @@ impl Connection {
                 client: self.peer.address,
                 port: self.peer.port,
                 known: attempt.known,
-                session: None,
-                name: None,
+                session: self.peeked.as_ref().and_then(|peeked| peeked.session),
+                name: self.peeked.as_ref().and_then(|peeked| peeked.name()),
                 slow_start: service.limits.slow_start,
                 ignore_health: false,
                 now: context.now,
