@@ -4,7 +4,6 @@
 //! is in `upstream`, how bytes move in `relay`.
 
 use std::io;
-use std::sync::Arc;
 
 use common::client_addr::ClientAddr;
 use common::reason;
@@ -26,7 +25,8 @@ use super::worker::Context;
 use crate::engine::clients::{Opened, Tracked};
 use crate::engine::http::Origin;
 use crate::engine::proxy::Header;
-use crate::engine::servers::{Reservation, Server, ServerId};
+use crate::engine::search::Chosen;
+use crate::engine::servers::ServerId;
 use crate::engine::time::Tick;
 use crate::settings::{Service, ServiceIndex};
 use crate::shared::{PendingRoom, Room};
@@ -101,17 +101,6 @@ pub struct Peer {
     pub port: u16,
 }
 
-/// The server of a connection.
-#[derive(Debug)]
-pub struct Chosen {
-    /// As it was set when it was chosen.
-    pub server: Arc<Server>,
-    /// The place at it.
-    pub reservation: Reservation,
-    /// Whether it is one of the slots, or the emergency or abuse server.
-    pub regular: bool,
-}
-
 /// What the worker does next with a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
@@ -178,10 +167,8 @@ impl Connection {
             self.http = Some(Box::new(Http::new(origin)));
         }
         let refused = self.is_refused(service, context);
-        let is_user = !refused && self.find_session(service, context.now);
-        // Another user may have come from the same address.
-        let known = known.filter(|_| !is_user);
-        self.phase = Phase::Connecting(Attempt::new(known, refused, pending));
+        let request = if refused { None } else { self.find_session(service, context.now) };
+        self.phase = Phase::Connecting(Attempt::new(known, request, refused, pending));
         self.try_next_server(context)
     }
 

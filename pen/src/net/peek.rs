@@ -12,6 +12,7 @@ use super::worker::Context;
 use crate::engine::peek::rdp::{self, Request};
 use crate::engine::peek::sni::{self, Hello};
 use crate::engine::peek::{Sight, user};
+use crate::engine::search;
 use crate::engine::servers::{ServerAddr, ServerId};
 use crate::engine::time::Tick;
 use crate::engine::users::{Opened, User};
@@ -31,26 +32,34 @@ enum Subject {
     Sni(Hello),
 }
 
-/// What a client's first bytes have asked for, and what is known of that.
+/// What a client's first bytes have come to.
 #[derive(Debug)]
-pub struct Peeked {
-    wish: Wish,
-    /// The server of the session that the client wants to go on with.
-    pub session: Option<ServerId>,
-    /// The user, once its connection is served.
-    user: Option<User>,
-    /// The server that the table of users has for the user: `session`, or one that has not taken the connection yet.
-    remembered: Option<ServerId>,
+pub enum Peeked {
+    /// It has asked for something, and is not served yet.
+    Wish(Wish),
+    /// It is a user, who may go on with a session.
+    Session(Session),
 }
 
+/// What a client asks for.
 #[derive(Debug)]
-enum Wish {
+pub enum Wish {
     /// The server at this address.
     Server(SocketAddrV4),
     /// The server that this user had last.
     User(Box<[u8]>),
     /// A server of this name. One that was not told is empty: nobody has it.
     Name(Box<str>),
+}
+
+/// A user's session.
+#[derive(Debug)]
+pub struct Session {
+    user: User,
+    /// The server that the user had last.
+    known: Option<ServerId>,
+    /// The server that the table of users has for the user: `known`, or one that has not taken the connection yet.
+    remembered: Option<ServerId>,
 }
 
 impl Peeking {
@@ -141,56 +150,47 @@ impl Connection {
         {
             self.down.unread(&peeking.bytes);
         }
-        self.peeked = wish.map(|wish| Box::new(Peeked { wish, session: None, user: None, remembered: None }));
+        self.peeked = wish.map(|wish| Box::new(Peeked::Wish(wish)));
         self.admit(context)
     }
 
-    /// Looks up what the client has asked for; done when it is served, because others may have come before it. Tells whether it is
-    /// a user, and so need not be whoever came from its address before.
-    pub fn find_session(&mut self, service: &Service, now: Tick) -> bool {
-        let Some(peeked) = self.peeked.as_deref_mut() else { return false };
-        match &peeked.wish {
-            Wish::Name(_) => {}
-            Wish::Server(address) => peeked.session = server_at(*address, service),
+    /// What the client has asked for, in terms of servers. It is looked up when the client is served, because others may have
+    /// been served meanwhile.
+    pub fn find_session(&mut self, service: &Service, now: Tick) -> Option<Box<search::Request>> {
+        let Peeked::Wish(wish) = *self.peeked.take()? else { return None };
+        let mut request = search::Request::default();
+        match wish {
+            Wish::Name(name) => request.name = Some(name),
+            Wish::Server(address) => request.session = Some(server_at(address, service)?),
             Wish::User(name) => {
                 let tracking = service.limits.tracking();
-                let opened = service.state.users.lock().open(name, self.peer.address, now, tracking);
-                if let Some(Opened { user, last_server }) = opened {
-                    peeked.user = Some(user);
-                    peeked.session = last_server;
-                    peeked.remembered = last_server;
-                }
+                let opened = service.state.users.lock().open(&name, self.peer.address, now, tracking);
+                let Opened { user, last_server } = opened?;
+                let session = Session { user, known: last_server, remembered: last_server };
+                self.peeked = Some(Box::new(Peeked::Session(session)));
+                request.session = last_server;
+                request.is_stranger = true;
             }
         }
-        peeked.user.is_some()
+        Some(Box::new(request))
     }
 
-    /// Notes the server that the user gets; `None`: it is none of the regular ones, so the session is where it was.
+    /// Notes the server that the user gets; `None`: it is none of the slots, so the session is where it was.
     pub fn remember_session(&mut self, service: &Service, server: Option<ServerId>) {
-        let Some(peeked) = self.peeked.as_deref_mut() else { return };
-        let server = server.or(peeked.session);
-        if let Some(user) = &peeked.user
-            && peeked.remembered != server
-        {
-            service.state.users.lock().remember(user, server);
-            peeked.remembered = server;
+        let Some(Peeked::Session(session)) = self.peeked.as_deref_mut() else { return };
+        let server = server.or(session.known);
+        if session.remembered != server {
+            service.state.users.lock().remember(&session.user, server);
+            session.remembered = server;
         }
     }
 
     /// Counts the end of a user's connection.
     pub fn leave_session(&mut self, context: &Context<'_>) {
-        if let Some(user) = self.peeked.take().and_then(|peeked| peeked.user) {
-            context.settings.service(self.service).state.users.lock().close(user, context.now);
-        }
-    }
-}
-
-impl Peeked {
-    /// The name that a server must have; `None`: names do not matter.
-    pub fn name(&self) -> Option<&str> {
-        match &self.wish {
-            Wish::Name(name) => Some(name),
-            Wish::Server(_) | Wish::User(_) => None,
+        if let Some(peeked) = self.peeked.take()
+            && let Peeked::Session(session) = *peeked
+        {
+            context.settings.service(self.service).state.users.lock().close(session.user, context.now);
         }
     }
 }
