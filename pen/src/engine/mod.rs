@@ -14,6 +14,7 @@ pub mod peek;
 pub mod probe;
 pub mod proxy;
 pub mod quarantine;
+pub mod search;
 pub mod select;
 pub mod servers;
 pub mod time;

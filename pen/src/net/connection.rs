@@ -4,7 +4,6 @@
 //! is in `upstream`, how bytes move in `relay`.
 
 use std::io;
-use std::sync::Arc;
 
 use common::client_addr::ClientAddr;
 use common::reason;
@@ -25,7 +24,8 @@ use super::worker::Context;
 use crate::engine::clients::{Opened, Tracked};
 use crate::engine::http::Origin;
 use crate::engine::proxy::Header;
-use crate::engine::servers::{Reservation, Server, ServerId};
+use crate::engine::search::{Chosen, Request};
+use crate::engine::servers::ServerId;
 use crate::engine::time::Tick;
 use crate::settings::{Service, ServiceIndex};
 use crate::shared::{PendingRoom, Room};
@@ -52,6 +52,8 @@ pub struct Connection {
     pub proxied: Option<Box<Header>>,
     /// The client's entry in the table, if it is tracked.
     pub client: Option<Tracked>,
+    /// What its first bytes ask for, until the search for a server begins.
+    pub request: Option<Box<Request>>,
     /// The server and the place at it.
     pub server: Option<Chosen>,
     /// When it was accepted.
@@ -98,17 +100,6 @@ pub struct Peer {
     pub port: u16,
 }
 
-/// The server of a connection.
-#[derive(Debug)]
-pub struct Chosen {
-    /// As it was set when it was chosen.
-    pub server: Arc<Server>,
-    /// The place at it.
-    pub reservation: Reservation,
-    /// Whether it is one of the slots, or the emergency or abuse server.
-    pub regular: bool,
-}
-
 /// What the worker does next with a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
@@ -135,6 +126,7 @@ impl Connection {
             generation: seat.generation,
             proxied: None,
             client: None,
+            request: None,
             server: None,
             opened: context.now,
             last_activity: context.now,
@@ -174,7 +166,7 @@ impl Connection {
             self.http = Some(Box::new(Http::new(origin)));
         }
         let refused = self.is_refused(service, context);
-        self.phase = Phase::Connecting(Attempt::new(known, refused, pending));
+        self.phase = Phase::Connecting(Attempt::new(known, self.request.take(), refused, pending));
         self.try_next_server(context)
     }
 

@@ -60,7 +60,7 @@ impl Service {
             session: None,
             name: None,
             slow_start: 0,
-            ignore_health: false,
+            last_resort: false,
             now: NOW,
         }
     }

@@ -66,7 +66,7 @@ impl Case {
     fn new(slots: Vec<Option<Spec>>, modes: Modes, known: Option<ServerId>, begin: usize) -> Case {
         let mut service = Service::new(u32::try_from(slots.len()).unwrap(), modes);
         service.known = known;
-        service.turn.advance(|_| u32::try_from(begin).unwrap().checked_sub(1));
+        service.turn.advance(|_, _| u32::try_from(begin).unwrap().checked_sub(1));
         let mut taken = Vec::new();
         for (slot, spec) in slots.iter().enumerate() {
             let Some(spec) = spec else {
