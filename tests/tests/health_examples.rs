@@ -49,7 +49,9 @@ fn the_agent_of_the_page_is_understood() {
     let agent = format!("health agent {port} interval 1");
     let pen = Pen::builder().server(private_address()).command(&agent).start();
     let said = |words: &str| pen.stderr().contains(words);
-    wait_until("pen misses the agent", || said("does not answer: Connection refused; what it has said holds"));
+    wait_until("pen misses the agent", || {
+        said("does not answer: Connection refused; what it has said holds")
+    });
     let _agent = LoadAgent::start(port);
     wait_until("pen understands the agent", || said("answers again"));
     assert!(!said("says full"), "{}", pen.stderr());
