@@ -2,6 +2,8 @@
 
 #[cfg(test)]
 mod allocations;
+pub mod attendant;
+pub mod checks;
 pub mod connection;
 pub mod dummy;
 pub mod dump;
@@ -12,6 +14,7 @@ pub mod http;
 pub mod idlers;
 pub mod journal;
 pub mod listener;
+pub mod peek;
 pub mod pipe;
 pub mod preface;
 pub mod proxy;

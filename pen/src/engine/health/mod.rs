@@ -3,6 +3,7 @@
 mod agent;
 mod fitness;
 mod record;
+pub mod schedule;
 
 pub use agent::{AgentAnswer, AgentReport, AgentWord};
 pub use fitness::Fitness;
