@@ -103,7 +103,8 @@ export class UserList {
 
   update({ services }) {
     const looking = services.some(({ peek }) => peek?.startsWith("rdp"));
-    if (looking !== this.node.isConnected) looking ? this.into.append(this.node) : this.node.remove();
+    if (looking && !this.node.isConnected) this.into.append(this.node);
+    if (!looking) this.node.remove();
     const all = services.flatMap((service) => service.users.map((user) => ({ service, user })));
     all.sort((a, b) => a.user.age - b.user.age);
     const known = services.reduce((sum, service) => sum + service.users_known, 0);
