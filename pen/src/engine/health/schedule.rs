@@ -177,6 +177,7 @@ impl Schedule {
     }
 
     /// How many errands in a lane are under way.
+    #[cfg(test)]
     pub fn under_way(&self, lane: Lane) -> usize {
         match lane {
             Lane::Socket => self.sockets.taken(),

@@ -47,6 +47,7 @@ impl Places {
     }
 
     /// How many are taken.
+    #[cfg(test)]
     pub fn taken(&self) -> usize {
         self.taken
     }
