@@ -19,3 +19,4 @@ pub mod select;
 pub mod servers;
 pub mod time;
 pub mod timer;
+pub mod users;

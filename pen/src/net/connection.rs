@@ -15,6 +15,7 @@ use super::end::{End, LARGEST_READ};
 use super::http::Http;
 use super::journal::Journal;
 use super::listener::Accepted;
+use super::peek::Peeked;
 use super::preface::Preface;
 use super::relay::{self, Progress};
 use super::tally::Tally;
@@ -24,7 +25,7 @@ use super::worker::Context;
 use crate::engine::clients::{Opened, Tracked};
 use crate::engine::http::Origin;
 use crate::engine::proxy::Header;
-use crate::engine::search::{Chosen, Request};
+use crate::engine::search::Chosen;
 use crate::engine::servers::ServerId;
 use crate::engine::time::Tick;
 use crate::settings::{Service, ServiceIndex};
@@ -50,10 +51,10 @@ pub struct Connection {
     pub generation: u32,
     /// What a PROXY header has told of the client's connection, if there was one.
     pub proxied: Option<Box<Header>>,
+    /// What its first bytes have asked for, if anything.
+    pub peeked: Option<Box<Peeked>>,
     /// The client's entry in the table, if it is tracked.
     pub client: Option<Tracked>,
-    /// What its first bytes ask for, until the search for a server begins.
-    pub request: Option<Box<Request>>,
     /// The server and the place at it.
     pub server: Option<Chosen>,
     /// When it was accepted.
@@ -125,8 +126,8 @@ impl Connection {
             slot: seat.slot,
             generation: seat.generation,
             proxied: None,
+            peeked: None,
             client: None,
-            request: None,
             server: None,
             opened: context.now,
             last_activity: context.now,
@@ -166,7 +167,8 @@ impl Connection {
             self.http = Some(Box::new(Http::new(origin)));
         }
         let refused = self.is_refused(service, context);
-        self.phase = Phase::Connecting(Attempt::new(known, self.request.take(), refused, pending));
+        let request = if refused { None } else { self.find_session(service, context.now) };
+        self.phase = Phase::Connecting(Attempt::new(known, request, refused, pending));
         self.try_next_server(context)
     }
 
@@ -271,6 +273,7 @@ impl Connection {
         context.timers.cancel(self.slot);
         self.phase = Phase::Ended;
         self.tell_closed(context);
+        self.leave_session(context);
         if let Some(tracked) = self.client.take() {
             let service = context.settings.service(self.service);
             service.state.clients.lock().close(&tracked, context.now);

@@ -64,6 +64,7 @@ impl Connection {
     pub fn try_next_server(&mut self, context: &mut Context<'_>) -> Next {
         let service = context.settings.service(self.service);
         while let Some(chosen) = self.choose(service, context) {
+            self.remember_session(service, chosen.is_regular().then(|| chosen.server.id()));
             match dial(&chosen.server, Some(self.peer.address), service) {
                 Ok(stream) => {
                     let mut up = End::connecting(stream);
@@ -83,6 +84,7 @@ impl Connection {
                 Err(DialError::Full(error)) => chosen.reservation.state().failed(&reason(&error)),
             }
         }
+        self.remember_session(service, None);
         self.give_up(service, context)
     }
 

@@ -12,12 +12,15 @@ use crate::engine::clients::{ClientNumbers, ClientTable};
 use crate::engine::gauge::Gauge;
 use crate::engine::select::Turn;
 use crate::engine::time::Tick;
+use crate::engine::users::Users;
 
 /// What is counted of a service while it runs, whatever its settings are meanwhile.
 #[derive(Debug)]
 pub struct ServiceState {
     /// The clients that it remembers.
     pub clients: Mutex<ClientTable>,
+    /// The users of `peek rdp` that it remembers.
+    pub users: Mutex<Users>,
     /// Whose turn it is in round robin.
     pub turn: Turn,
     /// Open connections.
@@ -64,6 +67,7 @@ impl ServiceState {
         ServiceState {
             // Grown to `clients_max` when that is published.
             clients: Mutex::new(ClientTable::new(1, Arc::clone(numbers))),
+            users: Mutex::default(),
             turn: Turn::new(),
             connections: Gauge::default(),
             pending: Gauge::default(),

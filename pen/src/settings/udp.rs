@@ -132,6 +132,7 @@ mod tests {
             ("proxy_protocol send-v2", "proxy_protocol send", "no proxy_protocol send"),
             ("idlers 1", "idlers", "idlers 0"),
             ("dummy", "dummy", "no dummy"),
+            ("peek rdp", "peek", "no peek"),
             ("peek sni", "peek", "no peek"),
         ] {
             let mut draft = draft(Stage::Start);

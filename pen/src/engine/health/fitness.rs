@@ -50,6 +50,11 @@ impl Verdict {
         self.has(FAILED | AGENT_DOWN)
     }
 
+    /// Whether nobody comes to it, not even those whose server it was.
+    fn is_away(self) -> bool {
+        self.has(FAILED | AGENT_DOWN | AGENT_MAINT)
+    }
+
     /// In percent.
     fn share(self) -> u64 {
         self.0 >> 8 & 0xff
@@ -123,12 +128,13 @@ impl Fitness {
         self.returned.store(now.0.max(1), Ordering::Relaxed);
     }
 
-    /// Changes what was said, whoever says something else meanwhile. A server that is not down any more has come back.
+    /// Changes what was said, whoever says something else meanwhile. A server that is not down or in maintenance any more has come
+    /// back.
     fn note(&self, now: Tick, change: impl Fn(Verdict) -> Verdict) {
         let changed = |before| Some(change(Verdict(before)).0);
         let before = self.verdict.fetch_update(Ordering::Relaxed, Ordering::Relaxed, changed);
         let before = Verdict(before.unwrap_or_else(|before| before));
-        if before.is_down() && !change(before).is_down() {
+        if before.is_away() && !change(before).is_away() {
             self.warm_up(now);
         }
     }
@@ -202,8 +208,11 @@ mod tests {
         };
         assert_eq!(admitted(AgentWord::Drain, 100), (false, true));
         assert_eq!(admitted(AgentWord::Maint, 100), (false, false));
+        assert_eq!(fitness.share(60, NOW), 100);
         assert_eq!(admitted(AgentWord::Ready, 0), (false, true));
         assert_eq!(admitted(AgentWord::Ready, 1), (true, true));
+        fitness.note_agent(&AgentReport::default(), NOW);
+        assert_eq!(fitness.share(60, NOW), 10, "it comes back from maintenance");
         fitness.note_agent(&report(AgentWord::Ready, 70, Some(0)), NOW);
         assert_eq!((fitness.share(0, NOW), fitness.max()), (70, Some(0)));
         assert!(!fitness.is_untold());

@@ -5,10 +5,10 @@ use common::escape::Line;
 
 use super::super::health::{AgentAnswer, Condition};
 
-/// So much of a word is told if it is not understood, in characters.
+/// So much of a word is told if it is not understood, in bytes.
 const TOLD_MOST: usize = 40;
 
-/// So much of what stands behind a `#` is kept, in characters.
+/// So much of what stands behind a `#` is kept, in bytes.
 const REASON_MOST: usize = 80;
 
 /// Reads a line without its end. Words are separated by blanks, tabs and commas; of several that speak of the same matter the
@@ -75,12 +75,11 @@ fn unknown(word: &[u8]) -> String {
     )
 }
 
-/// A text of the agent for people: one line, cut after so many characters.
+/// A text of the agent for people: one line, cut after so many bytes.
 fn told(text: &[u8], most: usize) -> String {
-    let text = String::from_utf8_lossy(text);
-    let mut told: String = Line(text).to_string().chars().take(most + 1).collect();
-    if let Some((end, _)) = told.char_indices().nth(most) {
-        told.truncate(end);
+    let mut told = Line(String::from_utf8_lossy(text)).to_string();
+    if told.len() > most {
+        told.truncate(told.floor_char_boundary(most));
         told.push_str("...");
     }
     told
