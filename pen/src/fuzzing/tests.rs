@@ -40,6 +40,22 @@ const PROXY_HEADERS: [&[u8]; 11] = [
     include_bytes!("../../../fuzz/seeds/proxy_header/line_unknown"),
 ];
 
+const CLIENT_HELLOS: [&[u8]; 4] = [
+    include_bytes!("../../../fuzz/seeds/client_hello/named"),
+    include_bytes!("../../../fuzz/seeds/client_hello/nameless"),
+    include_bytes!("../../../fuzz/seeds/client_hello/in_records"),
+    include_bytes!("../../../fuzz/seeds/client_hello/oldest"),
+];
+
+const RDP_REQUESTS: [&[u8]; 6] = [
+    include_bytes!("../../../fuzz/seeds/rdp_request/broker"),
+    include_bytes!("../../../fuzz/seeds/rdp_request/domain"),
+    include_bytes!("../../../fuzz/seeds/rdp_request/longest"),
+    include_bytes!("../../../fuzz/seeds/rdp_request/nobody"),
+    include_bytes!("../../../fuzz/seeds/rdp_request/token"),
+    include_bytes!("../../../fuzz/seeds/rdp_request/user"),
+];
+
 const DICTIONARY: &str = include_str!("../../../fuzz/words.dict");
 
 /// The seeds as `scripts/fuzz` takes them from a file: its lines, but for what it says about itself.
@@ -72,12 +88,12 @@ fn input(file: &'static str) -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![1 => vec(any::<u8>(), 0..200), 5 => changed]
 }
 
-/// PROXY headers with a few bytes changed and something behind them.
-fn proxy_headers() -> impl Strategy<Value = Vec<u8>> {
+/// Beginnings of connections with a few bytes changed and something behind them.
+fn beginnings(right: &[&'static [u8]]) -> impl Strategy<Value = Vec<u8>> {
     let changes = vec((any::<Index>(), any::<u8>()), 0..4);
     let behind = vec(any::<u8>(), 0..20);
-    (select(PROXY_HEADERS.to_vec()), changes, behind).prop_map(|(header, changes, behind)| {
-        let mut bytes = [header, &behind].concat();
+    (select(right.to_vec()), changes, behind).prop_map(|(beginning, changes, behind)| {
+        let mut bytes = [beginning, &behind].concat();
         for (place, byte) in changes {
             let place = place.index(bytes.len());
             bytes[place] = byte;
@@ -97,6 +113,8 @@ fn configuration() -> impl Strategy<Value = String> {
 fn the_seeds_pass_every_target() {
     [ACCESS_LIST, ADDRESS, COMMAND, COMMAND_LINE, CONTROL_LINE, REQUEST].into_iter().for_each(try_seeds);
     PROXY_HEADERS.into_iter().for_each(proxy_header);
+    CLIENT_HELLOS.into_iter().for_each(client_hello);
+    RDP_REQUESTS.into_iter().for_each(rdp_request);
 }
 
 #[test]
@@ -157,8 +175,18 @@ proptest! {
     }
 
     #[test]
-    fn any_proxy_header_is_taken(bytes in proxy_headers()) {
+    fn any_proxy_header_is_taken(bytes in beginnings(&PROXY_HEADERS)) {
         proxy_header(&bytes);
+    }
+
+    #[test]
+    fn any_client_hello_is_taken(bytes in beginnings(&CLIENT_HELLOS)) {
+        client_hello(&bytes);
+    }
+
+    #[test]
+    fn any_rdp_request_is_taken(bytes in beginnings(&RDP_REQUESTS)) {
+        rdp_request(&bytes);
     }
 
     #[test]
