@@ -6,6 +6,7 @@
 #[cfg(feature = "allocations")]
 pub mod allocations;
 mod calls;
+pub mod child;
 pub mod daemon;
 pub mod datagrams;
 pub mod diagnostics;

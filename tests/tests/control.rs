@@ -196,6 +196,23 @@ const OURS: &[(&str, &str)] = &[
     ("ssl_ocsp_response", ""),
     ("no ssl_ocsp_response", ""),
     ("no require_client_cert", ""),
+    ("drain 1", ""),
+    ("maint 1", ""),
+    ("no drain 1", ""),
+    ("no maint 1", ""),
+    ("fail_open", ""),
+    ("no fail_open", ""),
+    ("slow_start", "0\n"),
+    ("slow_start 60", ""),
+    ("slow_start", "60\n"),
+    ("health http / status 200-204 body \"all is \\\"well\\\"\" interval 60", ""),
+    ("health agent 9 interval 60", ""),
+    ("no health agent", ""),
+    ("health tcp interval 60", ""),
+    ("no health", ""),
+    ("peek rdp fold", ""),
+    ("peek sni", ""),
+    ("no peek", ""),
 ];
 
 /// Asks a whole dialogue with `ask`, and collects what is answered otherwise.

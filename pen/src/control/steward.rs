@@ -18,6 +18,7 @@ use super::replies::Replies;
 use super::rounds::Rounds;
 use super::{Origin, SessionId, answers};
 use crate::engine::time::Tick;
+use crate::net::checks::Checks;
 use crate::net::idlers::Idlers;
 use crate::net::worker::Message;
 use crate::publish::Publisher;
@@ -50,6 +51,7 @@ pub struct Steward {
     /// When the servers' names are looked up again.
     rounds: Rounds,
     idlers: Idlers,
+    checks: Checks,
 }
 
 /// Whether the steward goes on.
@@ -82,20 +84,27 @@ impl Steward {
             status_writer: None,
             rounds,
             idlers: Idlers::default(),
+            checks: Checks::default(),
         }
     }
 
     /// Takes orders until it is told to stop, then ends the workers and pen.
     pub fn run(mut self) {
         let mut until = None;
-        self.idlers.follow(&self.shared);
+        self.follow_settings();
         while self.take_order(until) == Mood::Serving {
             until = self.see_off();
-            self.idlers.follow(&self.shared);
+            self.follow_settings();
             self.begin_round_if_due();
         }
         self.stop();
         self.replies.finish();
+    }
+
+    /// Has the threads beside the workers do what the settings in force want.
+    fn follow_settings(&mut self) {
+        self.idlers.follow(&self.shared);
+        self.checks.follow(&self.shared);
     }
 
     /// Lets go of listeners and removed services whose time has come. Tells when to look again.
@@ -257,6 +266,8 @@ impl Steward {
             // Its panic, if it had one, has ended the process.
             let _ = worker.join();
         }
+        // Not before: what they have found out holds as long as anybody is served.
+        self.checks.end();
         let deadline = Instant::now() + LOG_PATIENCE;
         for log in self.shared.settings.load().services.values().filter_map(|service| service.request_log()) {
             log.drain(deadline.saturating_duration_since(Instant::now()));

@@ -19,7 +19,7 @@ use super::select::hash;
 use super::time::Tick;
 
 /// Which server: a slot, and which of its successive occupants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServerId {
     /// The number that the user knows.
     pub slot: u32,

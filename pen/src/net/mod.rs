@@ -2,6 +2,8 @@
 
 #[cfg(test)]
 mod allocations;
+pub mod attendant;
+pub mod checks;
 pub mod connection;
 pub mod dummy;
 pub mod dump;

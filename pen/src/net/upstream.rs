@@ -239,7 +239,16 @@ fn has_moved(server: &Server, service: &Service) -> bool {
 
 /// Starts a connection to the server; it is there when the poll says that it can be written to. `client`: for whom.
 pub fn dial(server: &Server, client: Option<ClientAddr>, service: &Service) -> Result<Stream, DialError> {
-    match server.address() {
+    dial_address(server.address(), client, service)
+}
+
+/// The same to a server's other port.
+pub fn dial_address(
+    address: &ServerAddr,
+    client: Option<ClientAddr>,
+    service: &Service,
+) -> Result<Stream, DialError> {
+    match address {
         ServerAddr::Inet(address) => {
             let source = Source::towards(address.ip(), client, service);
             let stream = dial_tcp(*address, source)?;
@@ -269,7 +278,7 @@ fn dial_tcp(address: SocketAddr, source: Source) -> Result<TcpStream, DialError>
 }
 
 /// Gives the socket its address. The port is left to the connect, so that it only has to be free towards this server.
-fn bind(socket: &Socket, source: Source) -> io::Result<()> {
+pub fn bind(socket: &Socket, source: Source) -> io::Result<()> {
     let address = match source {
         Source::System => return Ok(()),
         Source::Own(address) => address,

@@ -15,6 +15,7 @@ mod identity;
 mod keys;
 mod names;
 mod ocsp;
+pub mod unverified;
 mod verifier;
 
 use std::path::Path;

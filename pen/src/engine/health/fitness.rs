@@ -2,9 +2,11 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use common::command::AdminState;
+
 use super::super::servers::Standing;
 use super::super::time::Tick;
-use super::{AgentReport, AgentWord, Condition};
+use super::{AgentReport, Condition};
 
 /// The part of its share with which a server comes back, in percent.
 const COLD: u64 = 10;
@@ -46,6 +48,11 @@ impl Verdict {
 
     fn is_down(self) -> bool {
         self.has(FAILED | AGENT_DOWN)
+    }
+
+    /// Whether nobody comes to it, not even those whose server it was.
+    fn is_away(self) -> bool {
+        self.has(FAILED | AGENT_DOWN | AGENT_MAINT)
     }
 
     /// In percent.
@@ -106,13 +113,13 @@ impl Fitness {
 
     /// Notes what the agent says.
     pub fn note_agent(&self, report: &AgentReport, now: Tick) {
-        let flag = match report.word {
-            AgentWord::Ready => 0,
-            AgentWord::Drain => AGENT_DRAIN,
-            AgentWord::Maint => AGENT_MAINT,
-            AgentWord::Down => AGENT_DOWN,
+        let down = if report.condition == Condition::Down { AGENT_DOWN } else { 0 };
+        let wanted = match report.admin {
+            AdminState::Ready => 0,
+            AdminState::Drain => AGENT_DRAIN,
+            AdminState::Maint => AGENT_MAINT,
         };
-        let said = Verdict::of_agent(flag, report.share.min(100), report.max.unwrap_or(u32::MAX));
+        let said = Verdict::of_agent(down | wanted, report.share.min(100), report.max.unwrap_or(u32::MAX));
         self.note(now, |Verdict(before)| Verdict(before & FAILED | said.0));
     }
 
@@ -121,12 +128,13 @@ impl Fitness {
         self.returned.store(now.0.max(1), Ordering::Relaxed);
     }
 
-    /// Changes what was said, whoever says something else meanwhile. A server that is not down any more has come back.
+    /// Changes what was said, whoever says something else meanwhile. A server that is not down or in maintenance any more has come
+    /// back.
     fn note(&self, now: Tick, change: impl Fn(Verdict) -> Verdict) {
         let changed = |before| Some(change(Verdict(before)).0);
         let before = self.verdict.fetch_update(Ordering::Relaxed, Ordering::Relaxed, changed);
         let before = Verdict(before.unwrap_or_else(|before| before));
-        if before.is_down() && !change(before).is_down() {
+        if before.is_away() && !change(before).is_away() {
             self.warm_up(now);
         }
     }
@@ -149,12 +157,19 @@ impl Fitness {
 
 #[cfg(test)]
 mod tests {
+    use super::super::AgentWord;
     use super::*;
 
     const NOW: Tick = Tick(1_000_000);
 
     fn report(word: AgentWord, share: u8, max: Option<u32>) -> AgentReport {
-        AgentReport { word, share, max }
+        let (condition, admin) = match word {
+            AgentWord::Ready => (Condition::Up, AdminState::Ready),
+            AgentWord::Drain => (Condition::Up, AdminState::Drain),
+            AgentWord::Maint => (Condition::Up, AdminState::Maint),
+            AgentWord::Down => (Condition::Down, AdminState::Ready),
+        };
+        AgentReport { condition, admin, share, max }
     }
 
     #[test]
@@ -193,8 +208,11 @@ mod tests {
         };
         assert_eq!(admitted(AgentWord::Drain, 100), (false, true));
         assert_eq!(admitted(AgentWord::Maint, 100), (false, false));
+        assert_eq!(fitness.share(60, NOW), 100);
         assert_eq!(admitted(AgentWord::Ready, 0), (false, true));
         assert_eq!(admitted(AgentWord::Ready, 1), (true, true));
+        fitness.note_agent(&AgentReport::default(), NOW);
+        assert_eq!(fitness.share(60, NOW), 10, "it comes back from maintenance");
         fitness.note_agent(&report(AgentWord::Ready, 70, Some(0)), NOW);
         assert_eq!((fitness.share(0, NOW), fitness.max()), (70, Some(0)));
         assert!(!fitness.is_untold());

@@ -3,8 +3,9 @@
 mod agent;
 mod fitness;
 mod record;
+pub mod schedule;
 
-pub use agent::{AgentReport, AgentWord};
+pub use agent::{AgentAnswer, AgentReport, AgentWord};
 pub use fitness::Fitness;
 pub use record::{Change, Condition, Record, Terms, Verdict};
 

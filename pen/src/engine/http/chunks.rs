@@ -2,7 +2,7 @@
 
 /// How far the body has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Chunks {
+pub(in crate::engine) enum Chunks {
     /// In the size of a chunk, of which so many digits were read.
     Size {
         size: u64,
@@ -47,10 +47,10 @@ const DIGITS_MOST: u8 = 16;
 const LARGEST: u64 = i64::MAX.unsigned_abs();
 
 impl Chunks {
-    pub(super) const START: Chunks = Chunks::Size { size: 0, digits: 0 };
+    pub(in crate::engine) const START: Chunks = Chunks::Size { size: 0, digits: 0 };
 
     /// Reads on, until the body is over or malformed; tells how many bytes belong to it.
-    pub(super) fn take(&mut self, bytes: &[u8]) -> usize {
+    pub(in crate::engine) fn take(&mut self, bytes: &[u8]) -> usize {
         self.read(bytes, Chunks::after)
     }
 

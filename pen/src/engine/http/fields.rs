@@ -61,7 +61,7 @@ pub(super) struct Head {
 
 /// How long a body is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Body {
+pub(in crate::engine) enum Body {
     /// There is none if it is 0.
     Length(u64),
     Chunked,
@@ -69,7 +69,7 @@ pub(super) enum Body {
 
 /// The fields break the rules, or leave it open how long the body is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Malformed;
+pub(in crate::engine) struct Malformed;
 
 impl Fields {
     pub(super) fn new() -> Fields {

@@ -11,11 +11,12 @@ use memchr::memchr;
 
 use super::chunks::Chunks;
 use super::fields::Body;
-use assembly::Assembly;
 use edit::Sender;
 use exchanges::Exchanges;
 use first_line::{Line, Sight, Watch};
 
+pub(in crate::engine) use assembly::Assembly;
+pub(super) use head::{FIELDS_MOST, tokens};
 pub use stand::{Refusal, Stand};
 
 mod assembly;

@@ -55,7 +55,8 @@ pub fn server_seed(address: &ServerAddr) -> u64 {
     }
 }
 
-fn client_key(client: ClientAddr, port: u16) -> u64 {
+/// The part of the ranking that depends on the client alone.
+pub(super) fn client_key(client: ClientAddr, port: u16) -> u64 {
     match client {
         ClientAddr::Ip(address) => address_hash(address, port),
         ClientAddr::Unix => finish(fnv(FNV_BASIS, b"u")),
@@ -71,7 +72,7 @@ fn address_hash(address: IpAddr, port: u16) -> u64 {
 }
 
 /// How high the server stands in the client's ranking.
-fn rank(client: u64, server: u64) -> u64 {
+pub(super) fn rank(client: u64, server: u64) -> u64 {
     finish(client ^ server)
 }
 

@@ -12,11 +12,9 @@ use mio::{Events, Poll, Token};
 
 use super::kept::Kept;
 use crate::engine::time::Tick;
-use crate::settings::{ServiceIndex, Settings};
+use crate::net::attendant::{Duty, WAKER};
+use crate::settings::{Service, ServiceIndex, Settings};
 use crate::shared::Shared;
-
-/// The token of the thread's waker.
-pub const WAKER: Token = Token(0);
 
 /// How often it is looked what is missing.
 const ROUND: Duration = Duration::from_secs(1);
@@ -27,8 +25,6 @@ const READ: usize = 16 * 1024;
 pub struct Keeper {
     poll: Poll,
     shared: Arc<Shared>,
-    /// Set when the thread is to end.
-    ending: Arc<AtomicBool>,
     settings: Arc<Settings>,
     /// The services that want idle connections.
     services: BTreeMap<u16, Kept>,
@@ -36,14 +32,26 @@ pub struct Keeper {
     scratch: Box<[u8]>,
 }
 
+impl Duty for Keeper {
+    const NAME: &'static str = "idlers";
+    const WORK: &'static str = "keep idle connections";
+
+    fn is_wanted(service: &Service) -> bool {
+        service.limits.idlers > 0
+    }
+
+    fn run(poll: Poll, shared: Arc<Shared>, ending: &AtomicBool) {
+        Keeper::new(poll, shared).keep(ending);
+    }
+}
+
 impl Keeper {
-    /// Keeps nothing yet. The poll has a waker, [`WAKER`], for new settings and the end.
-    pub fn new(poll: Poll, shared: Arc<Shared>, ending: Arc<AtomicBool>) -> Keeper {
+    /// Keeps nothing yet.
+    fn new(poll: Poll, shared: Arc<Shared>) -> Keeper {
         Keeper {
             poll,
             settings: shared.settings.load_full(),
             shared,
-            ending,
             services: BTreeMap::new(),
             next_round: Tick(0),
             scratch: vec![0; READ].into_boxed_slice(),
@@ -51,9 +59,9 @@ impl Keeper {
     }
 
     /// Keeps them until it is told to end.
-    pub fn run(mut self) {
+    fn keep(mut self, ending: &AtomicBool) {
         let mut events = Events::with_capacity(1024);
-        while !self.ending.load(Ordering::Acquire) {
+        while !ending.load(Ordering::Acquire) {
             self.refresh_settings();
             let now = self.shared.now();
             if self.next_round <= now {
@@ -88,9 +96,9 @@ impl Keeper {
         let settings = &self.settings;
         self.services.retain(|index, kept| {
             let service = settings.services.get(ServiceIndex(*index));
-            service.is_some_and(|service| service.limits.idlers > 0 && kept.is_of(service))
+            service.is_some_and(|service| Keeper::is_wanted(service) && kept.is_of(service))
         });
-        for (index, service) in settings.services.iter().filter(|(_, service)| service.limits.idlers > 0) {
+        for (index, service) in settings.services.iter().filter(|(_, service)| Keeper::is_wanted(service)) {
             let kept = self.services.entry(index.0).or_insert_with(|| Kept::new(service));
             kept.begin_round(service, now, &mut self.scratch);
         }

@@ -9,7 +9,7 @@ pub(in crate::engine::http) const LARGEST_HEAD: usize = 64 * 1024;
 
 /// What is known of a head that is not complete.
 #[derive(Debug, Default)]
-pub(super) struct Assembly {
+pub(in crate::engine) struct Assembly {
     bytes: Vec<u8>,
     /// The head does not end with a line that ends before this one.
     searched: usize,
@@ -18,7 +18,7 @@ pub(super) struct Assembly {
 impl Assembly {
     /// Takes a head from the beginning of `data`, or more of one. If it is complete: the head, and how much of `data` belongs to
     /// it. Otherwise how much of `data` is kept: all of it, or as much as a head may have.
-    pub(super) fn take<'a>(&mut self, data: &'a [u8]) -> Result<(Cow<'a, [u8]>, usize), usize> {
+    pub(in crate::engine) fn take<'a>(&mut self, data: &'a [u8]) -> Result<(Cow<'a, [u8]>, usize), usize> {
         let kept = self.bytes.len();
         if kept == 0 {
             let window = data.get(..LARGEST_HEAD).unwrap_or(data);
@@ -45,17 +45,17 @@ impl Assembly {
     }
 
     /// What is kept.
-    pub(super) fn kept(&self) -> &[u8] {
+    pub(in crate::engine) fn kept(&self) -> &[u8] {
         &self.bytes
     }
 
     /// Whether more than a head would have been kept.
-    pub(super) fn is_full(&self) -> bool {
+    pub(in crate::engine) fn is_full(&self) -> bool {
         self.bytes.len() == LARGEST_HEAD
     }
 
     /// Gives back what is kept. The next head begins.
-    pub(super) fn release(&mut self) -> Vec<u8> {
+    pub(in crate::engine) fn release(&mut self) -> Vec<u8> {
         self.searched = 0;
         std::mem::take(&mut self.bytes)
     }

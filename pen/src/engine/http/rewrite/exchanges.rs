@@ -2,14 +2,10 @@
 //! must know which request it belongs to. Answers are only watched, so the rules are those of lenient readers; where even
 //! these do not help, nothing is known any more.
 
-use std::mem::MaybeUninit;
-
-use httparse::{Header, ParserConfig, Response, Status};
-
 use super::assembly::Assembly;
-use super::head::{FIELDS_MOST, tokens};
+use crate::engine::http::answer_head::AnswerHead;
 use crate::engine::http::chunks::Chunks;
-use crate::engine::http::fields::{Body, number};
+use crate::engine::http::fields::Body;
 
 /// Requests that are passed on before the first of them is answered.
 pub(in crate::engine::http) const OUTSTANDING_MOST: u8 = 128;
@@ -159,29 +155,15 @@ impl Exchanges {
 
     /// What the head of an answer to the first of the outstanding requests means.
     fn meaning(&self, head: &[u8]) -> Meaning {
-        let mut fields = [const { MaybeUninit::uninit() }; FIELDS_MOST];
-        let mut response = Response::new(&mut []);
-        let mut config = ParserConfig::default();
-        config
-            .allow_spaces_after_header_name_in_responses(true)
-            .allow_obsolete_multiline_headers_in_responses(true)
-            .allow_multiple_spaces_in_response_status_delimiters(true)
-            .ignore_invalid_headers_in_responses(true);
-        let parsed = config.parse_response_with_uninit_headers(&mut response, head, &mut fields);
-        if parsed != Ok(Status::Complete(head.len())) {
-            return Meaning::Unknown;
-        }
+        let Ok(head) = AnswerHead::read(head) else { return Meaning::Unknown };
         let wish = self.wish.filter(|_| self.outstanding == 1);
-        match (response.code.unwrap_or(0), wish) {
+        match (head.status, wish) {
             (101, Some(Wish::Upgrade)) => Meaning::Switch,
-            (200..=203 | 206..=299, Some(Wish::Tunnel)) if !response.headers.iter().any(is_of_body) => {
-                Meaning::Switch
-            }
+            (200..=203 | 206..=299, Some(Wish::Tunnel)) if !head.tells_of_body => Meaning::Switch,
             (101, _) => Meaning::Unknown,
             (100..=199, _) => Meaning::Interim,
-            (204 | 304, _) => Meaning::Final(Some(Body::Length(0))),
             _ if self.heads & 1 == 1 => Meaning::Final(Some(Body::Length(0))),
-            _ => Meaning::of_body(response.headers),
+            _ => head.body().map_or(Meaning::Unknown, Meaning::Final),
         }
     }
 
@@ -216,11 +198,6 @@ impl Exchanges {
     }
 }
 
-/// Whether the field tells of a body.
-fn is_of_body(field: &Header<'_>) -> bool {
-    ["Content-Length", "Transfer-Encoding"].iter().any(|name| field.name.eq_ignore_ascii_case(name))
-}
-
 /// What an answer's head means.
 enum Meaning {
     /// The answer is still to come.
@@ -231,30 +208,6 @@ enum Meaning {
     Final(Option<Body>),
     /// It cannot be understood, or is no answer to what was asked.
     Unknown,
-}
-
-impl Meaning {
-    /// That of an answer whose fields say how long its body is.
-    fn of_body(fields: &[Header<'_>]) -> Meaning {
-        let mut length = None;
-        let mut chunked = None;
-        for field in fields {
-            if field.name.eq_ignore_ascii_case("Content-Length") {
-                match number(field.value) {
-                    Ok(value) if length.is_none_or(|other| other == value) => length = Some(value),
-                    _ => return Meaning::Unknown,
-                }
-            } else if field.name.eq_ignore_ascii_case("Transfer-Encoding") {
-                let last = tokens(field.value).last().unwrap_or_default();
-                chunked = Some(last.eq_ignore_ascii_case(b"chunked"));
-            }
-        }
-        Meaning::Final(match (chunked, length) {
-            (Some(true), _) => Some(Body::Chunked),
-            (Some(false), _) | (None, None) => None,
-            (None, Some(length)) => Some(Body::Length(length)),
-        })
-    }
 }
 
 #[cfg(test)]

@@ -158,7 +158,7 @@ fn length(value: &[u8]) -> Result<u64, Refusal> {
 }
 
 /// The members of a list, without the blanks around them and without empty ones.
-pub(super) fn tokens(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(in crate::engine::http) fn tokens(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|token| !token.is_empty())
 }
 
