@@ -11,9 +11,10 @@ use common::command::{AclNumber, ProxyVersion};
 use common::status::{
     CertificateStatus, ClientStatus, ConnectionStatus, FallbackStatus, HandshakesStatus, IdlersStatus,
     LimitsStatus, Name, ProxyStatus, SCHEMA, ServerStatus, ServiceStatus, Snapshot, TlsStatus, UdpStatus,
-    UserStatus, WorkerStatus,
+    WorkerStatus,
 };
 
+use super::users;
 use crate::engine::clients::ClientRow;
 use crate::engine::select::Modes;
 use crate::engine::servers::{Server, ServerAddr};
@@ -57,7 +58,7 @@ pub fn snapshot(shared: &Shared, most: Most) -> Snapshot {
             let own = rows.extract_if(.., |row| row.service == index);
             let open_connections = own.map(|row| connection_status(&row, now)).collect();
             let Clients { clients, clients_known } = latest_clients(service, now, most.clients);
-            let Users { users, users_known } = latest_users(service, now, most.users);
+            let (users, users_known) = users::latest(service, now, most.users);
             ServiceStatus {
                 clients_known,
                 clients,
@@ -374,18 +375,6 @@ fn latest_clients(service: &Service, now: Tick, most: Option<usize>) -> Clients 
     });
     latest.sort_unstable_by_key(rank);
     Clients { clients: latest.iter().map(|row| client_status(row, now)).collect(), clients_known }
-}
-
-/// Some users, and how many there are.
-struct Users {
-    users: Vec<UserStatus>,
-    users_known: usize,
-}
-
-/// At most so many of them, or all; those that were here last first.
-fn latest_users(_service: &Service, _now: Tick, _most: Option<usize>) -> Users {
-    // `peek rdp` has no table of users yet.
-    Users { users: Vec::new(), users_known: 0 }
 }
 
 /// Reads the client table in slices, with the lock free in between.
