@@ -1,6 +1,7 @@
 //! Collects a snapshot from the settings, the counters, the client tables and the workers.
 
 mod health;
+mod users;
 
 use std::cmp::Reverse;
 use std::sync::atomic::Ordering::Relaxed;
@@ -11,7 +12,7 @@ use common::command::{AclNumber, ProxyVersion};
 use common::status::{
     CertificateStatus, ClientStatus, ConnectionStatus, FallbackStatus, HandshakesStatus, IdlersStatus,
     LimitsStatus, Name, ProxyStatus, SCHEMA, ServerStatus, ServiceStatus, Snapshot, TlsStatus, UdpStatus,
-    UserStatus, WorkerStatus,
+    WorkerStatus,
 };
 
 use crate::engine::clients::ClientRow;
@@ -23,8 +24,9 @@ use crate::net::worker::Message;
 use crate::settings::{DatagramCounters, Limits, Proxy, Service, ServiceIndex, TlsCounters};
 use crate::shared::{Mailbox, Shared};
 use crate::tls::{Served, Terminator};
+use users::Users;
 
-/// Client-table entries read under one lock: connections wait no longer than that.
+/// Entries of a table that are read under one lock: connections wait no longer than that.
 const SLICE: usize = 128;
 /// How long to wait for a worker's report. One that is busier than that is left out.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -57,7 +59,7 @@ pub fn snapshot(shared: &Shared, most: Most) -> Snapshot {
             let own = rows.extract_if(.., |row| row.service == index);
             let open_connections = own.map(|row| connection_status(&row, now)).collect();
             let Clients { clients, clients_known } = latest_clients(service, now, most.clients);
-            let Users { users, users_known } = latest_users(service, now, most.users);
+            let Users { users, users_known } = users::latest(service, now, most.users);
             ServiceStatus {
                 clients_known,
                 clients,
@@ -374,18 +376,6 @@ fn latest_clients(service: &Service, now: Tick, most: Option<usize>) -> Clients 
     });
     latest.sort_unstable_by_key(rank);
     Clients { clients: latest.iter().map(|row| client_status(row, now)).collect(), clients_known }
-}
-
-/// Some users, and how many there are.
-struct Users {
-    users: Vec<UserStatus>,
-    users_known: usize,
-}
-
-/// At most so many of them, or all; those that were here last first.
-fn latest_users(_service: &Service, _now: Tick, _most: Option<usize>) -> Users {
-    // `peek rdp` has no table of users yet.
-    Users { users: Vec::new(), users_known: 0 }
 }
 
 /// Reads the client table in slices, with the lock free in between.
