@@ -204,6 +204,7 @@ impl Connection {
     }
 
     /// Moves what can be moved.
+    #[inline]
     pub fn resume(&mut self, context: &mut Context<'_>) -> Next {
         match self.phase {
             Phase::Relaying | Phase::Failing(_) => self.relay(context),

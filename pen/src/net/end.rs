@@ -4,7 +4,7 @@ mod outgoing;
 mod pouring;
 mod records;
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 
 use mio::event::Event;
 
@@ -137,6 +137,16 @@ impl End {
         self.readable || held
     }
 
+    /// Whether a read could bring anything, the end included. If not it need not be tried.
+    pub fn may_bring_something(&self) -> bool {
+        self.readable || self.first.is_some() || self.tls.is_some()
+    }
+
+    /// Whether neither an end nor an error has been met.
+    pub fn goes_on(&self) -> bool {
+        !self.ended && !self.broken && !self.failed
+    }
+
     /// Whether another write can be tried.
     pub fn writable(&self) -> bool {
         self.writable
@@ -152,10 +162,12 @@ impl End {
     }
 
     /// Reads once, at most `buffer`'s size and what the other end has lately been able to take.
+    #[inline]
     pub fn read<'a>(&mut self, buffer: &'a mut [u8]) -> Incoming<'a> {
         if self.tls.is_some() { self.read_records(buffer) } else { self.read_bytes(buffer) }
     }
 
+    #[inline]
     fn read_bytes<'a>(&mut self, buffer: &'a mut [u8]) -> Incoming<'a> {
         if self.is_unread() {
             return self.read_again(buffer);
@@ -182,17 +194,22 @@ impl End {
                 }
                 Incoming::Data(&buffer[..length])
             }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                self.readable = false;
-                Incoming::Nothing
-            }
-            Err(error) if error.kind() == ErrorKind::Interrupted => Incoming::Nothing,
-            Err(_) => {
+            Err(error) => self.note_read_error(&error),
+        }
+    }
+
+    #[cold]
+    fn note_read_error<'a>(&mut self, error: &io::Error) -> Incoming<'a> {
+        match error.kind() {
+            ErrorKind::WouldBlock => self.readable = false,
+            ErrorKind::Interrupted => {}
+            _ => {
                 self.ended = true;
                 self.broken = true;
-                Incoming::Over
+                return Incoming::Over;
             }
         }
+        Incoming::Nothing
     }
 
     /// Gives back the rest of what the latest read brought: it comes again with the next one.
@@ -213,6 +230,7 @@ impl End {
     }
 
     /// Reads what was given back.
+    #[cold]
     fn read_again<'a>(&mut self, buffer: &'a mut [u8]) -> Incoming<'a> {
         let Some(First::Unread(rest)) = self.first.as_deref_mut() else { return Incoming::Nothing };
         let length = rest.len().min(buffer.len());

@@ -53,11 +53,17 @@ pub fn turn(
     mut http: Option<&mut Rewriter>,
     observer: &mut impl Observer,
 ) -> Progress {
-    let mut more_to_server =
-        pump(down, up, Side::Down, scratch, pipe.as_deref_mut(), http.as_deref_mut(), observer);
+    // Mostly one side alone has news, and then the other way costs no more than this question.
+    let mut more_to_server = (is_due(down, up) || http.is_some())
+        && pump(down, up, Side::Down, scratch, pipe.as_deref_mut(), http.as_deref_mut(), observer);
     observer.written(Side::Up, up.open());
     let waited = http.as_deref().is_some_and(|http| http.stand() == Stand::Waiting);
-    let more_to_client = pump(up, down, Side::Up, scratch, pipe, http.as_deref_mut(), observer);
+    let more_to_client =
+        is_due(up, down) && pump(up, down, Side::Up, scratch, pipe, http.as_deref_mut(), observer);
+    if http.is_none() && down.goes_on() && up.goes_on() {
+        // Nothing else can have come of it.
+        return if more_to_server || more_to_client { Progress::Unfinished } else { Progress::Waiting };
+    }
     let mut requests = Requests::PassedOn;
     if let Some(http) = http {
         release(http, down, up, observer);
@@ -143,6 +149,11 @@ fn progress(down: &End, up: &End, requests: &Requests, fast_close: FastClose) ->
     Progress::Waiting
 }
 
+/// Whether anything may be moved that way.
+fn is_due(from: &End, to: &End) -> bool {
+    from.may_bring_something() || to.pending() > 0
+}
+
 /// Moves bytes one way until one of the ends has to be waited for; true when it stopped only to let others have their turn.
 fn pump(
     from: &mut End,
@@ -166,6 +177,9 @@ fn pump(
             if http.stand() != Stand::Listening || to.pending() > 0 {
                 return false;
             }
+        }
+        if !from.may_bring_something() {
+            return false;
         }
         let portion = from.portion_for(to).min(scratch.len());
         let scratch = &mut scratch[..portion];

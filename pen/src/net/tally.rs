@@ -34,11 +34,10 @@ impl Tally<'_> {
     pub fn wants_bytes(&self) -> bool {
         self.requests.is_some() || self.dump.is_some()
     }
-}
 
-impl Observer for Tally<'_> {
-    fn read(&mut self, side: Side, data: &[u8]) {
-        self.poured(side, data.len());
+    /// Shows the bytes to who wants them. Mostly nobody does.
+    #[cold]
+    fn show(&mut self, side: Side, data: &[u8]) {
         if let Some((tap, log)) = &mut self.requests {
             let witness = Witness { peer: self.peer, server: &self.chosen.server, log };
             match side {
@@ -49,6 +48,15 @@ impl Observer for Tally<'_> {
         if let Some(form) = self.dump {
             let from = if side == Side::Down { "client" } else { "server" };
             log::trace!("connection {}, from {from}: {}", self.number, dump::render(data, form));
+        }
+    }
+}
+
+impl Observer for Tally<'_> {
+    fn read(&mut self, side: Side, data: &[u8]) {
+        self.poured(side, data.len());
+        if self.wants_bytes() {
+            self.show(side, data);
         }
     }
 

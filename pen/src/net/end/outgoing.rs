@@ -28,6 +28,7 @@ pub(super) enum Nagle {
 
 impl End {
     /// Writes `data`, keeping what the peer doesn't take now. Nothing may be pending. Tells how many bytes went out at once.
+    #[inline]
     pub fn send(&mut self, data: &[u8]) -> usize {
         debug_assert!(self.pending.is_none());
         if self.tls.is_some() {
@@ -76,6 +77,7 @@ impl End {
         }
     }
 
+    #[inline(never)]
     fn send_slices(&mut self, mut slices: &mut [IoSlice<'_>]) -> usize {
         let mut written = 0;
         self.settle_nagle();
@@ -96,6 +98,7 @@ impl End {
         written
     }
 
+    #[cold]
     fn keep(&mut self, data: Vec<u8>) {
         let uncounted = data.len();
         self.pending = Some(Box::new(Pending { data, written: 0, uncounted }));
@@ -203,6 +206,7 @@ impl End {
         written
     }
 
+    #[cold]
     pub(super) fn note_write_error(&mut self, error: &io::Error) {
         match error.kind() {
             ErrorKind::Interrupted => {}
