@@ -152,10 +152,21 @@ impl End {
         self.writable
     }
 
+    /// Whether something can be sent: nothing is pending, and the socket was not full.
+    pub fn takes_more(&self) -> bool {
+        self.pending.is_none() && self.writable && !self.broken
+    }
+
+    /// Whether reads have grown beyond the first, by one of that size which was taken whole.
+    pub fn reads_much(&self) -> bool {
+        self.read_size > FIRST_READ
+    }
+
     /// How much to read at most for `to`. A large read is cut to what the socket there has room for: what it does not take would be
     /// copied and kept, a quarter of a megabyte for each client that is slow to take its answer.
+    #[inline(never)]
     pub fn portion_for(&self, to: &End) -> usize {
-        if self.read_size <= FIRST_READ || self.tls.is_some() {
+        if !self.reads_much() || self.tls.is_some() {
             return LARGEST_READ;
         }
         to.stream.room().clamp(SMALLEST_READ, LARGEST_READ)
@@ -167,7 +178,8 @@ impl End {
         if self.tls.is_some() { self.read_records(buffer) } else { self.read_bytes(buffer) }
     }
 
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "two calls for each read are a twentieth of what a relay costs")]
     fn read_bytes<'a>(&mut self, buffer: &'a mut [u8]) -> Incoming<'a> {
         if self.is_unread() {
             return self.read_again(buffer);
@@ -181,6 +193,7 @@ impl End {
         let size = buffer.len().min(self.read_size);
         match self.stream.read(&mut buffer[..size]) {
             Ok(0) => {
+                self.readable = false;
                 self.ended = true;
                 self.look_for_an_error();
                 Incoming::Over
@@ -199,6 +212,7 @@ impl End {
     }
 
     #[cold]
+    #[inline(never)]
     fn note_read_error<'a>(&mut self, error: &io::Error) -> Incoming<'a> {
         match error.kind() {
             ErrorKind::WouldBlock => self.readable = false,
@@ -231,6 +245,7 @@ impl End {
 
     /// Reads what was given back.
     #[cold]
+    #[inline(never)]
     fn read_again<'a>(&mut self, buffer: &'a mut [u8]) -> Incoming<'a> {
         let Some(First::Unread(rest)) = self.first.as_deref_mut() else { return Incoming::Nothing };
         let length = rest.len().min(buffer.len());

@@ -169,7 +169,7 @@ fn pump(
         observer.written(side.other(), written);
     }
     for _ in 0..READS_PER_TURN {
-        if to.pending() > 0 || to.broken || !to.writable() {
+        if !to.takes_more() {
             return false;
         }
         if let (Some(http), Side::Down) = (http.as_deref_mut(), side) {
@@ -181,22 +181,24 @@ fn pump(
         if !from.may_bring_something() {
             return false;
         }
-        let portion = from.portion_for(to).min(scratch.len());
-        let scratch = &mut scratch[..portion];
-        if let Some(pipe) = pipe.as_deref_mut()
-            && from.can_pour_into(to)
-        {
-            match from.pour_into(to, pipe, scratch) {
-                Poured::Some { read, written } => {
-                    observer.poured(side, read);
-                    observer.written(side.other(), written);
-                    continue;
+        let mut portion = scratch.len();
+        if from.reads_much() {
+            portion = portion.min(from.portion_for(to));
+            if let Some(pipe) = pipe.as_deref_mut()
+                && from.can_pour_into(to)
+            {
+                match from.pour_into(to, pipe, &mut scratch[..portion]) {
+                    Poured::Some { read, written } => {
+                        observer.poured(side, read);
+                        observer.written(side.other(), written);
+                        continue;
+                    }
+                    Poured::Nothing => return false,
+                    Poured::Impossible => {}
                 }
-                Poured::Nothing => return false,
-                Poured::Impossible => {}
             }
         }
-        let Incoming::Data(data) = from.read(scratch) else { return false };
+        let Incoming::Data(data) = from.read(&mut scratch[..portion]) else { return false };
         observer.read(side, data);
         let written = match http.as_deref_mut() {
             None if from.ended && !from.broken => to.send_last(data),
@@ -206,10 +208,11 @@ fn pump(
         observer.written(side.other(), written);
         from.adapt_read_size(data.len(), to.pending() == 0);
     }
-    from.readable() && !from.ended && to.pending() == 0 && to.writable() && !to.broken
+    from.readable() && !from.ended && to.takes_more()
 }
 
 /// Sends what was read: the client's requests as the server is to get them, the server's answers as they are.
+#[inline(never)]
 fn send_by_way_of(http: &mut Rewriter, side: Side, data: &[u8], to: &mut End) -> usize {
     match side {
         Side::Down => {
@@ -226,6 +229,7 @@ fn send_by_way_of(http: &mut Rewriter, side: Side, data: &[u8], to: &mut End) ->
 
 /// Sends what was held back of the client's requests, if it need not be any more: because the server has answered, or because
 /// the client has said all.
+#[inline(never)]
 fn release(http: &mut Rewriter, down: &End, up: &mut End, observer: &mut impl Observer) {
     let finished = down.ended && !down.broken;
     if up.pending() > 0 || up.broken || !http.holds(finished) {
