@@ -110,7 +110,8 @@ impl Publisher {
             for (_, service) in &drained {
                 // Here, and not in the worker that happens to be the last to know the service.
                 let clients = service.state.clients.lock().take();
-                drop(clients);
+                let users = std::mem::take(&mut *service.state.users.lock());
+                drop((clients, users));
             }
         }
         !awaited.is_empty()
@@ -118,6 +119,7 @@ impl Publisher {
 
     fn put_in_force(&mut self, mut settings: Settings) -> Result<(), String> {
         settings.check_udp()?;
+        settings.check_peek()?;
         settings.services.values().try_for_each(|service| check_transparent(service))?;
         let mut plan = self.listeners.plan(&wanted(&settings)).map_err(|error| error.to_string())?;
         self.tell_ports(&mut settings, &plan);
@@ -133,7 +135,9 @@ impl Publisher {
         diagnostics::set_level(settings.process.debug);
         fatal::set_abort_on_error(settings.process.abort_on_error);
         for service in settings.services.values() {
-            service.state.clients.lock().grow(service.limits.clients_max as usize);
+            let most = service.limits.clients_max as usize;
+            service.state.clients.lock().grow(most);
+            service.state.users.lock().grow(most);
         }
         let before = self.shared.settings.load_full();
         let grows = settings.connections_wanted() > before.connections_wanted();

@@ -123,6 +123,7 @@ pub fn prepare(mut invocation: Invocation) -> Result<Prepared, Failure> {
         return Err(Failure::Usage(error.to_owned()));
     }
     draft.settings().check_udp()?;
+    draft.settings().check_peek()?;
     if let Some(place) = draft.settings().shared_place() {
         return Err(Failure::RunTime(ListenError::taken(place.clone()).to_string()));
     }

@@ -22,7 +22,7 @@ const UNKNOWN: [(&str, &str); 4] =
     [("nonsense", "nonsense"), ("Blacklist 5", "Blacklist"), ("no", "no"), ("no nonsense", "no nonsense")];
 
 /// Commands that are wrong for a running pen with one server.
-const RUNNING: [(&str, &str); 16] = [
+const RUNNING: [(&str, &str); 20] = [
     ("listen 192.0.2.1:80", "cannot listen on 192.0.2.1:80: this machine does not have that address"),
     ("listen /nonexistent/x", "cannot listen on /nonexistent/x: No such file or directory"),
     ("include /nonexistent", "cannot read /nonexistent: No such file or directory"),
@@ -30,6 +30,10 @@ const RUNNING: [(&str, &str); 16] = [
     ("write", "no file to write to: pen was started without -F, so 'write FILE' has to name one"),
     ("write /nonexistent/x", "cannot write /nonexistent/x: No such file or directory"),
     ("no server 7", "there is no server 7: the slots are 0 to 0; usage: no server N"),
+    ("drain 7", "there is no server 7: 'servers' lists those that there are"),
+    ("no drain 7", "there is no server 7: 'servers' lists those that there are"),
+    ("maint 7", "there is no server 7: 'servers' lists those that there are"),
+    ("no maint 7", "there is no server 7: 'servers' lists those that there are"),
     ("server 3 port 5", "slot 3 is empty: 'server 3 address ADDRESS' fills it"),
     (
         "service web servers",

@@ -160,6 +160,17 @@ fn command(random: &mut Rng) -> String {
                 "ssl_option no_tlsv1.2",
                 "no ssl_option",
                 "tls_protocol tls1",
+                // A check that disturbs nobody else.
+                "health exec \"echo \\\"all is well\\\"\\n\" interval 86400",
+                "no health",
+                "slow_start 60",
+                "no fail_open",
+                "peek rdp fold short",
+                "no peek",
+                "drain 0",
+                "no drain 0",
+                "maint 2",
+                "no maint 2",
             ],
         )
         .to_owned(),
@@ -230,6 +241,36 @@ fn hup_after_write_changes_nothing() {
     }
     assert_eq!(answers(&pen), expected);
     assert_eq!(written(&pen, &file), text);
+}
+
+#[test]
+fn hup_leaves_maintenance_as_it_is_unless_the_file_speaks_of_it() {
+    let pen = Pen::builder().servers(["127.0.0.1:1", "127.0.0.2:1", "127.0.0.3:1", "127.0.0.4:1"]);
+    let pen = pen.config("maint 1\nno drain 2\n").start();
+    let taken_out = || {
+        let text = written(&pen, &pen.directory().join("now.cfg"));
+        let lines = text.lines().filter(|line| line.starts_with("drain ") || line.starts_with("maint "));
+        lines.collect::<Vec<_>>().join(", ")
+    };
+    let read_again = |times| {
+        pen.signal(Signal::SIGHUP);
+        wait_until("the file is read", || pen.stderr().matches("was read again").count() == times);
+    };
+    assert_eq!(taken_out(), "maint 1");
+    for command in ["maint 0", "no maint 1", "drain 2"] {
+        pen.tell(command);
+    }
+    assert_eq!(taken_out(), "maint 0, drain 2");
+    read_again(1);
+    assert_eq!(taken_out(), "maint 0, maint 1");
+
+    pen.tell("write");
+    pen.tell("drain 3");
+    read_again(2);
+    assert_eq!(taken_out(), "maint 0, maint 1, drain 3", "a written file brings nobody back");
+    pen.tell("no maint 0");
+    read_again(3);
+    assert_eq!(taken_out(), "maint 0, maint 1, drain 3", "and says who is out of use");
 }
 
 #[test]

@@ -196,6 +196,23 @@ const OURS: &[(&str, &str)] = &[
     ("ssl_ocsp_response", ""),
     ("no ssl_ocsp_response", ""),
     ("no require_client_cert", ""),
+    ("drain 1", ""),
+    ("maint 1", ""),
+    ("no drain 1", ""),
+    ("no maint 1", ""),
+    ("fail_open", ""),
+    ("no fail_open", ""),
+    ("slow_start", "0\n"),
+    ("slow_start 60", ""),
+    ("slow_start", "60\n"),
+    ("health http / status 200-204 body \"all is \\\"well\\\"\" interval 60", ""),
+    ("health agent 9 interval 60", ""),
+    ("no health agent", ""),
+    ("health tcp interval 60", ""),
+    ("no health", ""),
+    ("peek rdp fold", ""),
+    ("peek sni", ""),
+    ("no peek", ""),
 ];
 
 /// Asks a whole dialogue with `ask`, and collects what is answered otherwise.
@@ -268,6 +285,21 @@ fn penctl_works_over_tcp_with_either_program_on_the_other_end() {
     let pen = Pen::builder().two_dead_servers().option("-t 5").control_at(control).start();
     assert_eq!(printed_by_ours(&pen.penctl("blacklist")), "30\n");
     assert_eq!(printed(&pen.old_penctl("blacklist")), "30\n");
+}
+
+#[test]
+fn programs_check_servers_for_the_control_socket_and_not_over_tcp() {
+    let socket = Pen::builder().two_dead_servers().start();
+    assert_eq!(socket.ask("health exec \"exit 0\""), "");
+    wait_until("a program has found them well", || socket.ask("status json").contains("\"passed\":1"));
+
+    let control = Address::Ip(private_address());
+    let tcp = Pen::builder().two_dead_servers().control_at(control).start();
+    let refused = "error: 'health exec' is refused over TCP, where any local user may ask: use a control socket, or the -F file\n";
+    for command in ["health exec \"exit 0\"", "health exec true", "service default health exec true rise 1"] {
+        assert_eq!(tcp.ask(command), refused, "{command}");
+    }
+    assert_eq!(tcp.ask("health tcp interval 60"), "");
 }
 
 #[test]

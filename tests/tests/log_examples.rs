@@ -139,10 +139,16 @@ fn the_page_about_logs_shows_the_examples_as_they_are() {
             assert!(page.lines().any(|shown| shown == format!("    {line}")), "{name}: {line}");
         }
     }
+}
+
+#[test]
+fn each_example_is_linked_from_the_page_that_it_belongs_to() {
+    let health = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/health.md");
+    let pages = page() + &fs::read_to_string(health).expect("the page is there");
     for entry in fs::read_dir(example("")).unwrap() {
         let name = entry.unwrap().file_name();
         let link = format!("(../scripts/examples/{})", name.to_string_lossy());
-        assert!(page.contains(&link), "{link}");
+        assert!(pages.contains(&link), "{link}");
     }
 }
 

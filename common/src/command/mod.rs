@@ -24,6 +24,7 @@ mod typed;
 mod udp;
 mod words;
 
+pub use health::CHECKS;
 pub use help::help;
 pub use manual::manual;
 pub use parse::{CommandError, parse};

@@ -1,7 +1,7 @@
 //! How a service chooses the server for a client.
 
 use super::typed::{Peek, RdpUsers, Switch};
-use super::words::{Problem, Words};
+use super::words::{Problem, Words, fill};
 use super::{Command, Form, Row, Scope, When};
 
 pub(super) static ROWS: &[Row] = &[
@@ -42,7 +42,7 @@ pub(super) static ROWS: &[Row] = &[
     },
     Row {
         name: "peek",
-        args: "rdp [fold] [nodomain] [short]|sni",
+        args: "sni|rdp [fold] [nodomain] [short]",
         form: Form::Negatable { parse: peek, no: |_| Ok(Command::Peek(None)), no_args: "" },
         scope: Scope::Service,
         when: When::Live,
@@ -117,18 +117,18 @@ fn peek(words: &mut Words<'_>) -> Result<Command, Problem> {
 }
 
 fn rdp_users(words: &mut Words<'_>) -> Result<RdpUsers, Problem> {
-    let mut users = RdpUsers::default();
+    let (mut fold, mut nodomain, mut short) = (None, None, None);
     for word in words {
-        match word {
-            "fold" => users.fold = true,
-            "nodomain" => users.nodomain = true,
-            "short" => users.short = true,
+        let place = match word {
+            "fold" => &mut fold,
+            "nodomain" => &mut nodomain,
+            "short" => &mut short,
             _ => {
-                return Err(Problem::Wrong(format!(
-                    "unknown option '{word}': fold, nodomain or short is expected"
-                )));
+                let problem = format!("unknown option '{word}': fold, nodomain or short is expected");
+                return Err(Problem::Wrong(problem));
             }
-        }
+        };
+        fill(place, word, ())?;
     }
-    Ok(users)
+    Ok(RdpUsers { fold: fold.is_some(), nodomain: nodomain.is_some(), short: short.is_some() })
 }

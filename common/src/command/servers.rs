@@ -1,7 +1,7 @@
 //! The servers of a service, and those outside its table.
 
 use super::typed::{Fallback, Number, Question, ServerChanges, ServerHost, ServerName, Slot};
-use super::words::{Problem, Words, acl_number, number, parsed};
+use super::words::{Problem, Words, acl_number, fill, number, parsed};
 use super::{Command, Form, LONGEST, Row, Scope, When};
 use crate::addr::{CONNECTIONS_MOST, Port, WEIGHT_MOST, decimal, socket_path};
 
@@ -160,13 +160,6 @@ fn once<T>(
 ) -> Result<(), Problem> {
     let word = words.need(&format!("value of '{attribute}'"))?;
     fill(place, attribute, read(word)?)
-}
-
-fn fill<T>(place: &mut Option<T>, attribute: &str, value: T) -> Result<(), Problem> {
-    match place.replace(value) {
-        None => Ok(()),
-        Some(_) => Err(Problem::Wrong(format!("'{attribute}' is given twice"))),
-    }
 }
 
 fn server_host(word: &str) -> Result<ServerHost, Problem> {

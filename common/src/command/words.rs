@@ -145,3 +145,20 @@ pub(super) fn number(what: &str, word: &str, range: &RangeInclusive<u32>) -> Res
 fn out_of_range(what: &str, word: &str, least: u32, most: u32) -> Problem {
     Problem::Wrong(format!("bad {what} '{word}': a number from {least} to {most} is expected"))
 }
+
+/// Takes the value of a word that may be given once.
+pub(super) fn fill<T>(place: &mut Option<T>, word: &str, value: T) -> Result<(), Problem> {
+    match place.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(Problem::Wrong(format!("'{word}' is given twice"))),
+    }
+}
+
+/// Words of which one is expected: `a, b or c`.
+pub(super) fn one_of(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [only] => (*only).to_owned(),
+        [others @ .., last] => format!("{} or {last}", others.join(", ")),
+    }
+}

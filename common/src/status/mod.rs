@@ -5,11 +5,12 @@ mod health;
 mod tls;
 mod words;
 
-pub use health::{AgentStatus, CheckStatus, UserStatus};
+pub use health::{AgentStatus, CheckStatus, Share, UserStatus};
 pub use tls::{CertificateStatus, HandshakesStatus, ProxyStatus, TlsStatus};
 pub use words::{
-    Bytes, Fact, Seconds, all_servers, census, certificate, condition, datagrams, listens, modes, place,
-    preface, protocol, seen, slot, slot_or_none,
+    Bytes, Fact, Seconds, Took, agent, all_servers, census, certificate, condition, datagrams, health,
+    listens, modes, place, preface, protocol, remark, remarks, seen, since, slot, slot_or_none, state,
+    user_seen, why,
 };
 
 use std::borrow::Cow;
@@ -193,6 +194,8 @@ pub struct ServerStatus {
     /// How it is.
     #[serde(flatten)]
     pub state: ServerState,
+    /// What the administrator wants of it: `ready`, `drain` or `maint`.
+    pub admin: Name,
     /// Its connections, attempts included.
     pub connections: u32,
     /// See `server`.
@@ -217,15 +220,15 @@ pub struct ServerStatus {
     pub check: Option<CheckStatus>,
     /// What its agent says; `None`: it has none, or none that has said anything yet.
     pub agent: Option<AgentStatus>,
-    /// The part of its share in new clients that it gets at present, in percent: less than 100 by its agent and `slow_start`.
-    pub share: u32,
+    /// The part of its share in new clients that it gets at present: not the whole by its agent and `slow_start`.
+    pub share: Share,
 }
 
 /// How a server is: `"state": "up"`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "lowercase", from = "StateFields")]
 pub enum ServerState {
-    /// It takes clients.
+    /// It takes new clients.
     Up,
     /// The administrator or its agent has it drained: it takes none but clients whose server it was.
     Draining,

@@ -84,6 +84,9 @@ fn a_state_that_only_a_newer_pen_knows_is_unknown() {
         (r#"{"state": "empty"}"#, ServerState::Empty),
         (r#"{"state": "blacklisted"}"#, ServerState::Blacklisted { blacklisted_seconds: 0 }),
         (r#"{"state": "unknown"}"#, ServerState::Unknown),
+        (r#"{"state": "draining"}"#, ServerState::Draining),
+        (r#"{"state": "maintenance"}"#, ServerState::Maintenance),
+        (r#"{"state": "down"}"#, ServerState::Down),
     ] {
         assert_eq!(from_str::<ServerStatus>(text).unwrap().state, state, "{text}");
     }
@@ -93,9 +96,48 @@ fn a_state_that_only_a_newer_pen_knows_is_unknown() {
 fn usable_is_who_is_up() {
     let server = |state| ServerStatus { state, ..ServerStatus::default() };
     let out = ServerState::Blacklisted { blacklisted_seconds: 1 };
-    let servers = vec![server(ServerState::Up), server(out), server(ServerState::Empty)];
+    let states = [
+        ServerState::Up,
+        out,
+        ServerState::Empty,
+        ServerState::Draining,
+        ServerState::Maintenance,
+        ServerState::Down,
+    ];
+    let servers = states.map(server).to_vec();
     let service = ServiceStatus { servers, ..ServiceStatus::default() };
-    assert_eq!((service.usable_servers(), service.server_count()), (1, 2));
+    assert_eq!((service.usable_servers(), service.server_count()), (1, 5));
     let dummy = ServiceStatus { dummy: true, ..ServiceStatus::default() };
     assert_eq!((dummy.usable_servers(), dummy.server_count()), (1, 1));
+}
+
+#[test]
+fn what_an_old_pen_does_not_tell_of_health_is_read_as_health() {
+    let text = r#"{"services": [{"servers": [{"slot": 0, "state": "up", "max": 3}], "usable": 1}]}"#;
+    let snapshot: Snapshot = from_str(text).unwrap();
+    let service = &snapshot.services[0];
+    assert_eq!((service.check.as_ref(), service.peek.as_ref(), service.users.len()), (None, None, 0));
+    let server = &service.servers[0];
+    assert_eq!((server.share, server.check.as_ref(), server.agent.as_ref()), (Share::WHOLE, None, None));
+    assert_eq!((state(server), why(server), remarks(server)), ("up".to_owned(), None, vec![]));
+}
+
+#[test]
+fn what_an_old_penctl_knew_of_a_server_is_where_it_was() {
+    let server = ServerStatus {
+        slot: Some(1),
+        state: ServerState::Down,
+        admin: "ready".into(),
+        check: Some(CheckStatus { took: 0.002, ..CheckStatus::default() }),
+        agent: Some(AgentStatus { share: Share(35), ..AgentStatus::default() }),
+        share: Share(35),
+        ..ServerStatus::default()
+    };
+    let value = to_value(&server).unwrap();
+    // What came with 1.0.0-alpha.1, whose readers pass over what they do not know.
+    for field in ["slot", "state", "address", "connections", "max", "sent", "connects", "last_error"] {
+        assert!(value.get(field).is_some(), "{field} in {value}");
+    }
+    assert_eq!((&value["state"], &value["share"]), (&json!("down"), &json!(35)));
+    assert_eq!((&value["check"]["took"], &value["agent"]["share"]), (&json!(0.002), &json!(35)));
 }

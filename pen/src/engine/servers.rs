@@ -2,6 +2,7 @@
 //! Which server a client gets is `select`'s matter; looking names up and connecting are the shells'.
 
 use std::fmt;
+use std::mem::offset_of;
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::path::Path;
@@ -104,8 +105,24 @@ impl Server {
         self.address = address;
     }
 
+    /// Whether the administrator and the agent let such a client in.
+    pub fn admits(&self, standing: Standing) -> bool {
+        let by_admin = match self.admin {
+            AdminState::Ready => true,
+            AdminState::Drain => standing == Standing::Returning,
+            AdminState::Maint => false,
+        };
+        by_admin && self.state.fitness.admits(standing)
+    }
+
     /// How many connections it may have when such a client is let in; `None`: any number.
     pub fn limit(&self, standing: Standing) -> Option<u32> {
+        let limits = self.own_limit(standing).into_iter().chain(self.state.fitness.max());
+        limits.min()
+    }
+
+    /// The same, whatever its agent says.
+    pub fn own_limit(&self, standing: Standing) -> Option<u32> {
         match (self.max, self.hard, standing) {
             (0, _, _) => None,
             (max, 0, _) | (max, _, Standing::New) => Some(max),
@@ -138,6 +155,7 @@ pub struct ServerState {
     banned_until: AtomicU64,
     /// What checks and its agent say of it.
     pub fitness: Fitness,
+    _next_line: NextLine,
     /// The same in words.
     pub reports: Mutex<Reports>,
     last_error: Mutex<Option<Arc<str>>>,
@@ -151,6 +169,13 @@ pub struct ServerState {
     pub received: AtomicU64,
 }
 
+/// What follows begins with a cache line of its own.
+#[derive(Debug)]
+#[repr(align(64))]
+struct NextLine;
+
+const _: () = assert!(offset_of!(ServerState, reports) == 64, "what a selection reads is one cache line");
+
 impl ServerState {
     /// The state of a new occupant of a slot.
     pub fn new(id: ServerId) -> Arc<ServerState> {
@@ -160,6 +185,7 @@ impl ServerState {
             failed_until: AtomicU64::new(0),
             banned_until: AtomicU64::new(0),
             fitness: Fitness::default(),
+            _next_line: NextLine,
             reports: Mutex::default(),
             last_error: Mutex::new(None),
             failures: AtomicU64::new(0),

@@ -26,6 +26,24 @@ const CONFIGS: [&str; 5] = [
     include_str!("../../../fuzz/seeds/config/written_by_0_34_1.cfg"),
 ];
 
+const PROBES: [&[u8]; 15] = [
+    include_bytes!("../../../fuzz/seeds/probe/agent_http"),
+    include_bytes!("../../../fuzz/seeds/probe/agent_load"),
+    include_bytes!("../../../fuzz/seeds/probe/agent_words"),
+    include_bytes!("../../../fuzz/seeds/probe/dialogue"),
+    include_bytes!("../../../fuzz/seeds/probe/dns_address"),
+    include_bytes!("../../../fuzz/seeds/probe/dns_refused"),
+    include_bytes!("../../../fuzz/seeds/probe/dns_servfail"),
+    include_bytes!("../../../fuzz/seeds/probe/http_chunks"),
+    include_bytes!("../../../fuzz/seeds/probe/http_interim"),
+    include_bytes!("../../../fuzz/seeds/probe/http_length"),
+    include_bytes!("../../../fuzz/seeds/probe/http_status"),
+    include_bytes!("../../../fuzz/seeds/probe/rdp_confirm"),
+    include_bytes!("../../../fuzz/seeds/probe/rdp_failure"),
+    include_bytes!("../../../fuzz/seeds/probe/rdp_plain"),
+    include_bytes!("../../../fuzz/seeds/probe/tls_alert"),
+];
+
 const PROXY_HEADERS: [&[u8]; 11] = [
     include_bytes!("../../../fuzz/seeds/proxy_header/block_checksum"),
     include_bytes!("../../../fuzz/seeds/proxy_header/block_extensions"),
@@ -38,6 +56,22 @@ const PROXY_HEADERS: [&[u8]; 11] = [
     include_bytes!("../../../fuzz/seeds/proxy_header/line_tcp4"),
     include_bytes!("../../../fuzz/seeds/proxy_header/line_tcp6"),
     include_bytes!("../../../fuzz/seeds/proxy_header/line_unknown"),
+];
+
+const CLIENT_HELLOS: [&[u8]; 4] = [
+    include_bytes!("../../../fuzz/seeds/client_hello/named"),
+    include_bytes!("../../../fuzz/seeds/client_hello/nameless"),
+    include_bytes!("../../../fuzz/seeds/client_hello/in_records"),
+    include_bytes!("../../../fuzz/seeds/client_hello/oldest"),
+];
+
+const RDP_REQUESTS: [&[u8]; 6] = [
+    include_bytes!("../../../fuzz/seeds/rdp_request/broker"),
+    include_bytes!("../../../fuzz/seeds/rdp_request/domain"),
+    include_bytes!("../../../fuzz/seeds/rdp_request/longest"),
+    include_bytes!("../../../fuzz/seeds/rdp_request/nobody"),
+    include_bytes!("../../../fuzz/seeds/rdp_request/token"),
+    include_bytes!("../../../fuzz/seeds/rdp_request/user"),
 ];
 
 const DICTIONARY: &str = include_str!("../../../fuzz/words.dict");
@@ -72,12 +106,12 @@ fn input(file: &'static str) -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![1 => vec(any::<u8>(), 0..200), 5 => changed]
 }
 
-/// PROXY headers with a few bytes changed and something behind them.
-fn proxy_headers() -> impl Strategy<Value = Vec<u8>> {
+/// Seeds with a few bytes changed and something behind them.
+fn changed(seeds: &[&'static [u8]]) -> impl Strategy<Value = Vec<u8>> + use<> {
     let changes = vec((any::<Index>(), any::<u8>()), 0..4);
     let behind = vec(any::<u8>(), 0..20);
-    (select(PROXY_HEADERS.to_vec()), changes, behind).prop_map(|(header, changes, behind)| {
-        let mut bytes = [header, &behind].concat();
+    (select(seeds.to_vec()), changes, behind).prop_map(|(seed, changes, behind)| {
+        let mut bytes = [seed, &behind].concat();
         for (place, byte) in changes {
             let place = place.index(bytes.len());
             bytes[place] = byte;
@@ -96,7 +130,10 @@ fn configuration() -> impl Strategy<Value = String> {
 #[test]
 fn the_seeds_pass_every_target() {
     [ACCESS_LIST, ADDRESS, COMMAND, COMMAND_LINE, CONTROL_LINE, REQUEST].into_iter().for_each(try_seeds);
+    PROBES.into_iter().for_each(probe);
     PROXY_HEADERS.into_iter().for_each(proxy_header);
+    CLIENT_HELLOS.into_iter().for_each(client_hello);
+    RDP_REQUESTS.into_iter().for_each(rdp_request);
 }
 
 #[test]
@@ -157,8 +194,23 @@ proptest! {
     }
 
     #[test]
-    fn any_proxy_header_is_taken(bytes in proxy_headers()) {
+    fn any_answer_to_a_check_is_taken(bytes in changed(&PROBES)) {
+        probe(&bytes);
+    }
+
+    #[test]
+    fn any_proxy_header_is_taken(bytes in changed(&PROXY_HEADERS)) {
         proxy_header(&bytes);
+    }
+
+    #[test]
+    fn any_client_hello_is_taken(bytes in changed(&CLIENT_HELLOS)) {
+        client_hello(&bytes);
+    }
+
+    #[test]
+    fn any_rdp_request_is_taken(bytes in changed(&RDP_REQUESTS)) {
+        rdp_request(&bytes);
     }
 
     #[test]

@@ -4,7 +4,6 @@
 //! is in `upstream`, how bytes move in `relay`.
 
 use std::io;
-use std::sync::Arc;
 
 use common::client_addr::ClientAddr;
 use common::reason;
@@ -16,6 +15,7 @@ use super::end::{End, LARGEST_READ};
 use super::http::Http;
 use super::journal::Journal;
 use super::listener::Accepted;
+use super::peek::Peeked;
 use super::preface::Preface;
 use super::relay::{self, Progress};
 use super::tally::Tally;
@@ -25,7 +25,8 @@ use super::worker::Context;
 use crate::engine::clients::{Opened, Tracked};
 use crate::engine::http::Origin;
 use crate::engine::proxy::Header;
-use crate::engine::servers::{Reservation, Server, ServerId};
+use crate::engine::search::Chosen;
+use crate::engine::servers::ServerId;
 use crate::engine::time::Tick;
 use crate::settings::{Service, ServiceIndex};
 use crate::shared::{PendingRoom, Room};
@@ -50,6 +51,8 @@ pub struct Connection {
     pub generation: u32,
     /// What a PROXY header has told of the client's connection, if there was one.
     pub proxied: Option<Box<Header>>,
+    /// What its first bytes have asked for, if anything.
+    pub peeked: Option<Box<Peeked>>,
     /// The client's entry in the table, if it is tracked.
     pub client: Option<Tracked>,
     /// The server and the place at it.
@@ -98,17 +101,6 @@ pub struct Peer {
     pub port: u16,
 }
 
-/// The server of a connection.
-#[derive(Debug)]
-pub struct Chosen {
-    /// As it was set when it was chosen.
-    pub server: Arc<Server>,
-    /// The place at it.
-    pub reservation: Reservation,
-    /// Whether it is one of the slots, or the emergency or abuse server.
-    pub regular: bool,
-}
-
 /// What the worker does next with a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
@@ -134,6 +126,7 @@ impl Connection {
             slot: seat.slot,
             generation: seat.generation,
             proxied: None,
+            peeked: None,
             client: None,
             server: None,
             opened: context.now,
@@ -174,7 +167,8 @@ impl Connection {
             self.http = Some(Box::new(Http::new(origin)));
         }
         let refused = self.is_refused(service, context);
-        self.phase = Phase::Connecting(Attempt::new(known, refused, pending));
+        let request = if refused { None } else { self.find_session(service, context.now) };
+        self.phase = Phase::Connecting(Attempt::new(known, request, refused, pending));
         self.try_next_server(context)
     }
 
@@ -279,6 +273,7 @@ impl Connection {
         context.timers.cancel(self.slot);
         self.phase = Phase::Ended;
         self.tell_closed(context);
+        self.leave_session(context);
         if let Some(tracked) = self.client.take() {
             let service = context.settings.service(self.service);
             service.state.clients.lock().close(&tracked, context.now);

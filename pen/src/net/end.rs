@@ -153,7 +153,12 @@ impl End {
 
     /// Reads once, at most `buffer`'s size and what the other end has lately been able to take.
     pub fn read<'a>(&mut self, buffer: &'a mut [u8]) -> Incoming<'a> {
-        if self.tls.is_some() { self.read_records(buffer) } else { self.read_bytes(buffer) }
+        // What was given back is plain text: what a session's records come from is all read in its handshake.
+        if self.tls.is_some() && !self.is_unread() {
+            self.read_records(buffer)
+        } else {
+            self.read_bytes(buffer)
+        }
     }
 
     fn read_bytes<'a>(&mut self, buffer: &'a mut [u8]) -> Incoming<'a> {
@@ -195,16 +200,23 @@ impl End {
         }
     }
 
-    /// Gives back the rest of what the latest read brought: it comes again with the next one.
-    pub fn unread(&mut self, rest: &[u8]) {
-        if rest.is_empty() {
+    /// Gives back the last that was read: it comes again with the next read, before what was given back earlier and not read since.
+    pub fn unread(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
             return;
         }
-        self.first = Some(Box::new(First::Unread(rest.to_vec())));
+        let mut unread = bytes.to_vec();
+        if let Some(First::Unread(rest)) = self.first.as_deref() {
+            unread.extend_from_slice(rest);
+        }
+        self.first = Some(Box::new(First::Unread(unread)));
         if self.ended {
-            // Not before that is read, and then the socket tells it again.
+            // Not before that is read, and then the socket or the session tells it again.
             self.ended = false;
-            self.readable = true;
+            match &mut self.tls {
+                Some(session) => session.look_again(),
+                None => self.readable = true,
+            }
         }
     }
 

@@ -55,7 +55,7 @@ impl Connection {
         }
     }
 
-    /// It has succeeded: the client is served.
+    /// It has succeeded.
     fn secure(&mut self, context: &mut Context<'_>) -> Next {
         if let Phase::Preface(preface) = std::mem::replace(&mut self.phase, Phase::Queued)
             && let Preface::Handshake(handshake) = *preface
@@ -64,7 +64,7 @@ impl Connection {
             session.begin(&context.settings.service(self.service).state.counters.tls);
             self.down.secure(session);
         }
-        self.admit(context)
+        self.begin_peek(context)
     }
 
     /// It has failed: the client is not served.

@@ -14,6 +14,7 @@ pub mod http;
 pub mod idlers;
 pub mod journal;
 pub mod listener;
+pub mod peek;
 pub mod pipe;
 pub mod preface;
 pub mod proxy;

@@ -1,16 +1,19 @@
-//! What comes before a client is served: the PROXY header that tells who it is, and the handshake of TLS. No server is asked
-//! for before that, and none of `pending_max` is taken.
+//! What comes before a client is served: the PROXY header that tells who it is, the handshake of TLS, and the first bytes that say
+//! which server it wants. No server is asked for before that, and none of `pending_max` is taken.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::connection::{Connection, Next, Phase};
 use super::handshake::Handshake;
+use super::peek::Peeking;
 use super::worker::Context;
 use crate::settings::Service;
 
-/// How long each part may take.
+/// How long a part may take without which the client is not served.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a client may take to say which server it wants. It is served in any case.
+const PEEK_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The part that is awaited.
 pub enum Preface {
@@ -18,6 +21,18 @@ pub enum Preface {
     Proxy(Vec<u8>),
     /// A TLS handshake.
     Handshake(Handshake),
+    /// The client's first bytes.
+    Peek(Peeking),
+}
+
+impl Preface {
+    /// How long it may take.
+    fn patience(&self) -> Duration {
+        match self {
+            Preface::Proxy(_) | Preface::Handshake(_) => PATIENCE,
+            Preface::Peek(_) => PEEK_PATIENCE,
+        }
+    }
 }
 
 impl std::fmt::Debug for Preface {
@@ -25,6 +40,7 @@ impl std::fmt::Debug for Preface {
         f.write_str(match self {
             Preface::Proxy(_) => "Proxy",
             Preface::Handshake(_) => "Handshake",
+            Preface::Peek(_) => "Peek",
         })
     }
 }
@@ -47,7 +63,7 @@ impl Connection {
                 let handshake = Handshake::new(Arc::clone(terminator));
                 self.await_preface(Preface::Handshake(handshake), context)
             }
-            _ => self.admit(context),
+            _ => self.begin_peek(context),
         }
     }
 
@@ -70,8 +86,8 @@ impl Connection {
 
     /// Awaits this part, which has some time.
     pub fn await_preface(&mut self, preface: Preface, context: &mut Context<'_>) -> Next {
+        context.timers.arm(self.slot, context.now.plus(preface.patience()));
         self.phase = Phase::Preface(Box::new(preface));
-        context.timers.arm(self.slot, context.now.plus(PATIENCE));
         self.read_preface(context)
     }
 
@@ -81,6 +97,7 @@ impl Connection {
         match &mut **preface {
             Preface::Proxy(_) => self.read_proxy_header(context),
             Preface::Handshake(_) => self.shake_hands(context),
+            Preface::Peek(_) => self.read_peek(context),
         }
     }
 
@@ -90,6 +107,7 @@ impl Connection {
         match **preface {
             Preface::Proxy(_) => self.refuse_proxy(&"its PROXY header took too long", context),
             Preface::Handshake(_) => self.handshake_failed("it took too long", context),
+            Preface::Peek(_) => self.stop_peeking(context),
         }
     }
 }

@@ -122,7 +122,7 @@ impl ConnectionRow {
             server: connection
                 .server
                 .as_ref()
-                .filter(|chosen| chosen.regular)
+                .filter(|chosen| chosen.is_regular())
                 .map(|chosen| chosen.reservation.state().id.slot),
             opened: connection.opened,
         }

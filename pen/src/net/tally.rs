@@ -3,12 +3,13 @@
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::connection::{Chosen, Peer};
+use super::connection::Peer;
 use super::dump::{self, Form};
 use super::relay::Observer;
 use super::request_tap::{RequestTap, Witness};
 use super::token::Side;
 use crate::engine::clients::ClientCounters;
+use crate::engine::search::Chosen;
 use crate::request_log::RequestLog;
 
 /// One connection's, for one turn of its relay.

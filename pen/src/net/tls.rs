@@ -75,6 +75,11 @@ impl Session {
         self.unread
     }
 
+    /// Has `decrypt` tell once more how the peer's records have ended.
+    pub fn look_again(&mut self) {
+        self.unread = true;
+    }
+
     /// Decrypts `data` into `plain`, which must be larger by what may have been left of an earlier record (18 KiB).
     pub fn decrypt(&mut self, mut data: &[u8], plain: &mut [u8]) -> Decrypted {
         self.unread = false;

@@ -11,13 +11,14 @@ use nix::errno::Errno;
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, SockRef, Socket, Type};
 
-use super::connection::{Chosen, Connection, Next, Phase};
+use super::connection::{Connection, Next, Peer, Phase};
 use super::end::End;
 use super::stream::Stream;
 use super::token::Side;
 use super::transparent::{Source, allow_any_address};
 use super::worker::Context;
-use crate::engine::select::{Query, Selection};
+use crate::engine::acl::Acl;
+use crate::engine::search::{Chosen, Ground, Request, Role, Search};
 use crate::engine::servers::{Server, ServerAddr, ServerId};
 use crate::engine::time::Tick;
 use crate::settings::Service;
@@ -26,26 +27,12 @@ use crate::shared::PendingRoom;
 /// How far the search for a server has come.
 #[derive(Debug)]
 pub struct Attempt {
-    refused: bool,
-    stage: Stage,
+    search: Search,
+    /// The server that the client had last.
     known: Option<ServerId>,
     /// The server that the client table has for the client: `known`, or one that has not taken the connection yet.
     remembered: Option<ServerId>,
-    selection: Selection,
     _pending: PendingRoom,
-}
-
-/// Whom to try.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// The slots, in the order of the mode.
-    Regular,
-    /// The emergency server was next, and is last.
-    Emergency,
-    /// The client was refused: the abuse server or nobody.
-    Refused,
-    /// Nobody is left.
-    Exhausted,
 }
 
 /// Why a server could not be dialled.
@@ -60,10 +47,15 @@ pub enum DialError {
 }
 
 impl Attempt {
-    /// Before the first server. `known`: the client's last server; `refused`: by `client_acl`.
-    pub fn new(known: Option<ServerId>, refused: bool, pending: PendingRoom) -> Attempt {
-        let stage = if refused { Stage::Refused } else { Stage::Regular };
-        Attempt { refused, stage, known, remembered: known, selection: Selection::new(), _pending: pending }
+    /// Before the first server. `known`: the client's last server; `request`: what its first bytes ask for; `refused`: by
+    /// `client_acl`.
+    pub fn new(
+        known: Option<ServerId>,
+        request: Option<Box<Request>>,
+        refused: bool,
+        pending: PendingRoom,
+    ) -> Attempt {
+        Attempt { search: Search::new(known, request, refused), known, remembered: known, _pending: pending }
     }
 }
 
@@ -72,6 +64,7 @@ impl Connection {
     pub fn try_next_server(&mut self, context: &mut Context<'_>) -> Next {
         let service = context.settings.service(self.service);
         while let Some(chosen) = self.choose(service, context) {
+            self.remember_session(service, chosen.is_regular().then(|| chosen.server.id()));
             match dial(&chosen.server, Some(self.peer.address), service) {
                 Ok(stream) => {
                     let mut up = End::connecting(stream);
@@ -91,6 +84,7 @@ impl Connection {
                 Err(DialError::Full(error)) => chosen.reservation.state().failed(&reason(&error)),
             }
         }
+        self.remember_session(service, None);
         self.give_up(service, context)
     }
 
@@ -112,6 +106,7 @@ impl Connection {
         }
         if let Some(chosen) = &self.server {
             chosen.reservation.state().connected();
+            count_served(chosen, context.settings.service(self.service));
         }
         self.established(context)
     }
@@ -135,57 +130,23 @@ impl Connection {
     /// The next server, with a place reserved at it, and remembered as the client's if it is a regular one.
     fn choose(&mut self, service: &Service, context: &Context<'_>) -> Option<Chosen> {
         let Phase::Connecting(attempt) = &mut self.phase else { return None };
-        if attempt.stage == Stage::Regular {
-            let query = Query {
-                servers: &service.servers,
-                modes: service.modes,
-                acls: &context.settings.acls,
-                turn: &service.state.turn,
-                client: self.peer.address,
-                port: self.peer.port,
-                known: attempt.known,
-                session: None,
-                name: None,
-                slow_start: service.limits.slow_start,
-                ignore_health: false,
-                now: context.now,
-            };
-            if let Some(candidate) = attempt.selection.next(&query) {
-                // Already now, so that a client's simultaneous connections go to one server.
-                let id = Some(candidate.server.id());
-                if let Some(tracked) = &self.client
-                    && attempt.remembered != id
-                {
-                    service.state.clients.lock().remember(tracked, id);
-                    attempt.remembered = id;
-                }
-                return Some(Chosen {
-                    server: candidate.server,
-                    reservation: candidate.reservation,
-                    regular: true,
-                });
-            }
-        }
+        let acls = &context.settings.acls;
+        let chosen = next_server(&mut attempt.search, self.peer, service, acls, context.now);
+        let regular = chosen.as_ref().filter(|chosen| chosen.is_regular());
+        // Already now, so that a client's simultaneous connections go to one server.
+        let remembered = regular.map(|chosen| chosen.server.id()).or(attempt.known);
         if let Some(tracked) = &self.client
-            && attempt.remembered != attempt.known
+            && attempt.remembered != remembered
         {
-            service.state.clients.lock().remember(tracked, attempt.known);
-            attempt.remembered = attempt.known;
+            service.state.clients.lock().remember(tracked, remembered);
+            attempt.remembered = remembered;
         }
-        let (server, stage) = match attempt.stage {
-            Stage::Regular if !service.modes.stubborn => (&service.emergency, Stage::Emergency),
-            Stage::Refused => (&service.abuse, Stage::Exhausted),
-            _ => (&None, Stage::Exhausted),
-        };
-        attempt.stage = stage;
-        let server = Arc::clone(server.as_ref()?);
-        let reservation = server.state.reserve(None)?;
-        Some(Chosen { server, reservation, regular: false })
+        chosen
     }
 
     /// Nobody can take the client.
     fn give_up(&mut self, service: &Service, context: &mut Context<'_>) -> Next {
-        let refused = matches!(&self.phase, Phase::Connecting(attempt) if attempt.refused);
+        let refused = matches!(&self.phase, Phase::Connecting(attempt) if attempt.search.is_refused());
         let counters = &service.state.counters;
         if refused {
             counters.refused.count();
@@ -197,10 +158,50 @@ impl Connection {
     }
 }
 
+/// The next server that the search comes to, with a place reserved at it.
+pub fn next_server(
+    search: &mut Search,
+    peer: Peer,
+    service: &Service,
+    acls: &[Arc<Acl>],
+    now: Tick,
+) -> Option<Chosen> {
+    let chosen = search.next(&Ground {
+        servers: &service.servers,
+        modes: service.modes,
+        acls,
+        turn: &service.state.turn,
+        slow_start: service.limits.slow_start,
+        fail_open: service.fail_open,
+        emergency: service.emergency.as_ref(),
+        abuse: service.abuse.as_ref(),
+        client: peer.address,
+        port: peer.port,
+        now,
+    })?;
+    match chosen.role {
+        Role::LastResort if service.state.fail_open.begins(now) => {
+            log::warn!("all servers{} are down: fail_open tries them all the same", service.of());
+        }
+        Role::Regular if service.state.fail_open.ends(now) => {
+            log::info!("servers{} are up again: fail_open ends", service.of());
+        }
+        _ => {}
+    }
+    Some(chosen)
+}
+
+/// Counts a client that its server has taken, if that is said to be down.
+pub fn count_served(chosen: &Chosen, service: &Service) {
+    if chosen.role == Role::LastResort {
+        service.state.counters.failed_open.count();
+    }
+}
+
 /// Notes that the server which was chosen failed, and leaves it alone for a while; emergency and abuse servers are never
 /// blacklisted. Tells whether it is left alone from now on, and was not before.
 pub fn server_failed(chosen: &Chosen, error: &io::Error, service: &Service, now: Tick) -> bool {
-    if chosen.regular {
+    if chosen.is_regular() {
         return regular_server_failed(&chosen.server, error, service, now);
     }
     let reason = reason(error);

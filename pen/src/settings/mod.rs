@@ -10,6 +10,7 @@ mod health;
 pub mod log;
 pub mod losses;
 pub mod names;
+mod peek;
 mod places;
 pub mod resolve;
 pub mod servers;

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -10,12 +11,16 @@ use super::losses::Losses;
 use crate::engine::clients::{ClientNumbers, ClientTable};
 use crate::engine::gauge::Gauge;
 use crate::engine::select::Turn;
+use crate::engine::time::Tick;
+use crate::engine::users::Users;
 
 /// What is counted of a service while it runs, whatever its settings are meanwhile.
 #[derive(Debug)]
 pub struct ServiceState {
     /// The clients that it remembers.
     pub clients: Mutex<ClientTable>,
+    /// The users of `peek rdp` that it remembers.
+    pub users: Mutex<Users>,
     /// Whose turn it is in round robin.
     pub turn: Turn,
     /// Open connections.
@@ -24,8 +29,36 @@ pub struct ServiceState {
     pub pending: Gauge,
     /// Idle connections to its servers that are open.
     pub idlers: Gauge,
+    /// Whether clients go to servers that are down.
+    pub fail_open: FailOpen,
     /// What became of the connections that were accepted.
     pub counters: ServiceCounters,
+}
+
+/// Whether clients go to servers that are said to be down, for want of others. It is said when that begins and when it ends: not
+/// more often than every few seconds, because servers that are full or blacklisted may make it come and go with each client.
+#[derive(Debug, Default)]
+pub struct FailOpen {
+    /// When the latest did, in milliseconds; 0: that is over.
+    latest: AtomicU64,
+}
+
+impl FailOpen {
+    /// So long none may go to such a server before that is over.
+    const RESPITE: Duration = Duration::from_secs(5);
+
+    /// A client goes to a server that is down. Tells whether that is news.
+    pub fn begins(&self, now: Tick) -> bool {
+        self.latest.swap(now.0.max(1), Ordering::Relaxed) == 0
+    }
+
+    /// A client goes to one that is not. Tells whether that is news.
+    pub fn ends(&self, now: Tick) -> bool {
+        let latest = self.latest.load(Ordering::Relaxed);
+        latest != 0
+            && now.since(Tick(latest)) >= FailOpen::RESPITE
+            && self.latest.compare_exchange(latest, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
 }
 
 impl ServiceState {
@@ -34,10 +67,12 @@ impl ServiceState {
         ServiceState {
             // Grown to `clients_max` when that is published.
             clients: Mutex::new(ClientTable::new(1, Arc::clone(numbers))),
+            users: Mutex::default(),
             turn: Turn::new(),
             connections: Gauge::default(),
             pending: Gauge::default(),
             idlers: Gauge::default(),
+            fail_open: FailOpen::default(),
             counters: ServiceCounters::default(),
         }
     }
@@ -110,5 +145,23 @@ impl Counter {
     /// How many were counted.
     pub fn total(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fail_open_is_news_once_when_it_begins_and_once_when_it_ends() {
+        let fail_open = FailOpen::default();
+        let at = |seconds| Tick(0).plus_seconds(seconds);
+        assert!(!fail_open.ends(at(0)));
+        assert!(fail_open.begins(at(0)));
+        assert!(!fail_open.begins(at(7)));
+        assert!(!fail_open.ends(at(11)), "a full server may have had a place for once");
+        assert!(fail_open.ends(at(12)));
+        assert!(!fail_open.ends(at(13)));
+        assert!(fail_open.begins(at(13)));
     }
 }

@@ -62,6 +62,7 @@ fn unfit(service: &Service) -> Option<(&'static str, &'static str)> {
         (service.proxy.send.is_some(), "proxy_protocol send", "no proxy_protocol send"),
         (service.limits.idlers > 0, "idlers", "idlers 0"),
         (service.dummy, "dummy", "no dummy"),
+        (service.peek.is_some(), "peek", "no peek"),
     ]
     .into_iter()
     .find_map(|(is_set, setting, remedy)| is_set.then_some((setting, remedy)))
@@ -131,6 +132,8 @@ mod tests {
             ("proxy_protocol send-v2", "proxy_protocol send", "no proxy_protocol send"),
             ("idlers 1", "idlers", "idlers 0"),
             ("dummy", "dummy", "no dummy"),
+            ("peek rdp", "peek", "no peek"),
+            ("peek sni", "peek", "no peek"),
         ] {
             let mut draft = draft(Stage::Start);
             run(&mut draft, &["service dns", command]);

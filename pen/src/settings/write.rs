@@ -292,12 +292,12 @@ fn say_server(number: u32, server: &Server, lines: &mut Lines) -> Result<(), Str
             _ => false,
         }
     })?;
-    // What the line says of a server that is there keeps its state: so both are said.
-    lines.say(match admin {
-        AdminState::Ready => format!("no drain {number}\nno maint {number}"),
-        AdminState::Drain => format!("drain {number}"),
-        AdminState::Maint => format!("maint {number}"),
-    });
+    match admin {
+        // It is not said: HUP would bring back whom an administrator has taken out since.
+        AdminState::Ready => {}
+        AdminState::Drain => lines.say(format_args!("drain {number}")),
+        AdminState::Maint => lines.say(format_args!("maint {number}")),
+    }
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! Collects a snapshot from the settings, the counters, the client tables and the workers.
 
+mod health;
+
 use std::cmp::Reverse;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::channel;
@@ -8,10 +10,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use common::command::{AclNumber, ProxyVersion};
 use common::status::{
     CertificateStatus, ClientStatus, ConnectionStatus, FallbackStatus, HandshakesStatus, IdlersStatus,
-    LimitsStatus, Name, ProxyStatus, SCHEMA, ServerState, ServerStatus, ServiceStatus, Snapshot, TlsStatus,
-    UdpStatus, WorkerStatus,
+    LimitsStatus, Name, ProxyStatus, SCHEMA, ServerStatus, ServiceStatus, Snapshot, TlsStatus, UdpStatus,
+    WorkerStatus,
 };
 
+use super::users;
 use crate::engine::clients::ClientRow;
 use crate::engine::select::Modes;
 use crate::engine::servers::{Server, ServerAddr};
@@ -34,17 +37,19 @@ pub struct Most {
     pub clients: Option<usize>,
     /// So many connections of all services together: the youngest.
     pub connections: Option<usize>,
+    /// So many users of each service: those that were here last.
+    pub users: Option<usize>,
 }
 
 impl Most {
     /// All of them.
-    pub const ALL: Most = Most { clients: None, connections: None };
+    pub const ALL: Most = Most { clients: None, connections: None, users: None };
 
-    /// Neither clients nor connections: that costs the same however many there are.
-    pub const NONE: Most = Most { clients: Some(0), connections: Some(0) };
+    /// Neither clients nor connections nor users: that costs the same however many there are.
+    pub const NONE: Most = Most { clients: Some(0), connections: Some(0), users: Some(0) };
 }
 
-/// Everything, but no more clients and connections than wanted.
+/// Everything, but no more clients, connections and users than wanted.
 pub fn snapshot(shared: &Shared, most: Most) -> Snapshot {
     let (settings, now) = (shared.settings.load(), shared.now());
     let mut rows = connection_rows(shared, most.connections);
@@ -53,7 +58,15 @@ pub fn snapshot(shared: &Shared, most: Most) -> Snapshot {
             let own = rows.extract_if(.., |row| row.service == index);
             let open_connections = own.map(|row| connection_status(&row, now)).collect();
             let Clients { clients, clients_known } = latest_clients(service, now, most.clients);
-            ServiceStatus { clients_known, clients, open_connections, ..service_status(service, now) }
+            let (users, users_known) = users::latest(service, now, most.users);
+            ServiceStatus {
+                clients_known,
+                clients,
+                users,
+                users_known,
+                open_connections,
+                ..service_status(service, now)
+            }
         });
     Snapshot {
         schema: SCHEMA,
@@ -137,14 +150,15 @@ fn connection_status(row: &ConnectionRow, now: Tick) -> ConnectionStatus {
     }
 }
 
-/// A service, without its clients and connections and their numbers.
+/// A service, without its clients, connections and users and their numbers.
 pub fn service_status(service: &Service, now: Tick) -> ServiceStatus {
     let state = &service.state;
     let slots = service.servers.iter().enumerate();
-    let servers = slots.map(|(slot, server)| server_status(Some(slot), server.as_deref(), now)).collect();
+    let servers =
+        slots.map(|(slot, server)| server_status(Some(slot), server.as_deref(), service, now)).collect();
     let fallback = |role: &'static str, server: &Option<_>| {
         let server = server.as_deref()?;
-        Some(FallbackStatus { role: role.into(), server: server_status(None, Some(server), now) })
+        Some(FallbackStatus { role: role.into(), server: server_status(None, Some(server), service, now) })
     };
     let mut status = ServiceStatus {
         name: service.name.to_string(),
@@ -283,26 +297,23 @@ fn modes(modes: Modes) -> Vec<Name> {
     .collect()
 }
 
-fn server_status(slot: Option<usize>, server: Option<&Server>, now: Tick) -> ServerStatus {
+fn server_status(slot: Option<usize>, server: Option<&Server>, service: &Service, now: Tick) -> ServerStatus {
     let Some(server) = server else { return empty_slot(slot) };
     let state = &server.state;
     let (address, port) = match server.address() {
         ServerAddr::Inet(address) => (address.ip().to_string(), address.port()),
         ServerAddr::Unix(path) => (path.display().to_string(), 0),
     };
+    let kind = service.health.check.as_ref().map_or("", |check| check.probe.word());
+    let (check, agent) = health::reports(server, kind.into(), now);
     ServerStatus {
         slot,
         name: server.name.clone(),
         host: server.host.as_ref().map(ToString::to_string),
         address,
         port,
-        state: match state.blacklisted(now) {
-            // Rounded up: what is left alone for another half second is not up yet.
-            Some(left) => ServerState::Blacklisted {
-                blacklisted_seconds: left.as_secs() + u64::from(left.subsec_millis() > 0),
-            },
-            None => ServerState::Up,
-        },
+        state: health::state(server, now),
+        admin: health::admin(server),
         connections: state.connections(),
         max: server.max,
         hard: server.hard,
@@ -313,14 +324,14 @@ fn server_status(slot: Option<usize>, server: Option<&Server>, now: Tick) -> Ser
         connects: state.connects.load(Relaxed),
         failures: state.failures.load(Relaxed),
         last_error: state.last_error().map(|error| error.to_string()),
-        check: None,
-        agent: None,
-        share: 100,
+        check,
+        agent,
+        share: health::share(server, service.limits.slow_start, now),
     }
 }
 
 fn empty_slot(slot: Option<usize>) -> ServerStatus {
-    ServerStatus { slot, address: "0.0.0.0".to_owned(), ..ServerStatus::default() }
+    ServerStatus { slot, address: "0.0.0.0".to_owned(), admin: "ready".into(), ..ServerStatus::default() }
 }
 
 /// The clients of a service, by number.

@@ -34,7 +34,7 @@ impl Formatter for Harmless {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use common::status::{ServerState, ServerStatus, ServiceStatus};
+    use common::status::{ServerState, ServerStatus, ServiceStatus, UserStatus};
     use serde_json::Value;
 
     use super::super::sample;
@@ -53,7 +53,13 @@ mod tests {
         service.current = None;
         service.clients[0].last_server = None;
         (service.open_connections[0].client, service.open_connections[0].server) = (None, None);
-        service.servers = vec![ServerStatus { slot: None, ..sample::server(0) }];
+        let tested = ServerStatus {
+            check: Some(sample::check(true)),
+            agent: Some(sample::agent("ready", 100)),
+            ..sample::server(1)
+        };
+        service.servers = vec![ServerStatus { slot: None, ..sample::server(0) }, tested];
+        service.users = vec![UserStatus::default()];
         [full, bare]
     }
 

@@ -12,8 +12,8 @@ use std::fmt::{self, Display, Formatter};
 
 use common::escape::Label;
 use common::status::{
-    CertificateStatus, ServerState, ServerStatus, ServiceStatus, Snapshot, TlsStatus, UdpStatus,
-    WorkerStatus, all_servers, place,
+    AgentStatus, CertificateStatus, CheckStatus, ServerState, ServerStatus, ServiceStatus, Share, Snapshot,
+    TlsStatus, UdpStatus, WorkerStatus, all_servers, place,
 };
 
 /// Renders the whole.
@@ -64,6 +64,9 @@ impl Display for Exposition<'_> {
         for family in SERVICE {
             write_family(f, family, &services)?;
         }
+        let peeking: Vec<_> =
+            services.iter().filter(|(_, service)| service.peek.is_some()).cloned().collect();
+        write_family(f, &USERS, &peeking)?;
         let versions = handshakes(&services);
         write_family(f, &HANDSHAKES, &versions)?;
         let encrypted: Vec<_> = services.iter().filter_map(tls).collect();
@@ -78,6 +81,14 @@ impl Display for Exposition<'_> {
         let servers = servers(snapshot);
         for family in SERVER {
             write_family(f, family, &servers)?;
+        }
+        let checked: Vec<_> = servers.iter().filter_map(check).collect();
+        for family in CHECK {
+            write_family(f, family, &checked)?;
+        }
+        let asked: Vec<_> = servers.iter().filter_map(agent).collect();
+        for family in AGENT {
+            write_family(f, family, &asked)?;
         }
         Ok(())
     }
@@ -134,6 +145,14 @@ fn servers(snapshot: &Snapshot) -> Vec<Labelled<'_, ServerStatus>> {
         }
     }
     labelled
+}
+
+fn check<'a>((labels, server): &Labelled<'a, ServerStatus>) -> Option<Labelled<'a, CheckStatus>> {
+    Some((labels.clone(), server.check.as_ref()?))
+}
+
+fn agent<'a>((labels, server): &Labelled<'a, ServerStatus>) -> Option<Labelled<'a, AgentStatus>> {
+    Some((labels.clone(), server.agent.as_ref()?))
 }
 
 fn write_family<T>(f: &mut Formatter<'_>, family: &Family<T>, series: &[Labelled<'_, T>]) -> fmt::Result {
@@ -208,6 +227,11 @@ const SERVICE: &[Family<ServiceStatus>] = &[
         |service| Value::Whole(service.unserved),
     ),
     counter(
+        "pen_service_failed_open_total",
+        "Connections to servers that were down, for want of others, see fail_open.",
+        |service| Value::Whole(service.failed_open),
+    ),
+    counter(
         "pen_service_shortages_total",
         "Times that descriptors, ports or memory were short.",
         |service| Value::Whole(service.shortages),
@@ -228,6 +252,9 @@ const SERVICE: &[Family<ServiceStatus>] = &[
         Value::Whole(service.log_lost)
     }),
 ];
+
+const USERS: Family<ServiceStatus> =
+    gauge("pen_service_users", "Users of RDP remembered, see peek.", |service| whole(service.users_known));
 
 const HANDSHAKES: Family<u64> =
     counter("pen_tls_handshakes_total", "TLS handshakes that succeeded, by version.", |&count| {
@@ -269,7 +296,18 @@ const UDP: &[Family<UdpStatus>] = &[
 ];
 
 const SERVER: &[Family<ServerStatus>] = &[
-    gauge("pen_server_up", "1 if the server takes clients.", |server| flag(server.state == ServerState::Up)),
+    gauge("pen_server_up", "1 if the server takes new clients.", |server| {
+        flag(server.state == ServerState::Up)
+    }),
+    gauge("pen_server_draining", "1 if the server takes returning clients only.", |server| {
+        flag(server.state == ServerState::Draining)
+    }),
+    gauge("pen_server_maintenance", "1 if the server is out of use by intent.", |server| {
+        flag(server.state == ServerState::Maintenance)
+    }),
+    gauge("pen_server_down", "1 if a check or an agent says that the server is down.", |server| {
+        flag(server.state == ServerState::Down)
+    }),
     gauge("pen_server_blacklisted", "1 if the server is left alone for a while.", |server| {
         flag(matches!(server.state, ServerState::Blacklisted { .. }))
     }),
@@ -278,6 +316,9 @@ const SERVER: &[Family<ServerStatus>] = &[
             ServerState::Blacklisted { blacklisted_seconds } => Value::Whole(blacklisted_seconds),
             _ => Value::Whole(0),
         }
+    }),
+    gauge("pen_server_share_ratio", "The part of its share in new clients that the server gets.", |server| {
+        ratio(server.share)
     }),
     gauge("pen_server_connections", "Open connections, attempts included.", |server| {
         Value::Whole(server.connections.into())
@@ -308,6 +349,37 @@ const SERVER: &[Family<ServerStatus>] = &[
     }),
 ];
 
+/// Of servers that are checked, once a check has come to an end.
+const CHECK: &[Family<CheckStatus>] = &[
+    gauge("pen_server_check_up", "1 if checks say that the server is well.", |check| flag(check.up)),
+    gauge("pen_server_check_state_seconds", "For how long checks have said so.", |check| {
+        Value::Whole(check.since)
+    }),
+    gauge("pen_server_check_duration_seconds", "How long the latest check took.", |check| {
+        Value::Fraction(check.took)
+    }),
+    counter("pen_server_checks_passed_total", "Checks passed.", |check| Value::Whole(check.passed)),
+    counter("pen_server_checks_failed_total", "Checks failed.", |check| Value::Whole(check.failed)),
+    counter(
+        "pen_server_check_changes_total",
+        "Times that the server came up or went down by its checks.",
+        |check| Value::Whole(check.changes),
+    ),
+];
+
+/// Of servers whose agent has answered.
+const AGENT: &[Family<AgentStatus>] = &[
+    gauge("pen_server_agent_up", "1 if the server's agent has answered the latest question.", |agent| {
+        flag(agent.trouble.is_none())
+    }),
+    gauge("pen_server_agent_share_ratio", "The part of its share that the agent wants.", |agent| {
+        ratio(agent.share)
+    }),
+    gauge("pen_server_agent_connections_max", "The most connections that the agent wants.", |agent| {
+        agent.max.map_or(Value::Infinite, |max| Value::Whole(max.into()))
+    }),
+];
+
 const fn gauge<T>(name: &'static str, help: &'static str, value: fn(&T) -> Value) -> Family<T> {
     Family { name, kind: Kind::Gauge, help, value }
 }
@@ -322,6 +394,10 @@ fn whole(count: usize) -> Value {
 
 fn flag(is_so: bool) -> Value {
     Value::Whole(is_so.into())
+}
+
+fn ratio(share: Share) -> Value {
+    Value::Fraction(f64::from(share.0) / 100.0)
 }
 
 /// A limit of 0 is none, and so that comparisons come out right, that is infinity.

@@ -1,9 +1,9 @@
 //! Snapshots for the tests of the renderings.
 
 use common::status::{
-    CertificateStatus, ClientStatus, ConnectionState, ConnectionStatus, FallbackStatus, HandshakesStatus,
-    IdlersStatus, LimitsStatus, ProxyStatus, SCHEMA, ServerState, ServerStatus, ServiceStatus, Snapshot,
-    TlsStatus, UdpStatus, WorkerStatus,
+    AgentStatus, CertificateStatus, CheckStatus, ClientStatus, ConnectionState, ConnectionStatus,
+    FallbackStatus, HandshakesStatus, IdlersStatus, LimitsStatus, Name, ProxyStatus, SCHEMA, ServerState,
+    ServerStatus, ServiceStatus, Share, Snapshot, TlsStatus, UdpStatus, UserStatus, WorkerStatus,
 };
 
 /// One that names everything that comes from outside `text`, and has everything that there can be.
@@ -14,6 +14,10 @@ pub fn named(text: &str) -> Snapshot {
         address: text.clone(),
         failures: 1,
         last_error: Some(text.clone()),
+        state: ServerState::Down,
+        check: Some(CheckStatus { reason: Some(text.clone()), ..check(false) }),
+        agent: Some(AgentStatus { trouble: Some(text.clone()), max: Some(7), ..agent("down", 35) }),
+        share: Share(35),
         ..server(slot)
     };
     let service = ServiceStatus {
@@ -29,6 +33,12 @@ pub fn named(text: &str) -> Snapshot {
         udp: Some(udp()),
         log: Some(text.clone()),
         log_lost: 1,
+        check: Some(text.clone()),
+        agent: Some(text.clone()),
+        failed_open: 1,
+        peek: Some(text.clone()),
+        users: vec![UserStatus { name: text.clone(), server: Some(0), open: 0, age: 7 }],
+        users_known: 1,
         ..service("")
     };
     Snapshot { services: vec![service.clone(), service], ..snapshot() }
@@ -110,6 +120,60 @@ pub fn service(name: &str) -> ServiceStatus {
     }
 }
 
+/// One whose servers are checked and asked, with one in every state that there is by that; the clients are users of RDP.
+pub fn checked(name: &str) -> ServiceStatus {
+    let with = |slot, state, check, agent, share| ServerStatus {
+        state,
+        check,
+        agent,
+        share: Share(share),
+        ..server(slot)
+    };
+    let user = |name: &str, server, open, age| UserStatus { name: name.to_owned(), server, open, age };
+    let servers = vec![
+        with(0, ServerState::Up, Some(check(true)), Some(agent("ready", 100)), 100),
+        with(1, ServerState::Down, Some(check(false)), None, 100),
+        with(2, ServerState::Up, Some(check(true)), Some(agent("ready", 35)), 35),
+        with(3, ServerState::Draining, None, Some(agent("drain", 100)), 100),
+        ServerStatus { admin: "maint".into(), ..with(4, ServerState::Maintenance, None, None, 100) },
+        with(5, ServerState::Up, Some(check(true)), None, 40),
+        ServerStatus { admin: "drain".into(), ..with(6, ServerState::Draining, None, None, 100) },
+        with(7, ServerState::Down, Some(check(true)), Some(agent("down", 100)), 100),
+    ];
+    ServiceStatus {
+        check: Some("http / status 200-399 interval 2 timeout 2 rise 2 fall 3".to_owned()),
+        agent: Some("agent 7777 interval 2 timeout 2".to_owned()),
+        failed_open: 9,
+        peek: Some("rdp fold".to_owned()),
+        users: vec![user("anna", Some(0), 2, 0), user("otto", None, 0, 61)],
+        users_known: 2,
+        limits: LimitsStatus { slow_start: 30, ..service(name).limits },
+        servers,
+        usable: 3,
+        ..service(name)
+    }
+}
+
+/// A check, of which those that are down have failed three times.
+pub fn check(up: bool) -> CheckStatus {
+    let reason = "status 500 where 200-399 is expected".to_owned();
+    CheckStatus {
+        kind: "http".into(),
+        up,
+        since: if up { 183_600 } else { 303 },
+        reason: (!up).then_some(reason),
+        took: 0.0025,
+        passed: 40,
+        failed: if up { 0 } else { 3 },
+        changes: 1,
+    }
+}
+
+/// An agent that says so, and answers.
+pub fn agent(word: &'static str, share: u32) -> AgentStatus {
+    AgentStatus { word: Name::Borrowed(word), since: 20, share: Share(share), max: None, trouble: None }
+}
+
 /// TLS with a certificate that expires in 30 days.
 pub fn tls(text: &str) -> TlsStatus {
     let certificate = CertificateStatus {
@@ -138,6 +202,7 @@ pub fn server(slot: u8) -> ServerStatus {
         address: format!("10.0.0.{slot}"),
         port: 8080,
         state: ServerState::Up,
+        admin: "ready".into(),
         connections: 0,
         max: 0,
         hard: 0,
@@ -150,7 +215,7 @@ pub fn server(slot: u8) -> ServerStatus {
         last_error: None,
         check: None,
         agent: None,
-        share: 100,
+        share: Share::WHOLE,
     }
 }
 

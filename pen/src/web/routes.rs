@@ -56,6 +56,7 @@ fn most(query: &str) -> Result<Most, String> {
         let limit = match name {
             "clients" => &mut most.clients,
             "connections" => &mut most.connections,
+            "users" => &mut most.users,
             _ => continue,
         };
         let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,7 +1,7 @@
 //! What may stand where in a command, read from the usage that the table of commands shows: lower-case words stand for
 //! themselves, upper-case ones for values. Completion is made from this.
 
-use common::command::{FAMILIES, Row, Scope};
+use common::command::{CHECKS, FAMILIES, Row, Scope};
 
 use crate::options::TOP;
 use crate::report::Subject;
@@ -96,6 +96,7 @@ impl Place {
             match word {
                 "FILE" | "DIR" => place.file = true,
                 "COMMAND" => place.command = true,
+                "CHECK" => place.words.extend(CHECKS),
                 _ if is_fixed(word) => place.words.push(word),
                 _ => {}
             }
@@ -161,6 +162,12 @@ mod tests {
             ("NAME [COMMAND]", vec![value(), command], vec![]),
             ("[ADDR...]", vec![value()], vec![]),
             ("N [name NAME] [max M]", vec![value()], vec!["name", "max"]),
+            ("CHECK [port P]", vec![words(CHECKS)], vec!["port"]),
+            (
+                "sni|rdp [fold] [short]",
+                vec![words(&["sni", "rdp"]), words(&["fold"]), words(&["short"])],
+                vec![],
+            ),
         ] {
             assert_eq!(read(args), Syntax { places, attributes }, "{args}");
         }

@@ -2,6 +2,7 @@
 
 mod errors;
 mod examples;
+mod health;
 
 use proptest::prelude::*;
 
@@ -59,6 +60,7 @@ fn every_switch_can_be_turned_on_and_off() {
         ("abort_on_error", Switch::AbortOnError),
         ("ascii", Switch::Ascii),
         ("dummy", Switch::Dummy),
+        ("fail_open", Switch::FailOpen),
         ("hash", Switch::Hash),
         ("hash_only", Switch::HashOnly),
         ("http", Switch::Http),
@@ -90,6 +92,7 @@ fn every_number_can_be_asked_for_and_set_from_its_least_to_its_greatest() {
         ("multi_accept", Number::MultiAccept, 1, 1_000_000),
         ("pending_max", Number::PendingMax, 1, 10_000_000),
         ("shutdown_timeout", Number::ShutdownTimeout, 0, YEAR),
+        ("slow_start", Number::SlowStart, 0, 86_400),
         ("timeout", Number::Timeout, 1, YEAR),
         ("tracking", Number::Tracking, 0, YEAR),
         ("udp_requests", Number::UdpRequests, 0, 1_000_000_000),
@@ -327,7 +330,8 @@ fn lines() -> impl Strategy<Value = String> {
         proptest::sample::select(names),
         proptest::sample::select(vec![
             "no", "0", "5", "99999", "permit", "country", "10.0.0.1", "::1", "/x", "max", "address",
-            "[::1]:80", "text", "auto", "#", "é"
+            "[::1]:80", "text", "auto", "#", "é", "http", "send", "\"a b\"", "\"", "expect", "agent",
+            "interval"
         ]),
     ];
     prop_oneof![proptest::collection::vec(words, 0..8).prop_map(|words| words.join(" ")), any::<String>()]

@@ -127,7 +127,10 @@ impl Display for Probe {
                 if let Some(host) = host {
                     write!(f, " host {host}")?;
                 }
-                write!(f, " status {}-{}", status.start(), status.end())?;
+                match (status.start(), status.end()) {
+                    (first, last) if first == last => write!(f, " status {first}")?,
+                    (first, last) => write!(f, " status {first}-{last}")?,
+                }
                 body.iter().try_for_each(|body| write!(f, " body {body}"))
             }
             Probe::Dns { name } => write!(f, "dns {name}"),

@@ -1,14 +1,14 @@
-//! The line of an agent: a number from 0 to 100, which is a load, or the words of HAProxy's agent check.
+//! The line of an agent: a number from 0 to 100, which is a load, or the words of `HAProxy`'s agent check.
 
 use common::command::AdminState;
 use common::escape::Line;
 
 use super::super::health::{AgentAnswer, Condition};
 
-/// So much of a word is told if it is not understood, in characters.
+/// So much of a word is told if it is not understood, in bytes.
 const TOLD_MOST: usize = 40;
 
-/// So much of what stands behind a `#` is kept, in characters.
+/// So much of what stands behind a `#` is kept, in bytes.
 const REASON_MOST: usize = 80;
 
 /// Reads a line without its end. Words are separated by blanks, tabs and commas; of several that speak of the same matter the
@@ -49,8 +49,7 @@ fn take(answer: &mut AgentAnswer, word: &str) -> bool {
 /// Takes a load, a percentage or a limit.
 fn take_number(answer: &mut AgentAnswer, word: &str) -> Option<()> {
     if let Some(limit) = word.strip_prefix("maxconn:") {
-        let limit = u32::try_from(number(limit)?).ok()?;
-        answer.max = Some(Some(limit).filter(|limit| *limit > 0));
+        answer.max = Some(u32::try_from(number(limit)?).ok()?);
         return Some(());
     }
     let share = match word.strip_suffix('%') {
@@ -75,12 +74,11 @@ fn unknown(word: &[u8]) -> String {
     )
 }
 
-/// A text of the agent for people: one line, cut after so many characters.
+/// A text of the agent for people: one line, cut after so many bytes.
 fn told(text: &[u8], most: usize) -> String {
-    let text = String::from_utf8_lossy(text);
-    let mut told: String = Line(text).to_string().chars().take(most + 1).collect();
-    if let Some((end, _)) = told.char_indices().nth(most) {
-        told.truncate(end);
+    let mut told = Line(String::from_utf8_lossy(text)).to_string();
+    if told.len() > most {
+        told.truncate(told.floor_char_boundary(most));
         told.push_str("...");
     }
     told
@@ -129,9 +127,9 @@ mod tests {
             ("ready", admin(AdminState::Ready)),
             ("Drain", admin(AdminState::Drain)),
             ("maint", admin(AdminState::Maint)),
-            ("maxconn:30", max(Some(30))),
-            ("maxconn:0", max(None)),
-            ("maxconn:4294967295", max(Some(u32::MAX))),
+            ("maxconn:30", max(30)),
+            ("maxconn:0", max(0)),
+            ("maxconn:4294967295", max(u32::MAX)),
         ] {
             assert_eq!(answer(line), expected, "{line}");
         }
@@ -143,7 +141,7 @@ mod tests {
             condition: Some(Condition::Up),
             admin: Some(AdminState::Ready),
             share: Some(75),
-            max: Some(Some(30)),
+            max: Some(30),
             reason: None,
         };
         for line in [

@@ -11,26 +11,40 @@ use std::os::unix::ffi::OsStrExt;
 use common::client_addr::ClientAddr;
 
 use super::super::servers::ServerAddr;
-use super::{Member, Query, SlotSet};
+use super::{Field, Member, SlotSet};
 
 /// The slot that ranks highest among the untried ones that can take the client.
 ///
 /// A stubborn service asks the client's own server or none: whoever ranks highest, available or not.
-pub(super) fn choose(query: &Query<'_>, tried: &SlotSet) -> Option<u32> {
-    let port = if query.modes.roundrobin && !query.modes.hash_only { query.port } else { 0 };
-    let client = client_key(query.client, port);
+pub(super) fn choose(field: &Field<'_>, tried: &SlotSet) -> Option<u32> {
+    let port = if field.modes.roundrobin && !field.modes.hash_only { field.port } else { 0 };
+    let client = client_key(field.client, port);
     let mut best: Option<(u64, &Member)> = None;
-    for member in &query.roster().members {
+    // The best of those that are to leave this client to others, if there are any.
+    let mut passed_over: Option<(u64, &Member)> = None;
+    let stubborn = field.modes.stubborn;
+    for member in &field.roster.members {
         let rank = rank(client, member.hash_seed);
+        let is_above = |best: Option<(u64, &Member)>| best.is_none_or(|(highest, _)| rank > highest);
         // Whether it is available is asked last, of the few that are the best so far: that is told in other cache lines.
-        if best.is_none_or(|(highest, _)| rank > highest)
-            && (query.modes.stubborn || query.is_available(member, tried))
-        {
+        let counts =
+            || if stubborn { field.is_in_question(member) } else { field.is_available(member, tried) };
+        if !is_above(best) || !counts() {
+            continue;
+        }
+        if stubborn || field.keeps(member, || rank) {
             best = Some((rank, member));
+        } else if is_above(passed_over) {
+            passed_over = Some((rank, member));
         }
     }
-    let (_, best) = best?;
-    (!query.modes.stubborn || query.is_available(best, tried)).then_some(best.slot)
+    let (_, best) = best.or(passed_over)?;
+    (!stubborn || field.is_available(best, tried)).then_some(best.slot)
+}
+
+/// A number that says whether the server in this slot leaves this turn to others.
+pub(super) fn draw(number: u32, slot: u32) -> u64 {
+    finish(u64::from(number) << u32::BITS | u64::from(slot))
 }
 
 /// The part of the ranking that depends on the server alone.
@@ -41,7 +55,8 @@ pub fn server_seed(address: &ServerAddr) -> u64 {
     }
 }
 
-fn client_key(client: ClientAddr, port: u16) -> u64 {
+/// The part of the ranking that depends on the client alone.
+pub(super) fn client_key(client: ClientAddr, port: u16) -> u64 {
     match client {
         ClientAddr::Ip(address) => address_hash(address, port),
         ClientAddr::Unix => finish(fnv(FNV_BASIS, b"u")),
@@ -57,7 +72,7 @@ fn address_hash(address: IpAddr, port: u16) -> u64 {
 }
 
 /// How high the server stands in the client's ranking.
-fn rank(client: u64, server: u64) -> u64 {
+pub(super) fn rank(client: u64, server: u64) -> u64 {
     finish(client ^ server)
 }
 

@@ -2,6 +2,7 @@
 //! what they share. Emergency and abuse servers stand outside the slots and are not selected here.
 
 pub mod hash;
+mod names;
 mod prio;
 mod round_robin;
 mod slot_set;
@@ -10,13 +11,15 @@ mod slots;
 mod tests;
 mod weight;
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use common::client_addr::ClientAddr;
 
 use super::acl::Acl;
-use super::servers::{Reservation, Server, ServerId, Standing};
+use super::servers::{Reservation, Server, ServerId, ServerState, Standing};
 use super::time::Tick;
+use names::Group;
 pub use round_robin::Turn;
 use slot_set::SlotSet;
 pub use slots::Slots;
@@ -58,12 +61,13 @@ pub struct Query<'a> {
     pub known: Option<ServerId>,
     /// The server of the session that the client asked for in its first bytes. It counts in all modes.
     pub session: Option<ServerId>,
-    /// The name that the client asked for in its first bytes: only servers that have it count (see `Slots`). `None`: it is not asked.
+    /// The name that the client asked for in its first bytes: only servers that have it count, or else those with `*.` and the
+    /// rest of it, or else those without a name or with `*`. `None`: names don't matter.
     pub name: Option<&'a str>,
     /// How long a server that comes back gets less than its share, in seconds.
     pub slow_start: u32,
-    /// Servers that checks say are down count too, for want of others.
-    pub ignore_health: bool,
+    /// Only servers that are said to be down count, instead of those that are not: nobody else is left.
+    pub last_resort: bool,
     /// The time.
     pub now: Tick,
 }
@@ -108,14 +112,15 @@ impl Selection {
         if query.modes.stubborn && !self.tried.is_empty() {
             return None;
         }
-        if is_first && let Some(slot) = query.known_slot() {
+        let field = Field::of(query);
+        if is_first && let Some(slot) = field.own_slot() {
             let candidate = self.try_slot(slot, query, Standing::Returning);
             if candidate.is_some() || query.modes.stubborn {
                 return candidate;
             }
         }
         loop {
-            let slot = query.choose(self.last, &self.tried)?;
+            let slot = field.choose(self.last, &self.tried)?;
             let candidate = self.try_slot(slot, query, Standing::New);
             // Another thread may have taken the last place since.
             if candidate.is_some() || query.modes.stubborn {
@@ -135,15 +140,57 @@ impl Selection {
     }
 }
 
-impl<'a> Query<'a> {
-    /// The slot of the server that the client used last, if that counts and is still the same server.
-    fn known_slot(&self) -> Option<u32> {
-        let known = self.known.filter(|_| !self.modes.roundrobin && !self.modes.hash_only)?;
-        self.servers
-            .get(known.slot as usize)?
-            .as_ref()
-            .filter(|server| server.id() == known)
-            .map(|_| known.slot)
+impl Query<'_> {
+    /// Whether the server can take the client.
+    fn can_take(&self, server: &Server, standing: Standing) -> bool {
+        server.admits(standing)
+            && self.suits_health(&server.state)
+            && server.has_room(standing)
+            && server.state.blacklisted(self.now).is_none()
+            && self.is_permitted_by(server.acl)
+    }
+
+    fn suits_health(&self, state: &ServerState) -> bool {
+        state.fitness.is_down() == self.last_resort
+    }
+
+    fn is_permitted_by(&self, list: u8) -> bool {
+        self.acls.get(usize::from(list)).is_none_or(|acl| acl.permits(self.client))
+    }
+}
+
+/// The servers that come into question, and what is asked of them.
+struct Field<'a> {
+    query: &'a Query<'a>,
+    roster: &'a Roster,
+    /// The name that counts; `None`: any.
+    group: Option<Group>,
+}
+
+impl<'a> Deref for Field<'a> {
+    type Target = Query<'a>;
+
+    fn deref(&self) -> &Query<'a> {
+        self.query
+    }
+}
+
+impl<'a> Field<'a> {
+    fn of(query: &'a Query<'a>) -> Field<'a> {
+        let roster = query.servers.roster();
+        Field { query, roster, group: query.name.map(|name| roster.names.group(name)) }
+    }
+
+    /// The slot of the client's session, or of the server that it used last, if that counts and is still the same server.
+    fn own_slot(&self) -> Option<u32> {
+        let known = self.known.filter(|_| !self.modes.roundrobin && !self.modes.hash_only);
+        [self.session, known].into_iter().flatten().find(|own| self.has(*own)).map(|own| own.slot)
+    }
+
+    fn has(&self, id: ServerId) -> bool {
+        let server = self.servers.get(id.slot as usize).and_then(Option::as_ref);
+        server.is_some_and(|server| server.id() == id)
+            && self.group.is_none_or(|group| self.roster.group_of(id.slot) == Some(group))
     }
 
     /// The best untried slot by the mode that is on; `last` is the one that was tried before.
@@ -160,27 +207,56 @@ impl<'a> Query<'a> {
         }
     }
 
-    /// Whether the server can take the client.
-    fn can_take(&self, server: &Server, standing: Standing) -> bool {
-        server.has_room(standing)
-            && server.state.blacklisted(self.now).is_none()
-            && self.is_permitted_by(server.acl)
-    }
-
-    fn is_permitted_by(&self, list: u8) -> bool {
-        self.acls.get(usize::from(list)).is_none_or(|acl| acl.permits(self.client))
-    }
-
-    /// The servers that there are.
-    fn roster(&self) -> &'a Roster {
-        self.servers.roster()
-    }
-
     /// Whether the server is untried and can take a client that is new to it.
     fn is_available(&self, member: &Member, tried: &SlotSet) -> bool {
-        member.state.connections() < member.limit
-            && member.state.blacklisted(self.now).is_none()
+        let state = &member.state;
+        state.connections() < member.limit
+            && state.blacklisted(self.now).is_none()
+            && (state.fitness.is_untold() && !self.last_resort || self.is_fit(state))
             && !tried.contains(member.slot)
             && self.is_permitted_by(member.acl)
+            && self.is_in_question(member)
+    }
+
+    /// What checks and its agent say about a client that is new to the server.
+    fn is_fit(&self, state: &ServerState) -> bool {
+        let fitness = &state.fitness;
+        self.suits_health(state)
+            && fitness.admits(Standing::New)
+            && fitness.max().is_none_or(|max| state.connections() < max)
+    }
+
+    /// Whether it has the name that counts.
+    fn is_in_question(&self, member: &Member) -> bool {
+        self.group.is_none_or(|group| group == member.group)
+    }
+
+    /// The first of these that is available and keeps the client; or else the first that is available.
+    fn first<'m>(
+        &self,
+        members: impl Iterator<Item = &'m Member>,
+        tried: &SlotSet,
+        mut draw: impl FnMut(&Member) -> u64,
+    ) -> Option<u32> {
+        let mut passed_over = None;
+        for member in members.filter(|member| self.is_available(member, tried)) {
+            if self.keeps(member, || draw(member)) {
+                return Some(member.slot);
+            }
+            passed_over = passed_over.or(Some(member.slot));
+        }
+        passed_over
+    }
+
+    /// Whether the server takes the client even if there are others: one that is to get a part of its share only takes so many of a
+    /// hundred. Which ones these are is decided by the number that is drawn.
+    fn keeps(&self, member: &Member, draw: impl FnOnce() -> u64) -> bool {
+        let share = self.share(member);
+        share >= 100 || (draw() & u64::from(u32::MAX)) * 100 >> u32::BITS < u64::from(share)
+    }
+
+    /// How much of its share the server is to get, in percent.
+    fn share(&self, member: &Member) -> u32 {
+        member.state.fitness.share(self.slow_start, self.now)
     }
 }

@@ -4,7 +4,10 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, OnceLock};
 
+use common::command::AdminState;
+
 use super::super::servers::{Server, ServerState, Standing};
+use super::names::{Group, Names};
 
 /// The slots. Who changes them pays for the comparison to be prepared anew, at the next selection.
 #[derive(Debug, Default)]
@@ -22,6 +25,8 @@ pub(super) struct Roster {
     pub by_prio: Box<[u32]>,
     /// The largest of the weights.
     pub heaviest: u32,
+    /// What they are called.
+    pub names: Names,
 }
 
 /// What is compared of a server.
@@ -31,8 +36,9 @@ pub(super) struct Member {
     pub hash_seed: u64,
     pub slot: u32,
     pub weight: u32,
-    /// How many connections it may have when a client is let in that is new to it.
+    /// How many connections it may have when a client is let in that is new to it: none if the administrator wants no such clients.
     pub limit: u32,
+    pub group: Group,
     pub acl: u8,
 }
 
@@ -48,11 +54,19 @@ impl Roster {
         let mut by_prio: Vec<(u32, u32)> =
             (0..).zip(occupied()).map(|(i, (_, server))| (server.prio, i)).collect();
         by_prio.sort_unstable();
+        let names = Names::new(occupied().filter_map(|(_, server)| server.name.as_deref()));
         Roster {
-            members: occupied().map(|(slot, server)| Member::new(slot, server)).collect(),
+            members: occupied().map(|(slot, server)| Member::new(slot, server, &names)).collect(),
             by_prio: by_prio.into_iter().map(|(_, member)| member).collect(),
             heaviest: occupied().map(|(_, server)| server.weight).max().unwrap_or(0),
+            names,
         }
+    }
+
+    /// The group of the server in the slot, if there is one.
+    pub(super) fn group_of(&self, slot: u32) -> Option<Group> {
+        let member = self.members.binary_search_by_key(&slot, |member| member.slot).ok()?;
+        Some(self.members[member].group)
     }
 
     /// All, beginning at a slot and wrapping.
@@ -64,13 +78,15 @@ impl Roster {
 }
 
 impl Member {
-    fn new(slot: u32, server: &Server) -> Member {
+    fn new(slot: u32, server: &Server, names: &Names) -> Member {
+        let takes_new = server.admin == AdminState::Ready;
         Member {
             state: Arc::clone(&server.state),
             hash_seed: server.hash_seed(),
             slot,
             weight: server.weight,
-            limit: server.limit(Standing::New).unwrap_or(u32::MAX),
+            limit: if takes_new { server.own_limit(Standing::New).unwrap_or(u32::MAX) } else { 0 },
+            group: names.group_of(server.name.as_deref()),
             acl: server.acl,
         }
     }

@@ -1,6 +1,7 @@
 //! Selection as its users see it: which server comes when.
 
 mod model;
+mod wellness;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -31,6 +32,10 @@ struct Service {
     client: ClientAddr,
     port: u16,
     known: Option<ServerId>,
+    session: Option<ServerId>,
+    name: Option<&'static str>,
+    slow_start: u32,
+    last_resort: bool,
 }
 
 impl Service {
@@ -45,6 +50,10 @@ impl Service {
             client: client(7),
             port: 50_000,
             known: None,
+            session: None,
+            name: None,
+            slow_start: 0,
+            last_resort: false,
         }
     }
 
@@ -57,10 +66,10 @@ impl Service {
             client: self.client,
             port: self.port,
             known: self.known,
-            session: None,
-            name: None,
-            slow_start: 0,
-            ignore_health: false,
+            session: self.session,
+            name: self.name,
+            slow_start: self.slow_start,
+            last_resort: self.last_resort,
             now: NOW,
         }
     }

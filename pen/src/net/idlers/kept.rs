@@ -168,7 +168,7 @@ fn takes_clients(server: &Server, now: Tick) -> bool {
 }
 
 fn is_left_alone(server: &Server, now: Tick) -> bool {
-    server.state.blacklisted(now).is_some()
+    server.state.blacklisted(now).is_some() || server.state.fitness.is_down() || !server.admits(Standing::New)
 }
 
 fn tell(server: &Server, error: &std::io::Error) {

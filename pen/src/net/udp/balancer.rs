@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 
-use super::super::connection::{Chosen, Peer};
+use super::super::connection::Peer;
 use super::super::listener::ListenerId;
 use super::Surroundings;
 use super::counting::Counting;
@@ -17,6 +17,7 @@ use super::journal::{Journal, Routes};
 use super::sockets::Sockets;
 use crate::engine::clients::Opened;
 use crate::engine::flows::{FlowId, FlowKey, FlowTable, Rules};
+use crate::engine::search::Chosen;
 use crate::engine::time::Tick;
 use crate::settings::{Service, ServiceIndex, Settings};
 use crate::shared::Room;

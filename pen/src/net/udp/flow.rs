@@ -5,12 +5,13 @@ use std::sync::Arc;
 use common::client_addr::ClientAddr;
 use system::datagrams::{Datagram, Name};
 
-use super::super::connection::{Chosen, Peer};
+use super::super::connection::Peer;
 use super::journal::Journal;
-use super::search::Search;
+use super::search::FlowSearch;
 use crate::engine::clients::Tracked;
 use crate::engine::flows::recent::Memo;
 use crate::engine::flows::{Endpoint, FlowKey, Local};
+use crate::engine::search::Chosen;
 use crate::engine::servers::{ServerAddr, ServerId};
 use crate::engine::time::Tick;
 use crate::net::listener::ListenerId;
@@ -36,7 +37,7 @@ pub struct Flow {
     /// When the latest answer came.
     pub answered: Option<Tick>,
     /// The search for a server, if one has failed already and none has answered since.
-    pub search: Option<Box<Search>>,
+    pub search: Option<Box<FlowSearch>>,
     /// What the request log was told of it.
     pub journal: Journal,
 }

@@ -1,4 +1,4 @@
-//! Flows whose server is dead, or was taken away: they lose it at once, and the next one gets what the dead one has not.
+//! Flows whose server is dead or down, or was taken away: they lose it at once, and the next one gets what the dead one has not.
 //!
 //! No answer ends the blacklist of a failure: the server gets nothing more that it could answer, and what still comes from it may
 //! have been on its way before.
@@ -9,7 +9,6 @@ use std::sync::Arc;
 use nix::errno::Errno;
 use system::datagrams::{self, Failure, Quote};
 
-use super::super::connection::Chosen;
 use super::super::upstream::{regular_server_failed, server_failed};
 use super::balancer::Balancer;
 use super::payload::Payload;
@@ -17,7 +16,8 @@ use super::port::is_shortage;
 use super::{Sender, Surroundings};
 use crate::engine::flows::recent::{Memo, Recent};
 use crate::engine::flows::{FlowId, PortId};
-use crate::engine::servers::{Server, ServerAddr};
+use crate::engine::search::{Chosen, Role};
+use crate::engine::servers::{Server, ServerAddr, Standing};
 use crate::engine::time::Tick;
 use crate::settings::Service;
 
@@ -79,7 +79,7 @@ impl Balancer {
     /// workers as soon as these hear of it.
     pub(super) fn note_failure(&mut self, chosen: &Chosen, error: &io::Error, around: &Surroundings<'_>) {
         let service = around.service(self.service);
-        if !chosen.regular {
+        if !chosen.is_regular() {
             // Its clients have nobody else, and may be many.
             let (address, reason) = (chosen.server.address(), common::reason(error));
             log::debug!("server {address}{} failed: {reason}", service.of());
@@ -116,7 +116,10 @@ impl Balancer {
     pub fn forsake(&mut self, sender: &mut Sender, around: &Surroundings<'_>) {
         self.counting.settle(around.service(self.service));
         self.counting.forget();
-        let forsaken = self.table.iter().map(|(id, _, _)| id).filter(|id| self.is_forsaken(*id, around));
+        let is_served = has_server(around.service(self.service), around.now);
+        let forsaken = self.table.iter().map(|(id, _, _)| id);
+        let forsaken =
+            forsaken.filter(|id| self.is_forsaken(*id, around) || is_served && self.is_at_last_resort(*id));
         for flow in forsaken.collect::<Vec<_>>() {
             self.move_flow(flow, sender, around);
         }
@@ -126,7 +129,8 @@ impl Balancer {
     pub(super) fn move_flow(&mut self, id: FlowId, sender: &mut Sender, around: &Surroundings<'_>) {
         let Some(chosen) = self.unassign(id) else { return };
         let memo = self.table.content_mut(id).and_then(|flow| flow.memo.take());
-        if chosen.regular && chosen.reservation.has_failed(around.now) {
+        let state = chosen.reservation.state();
+        if chosen.is_regular() && (state.has_failed(around.now) || state.fitness.is_down()) {
             let latest = memo.filter(|memo| is_recent(*memo, &sender.recent, around.now));
             self.send_again(id, latest.as_slice(), sender, around);
         }
@@ -135,6 +139,13 @@ impl Balancer {
     /// Whether the flow's server may have none any more.
     pub(super) fn is_forsaken(&self, id: FlowId, around: &Surroundings<'_>) -> bool {
         self.chosen(id).is_some_and(|chosen| !may_go_on(chosen, around.service(self.service), around.now))
+    }
+
+    /// Whether the flow's server is down, and it has come there for want of others.
+    fn is_at_last_resort(&self, id: FlowId) -> bool {
+        self.chosen(id).is_some_and(|chosen| {
+            chosen.role == Role::LastResort && chosen.reservation.state().fitness.is_down()
+        })
     }
 
     fn send_again(&mut self, id: FlowId, lost: &[Memo], sender: &mut Sender, around: &Surroundings<'_>) {
@@ -165,13 +176,26 @@ fn is_recent(memo: Memo, recent: &Recent, now: Tick) -> bool {
     recent.recall(memo).is_some_and(|kept| kept.at.plus_seconds(RECENTLY) >= now)
 }
 
-/// Whether a flow may stay with its server: it is still there, and not left alone.
+/// Whether a new flow finds a server that is not down.
+fn has_server(service: &Service, now: Tick) -> bool {
+    let is_well = |server: &Arc<Server>| {
+        let state = &server.state;
+        !state.fitness.is_down() && state.blacklisted(now).is_none() && server.admits(Standing::New)
+    };
+    service.emergency.is_some() || service.servers.iter().flatten().any(is_well)
+}
+
+/// Whether a flow may stay with its server: it is still there, and neither left alone, in maintenance nor down. One that is down
+/// keeps those that have come to it as such.
 fn may_go_on(chosen: &Chosen, service: &Service, now: Tick) -> bool {
     let same =
         |server: &Server| server.id() == chosen.server.id() && server.address() == chosen.server.address();
-    if !chosen.regular {
+    if !chosen.is_regular() {
         return service.emergency.iter().chain(&service.abuse).any(|server| same(server));
     }
     let occupant = service.servers.get(chosen.server.id().slot as usize).and_then(Option::as_deref);
-    chosen.reservation.blacklisted(now).is_none() && occupant.is_some_and(same)
+    let state = chosen.reservation.state();
+    state.blacklisted(now).is_none()
+        && (chosen.role == Role::LastResort || !state.fitness.is_down())
+        && occupant.is_some_and(|occupant| same(occupant) && occupant.admits(Standing::Returning))
 }

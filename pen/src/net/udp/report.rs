@@ -52,7 +52,7 @@ impl Balancer {
     fn row(&self, id: FlowId, key: &FlowKey, flow: &Flow, listeners: &[Receiving]) -> ConnectionRow {
         let listener = listeners.iter().find(|listener| listener.id.0 == key.listener);
         let port = self.table.way(id).and_then(|port| self.sockets.port(port));
-        let regular = flow.chosen.as_ref().filter(|chosen| chosen.regular);
+        let regular = flow.chosen.as_ref().filter(|chosen| chosen.is_regular());
         ConnectionRow {
             service: self.service,
             number: flow.room.number(),

@@ -4,15 +4,13 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::super::connection::{Chosen, Peer};
-use super::super::upstream::DialError;
+use super::super::upstream::{DialError, count_served, next_server};
 use super::balancer::{Balancer, is_refused};
 use super::payload::Payload;
 use super::port::is_shortage;
 use super::{Sender, Surroundings, journal, shortage};
 use crate::engine::flows::FlowId;
-use crate::engine::select::{Query, Selection};
-use crate::engine::servers::{Server, ServerId};
+use crate::engine::search::{Chosen, Search};
 use crate::engine::time::Tick;
 use crate::settings::Service;
 
@@ -21,83 +19,26 @@ const LIFE: u32 = 1;
 
 /// How far the search for a flow's server has come.
 #[derive(Debug)]
-pub struct Search {
-    selection: Selection,
-    known: Option<ServerId>,
-    refused: bool,
-    stage: Stage,
+pub struct FlowSearch {
+    search: Search,
     began: Tick,
     /// A server was tried in vain.
     has_failed: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    Regular,
-    Refused,
-    Exhausted,
-}
-
-impl Search {
-    /// Before the first server. `known`: the client's last server; `refused`: by `client_acl`.
-    fn new(known: Option<ServerId>, refused: bool, now: Tick) -> Search {
-        let stage = if refused { Stage::Refused } else { Stage::Regular };
-        Search { selection: Selection::new(), known, refused, stage, began: now, has_failed: false }
+impl FlowSearch {
+    fn new(search: Search, now: Tick) -> FlowSearch {
+        FlowSearch { search, began: now, has_failed: false }
     }
 
     /// After this server was chosen, and has failed.
-    fn after(chosen: &Chosen, now: Tick) -> Search {
-        // Emergency and abuse servers have no slot, and nobody follows them.
-        let (selection, stage) = if chosen.regular {
-            (Selection::after(chosen.server.id().slot), Stage::Regular)
-        } else {
-            (Selection::new(), Stage::Exhausted)
-        };
-        Search { selection, known: None, refused: false, stage, began: now, has_failed: true }
+    fn after(chosen: &Chosen, now: Tick) -> FlowSearch {
+        FlowSearch { search: Search::after(chosen), began: now, has_failed: true }
     }
 
     fn goes_on(&self, now: Tick) -> bool {
         self.began.plus_seconds(LIFE) > now
     }
-
-    /// The next server to try, with a place reserved at it.
-    fn next(&mut self, peer: Peer, service: &Service, around: &Surroundings<'_>) -> Option<Chosen> {
-        if self.stage == Stage::Regular {
-            let query = Query {
-                servers: &service.servers,
-                modes: service.modes,
-                acls: &around.settings.acls,
-                turn: &service.state.turn,
-                client: peer.address,
-                port: peer.port,
-                // Otherwise a client's datagrams would not be spread over all servers.
-                known: self.known.filter(|_| service.limits.udp_requests == 0),
-                session: None,
-                name: None,
-                slow_start: service.limits.slow_start,
-                ignore_health: false,
-                now: around.now,
-            };
-            if let Some(candidate) = self.selection.next(&query) {
-                return Some(Chosen {
-                    server: candidate.server,
-                    reservation: candidate.reservation,
-                    regular: true,
-                });
-            }
-        }
-        match std::mem::replace(&mut self.stage, Stage::Exhausted) {
-            Stage::Regular if !service.modes.stubborn => fallback(service.emergency.as_ref()?),
-            Stage::Refused => fallback(service.abuse.as_ref()?),
-            Stage::Regular | Stage::Exhausted => None,
-        }
-    }
-}
-
-/// The emergency or the abuse server, which have no limits.
-fn fallback(server: &Arc<Server>) -> Option<Chosen> {
-    let reservation = server.state.reserve(None)?;
-    Some(Chosen { server: Arc::clone(server), reservation, regular: false })
 }
 
 impl Balancer {
@@ -120,9 +61,15 @@ impl Balancer {
         flow.chosen = None;
         let mut search = match flow.search.take() {
             Some(search) if search.goes_on(around.now) => *search,
-            _ => Search::new(flow.known, is_refused(peer, service, around), around.now),
+            _ => {
+                // Otherwise a client's datagrams would not be spread over all servers.
+                let known = flow.known.filter(|_| service.limits.udp_requests == 0);
+                let search = Search::new(known, None, is_refused(peer, service, around));
+                FlowSearch::new(search, around.now)
+            }
         };
-        while let Some(chosen) = search.next(peer, service, around) {
+        let acls = &around.settings.acls;
+        while let Some(chosen) = next_server(&mut search.search, peer, service, acls, around.now) {
             match self.try_server(id, chosen, payload, sender, around) {
                 Ok(()) => {
                     self.note_chosen(id, payload, service, around.now);
@@ -184,8 +131,9 @@ impl Balancer {
         let Some(flow) = self.table.content_mut(id) else { return };
         let Some(chosen) = &flow.chosen else { return };
         chosen.reservation.connects.fetch_add(1, Relaxed);
+        count_served(chosen, service);
         let server = chosen.server.id();
-        if chosen.regular && flow.known != Some(server) {
+        if chosen.is_regular() && flow.known != Some(server) {
             flow.known = Some(server);
             service.state.clients.lock().remember(&flow.client, Some(server));
         }
@@ -196,9 +144,9 @@ impl Balancer {
     }
 
     /// Nobody can take the client.
-    fn give_up(&mut self, id: FlowId, search: &Search, payload: Payload<'_>, around: &Surroundings<'_>) {
+    fn give_up(&mut self, id: FlowId, search: &FlowSearch, payload: Payload<'_>, around: &Surroundings<'_>) {
         let counters = &around.service(self.service).state.counters;
-        if search.refused {
+        if search.search.is_refused() {
             counters.refused.count();
         } else {
             counters.unserved.count();
@@ -226,7 +174,7 @@ impl Balancer {
     pub(super) fn search_on(&mut self, id: FlowId, failed: &Chosen, now: Tick) {
         let Some(flow) = self.table.content_mut(id) else { return };
         if flow.search.as_ref().is_none_or(|search| !search.goes_on(now)) {
-            flow.search = Some(Box::new(Search::after(failed, now)));
+            flow.search = Some(Box::new(FlowSearch::after(failed, now)));
         }
     }
 }

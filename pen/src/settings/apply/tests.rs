@@ -65,6 +65,9 @@ fn numbers_answer_what_they_are_when_asked_and_most_of_them_when_set() {
             ("pending_max", "100"),
             ("pending_max 9", ""),
             ("pending_max", "9"),
+            ("slow_start", "0"),
+            ("slow_start 60", ""),
+            ("slow_start", "60"),
             ("shutdown_timeout", "0"),
             ("shutdown_timeout 8", ""),
             ("shutdown_timeout", "8"),
@@ -87,6 +90,10 @@ fn each_command_changes_its_own_setting_and_no_other() {
         ("abort_on_error", "abort_on_error: true"),
         ("ascii", "ascii: true"),
         ("dummy", "dummy: true"),
+        ("no fail_open", "fail_open: false"),
+        ("fail_open", ""),
+        ("no health", ""),
+        ("no peek", ""),
         ("hash", "hash: true"),
         ("hash_only", "hash_only: true"),
         ("keepalive", "keepalive: true"),
@@ -109,6 +116,7 @@ fn each_command_changes_its_own_setting_and_no_other() {
         ("idle_timeout 1", "idle_timeout: 1"),
         ("multi_accept 1", "multi_accept: 1"),
         ("pending_max 1", "pending_max: 1"),
+        ("slow_start 1", "slow_start: 1"),
         ("timeout 1", "timeout: 1"),
         ("tracking 1", "tracking: 1"),
         ("client_acl 3", "client_acl: 3"),
@@ -290,6 +298,47 @@ fn the_source_address_is_set_and_taken_back() {
     {
         assert_eq!(say(&mut draft, line), Ok(Outcome::Done));
         assert_eq!(draft.service().source, source.map(|source| source.parse().unwrap()));
+    }
+}
+
+#[test]
+fn a_later_check_takes_the_place_of_an_earlier_one_and_the_agent_stands_beside_it() {
+    let mut draft = draft(Stage::Live);
+    let mut health = |line: &str| {
+        assert_eq!(say(&mut draft, line), Ok(Outcome::Done), "{line}");
+        let health = &draft.service().health;
+        (health.check.as_ref().map(|check| check.probe.word()), health.agent.map(|agent| agent.port))
+    };
+    for (line, expected) in [
+        ("health tcp", (Some("tcp"), None)),
+        ("health agent 1", (Some("tcp"), Some(1))),
+        ("health http /", (Some("http"), Some(1))),
+        ("health agent 2", (Some("http"), Some(2))),
+        ("no health agent", (Some("http"), None)),
+        ("no health agent", (Some("http"), None)),
+        ("health agent 3", (Some("http"), Some(3))),
+        ("no health", (None, None)),
+        ("health agent 4", (None, Some(4))),
+    ] {
+        assert_eq!(health(line), expected, "{line}");
+    }
+}
+
+#[test]
+fn an_option_that_is_not_said_again_has_its_default_again() {
+    let mut draft = draft(Stage::Live);
+    run(&mut draft, &["health tcp rise 9 port 7", "health tcp fall 9"]);
+    let check = draft.service().health.check.clone().unwrap();
+    assert_eq!((check.rise, check.fall, check.port), (2, 9, None));
+}
+
+#[test]
+fn what_first_bytes_decide_is_set_and_taken_back() {
+    let mut draft = draft(Stage::Live);
+    for (line, peek) in [("peek sni", Some("sni")), ("peek rdp short", Some("rdp short")), ("no peek", None)]
+    {
+        assert_eq!(say(&mut draft, line), Ok(Outcome::Done));
+        assert_eq!(draft.service().peek.map(|peek| peek.to_string()).as_deref(), peek, "{line}");
     }
 }
 

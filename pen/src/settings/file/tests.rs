@@ -2,6 +2,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
+use common::command::AdminState;
 use tempfile::TempDir;
 
 use super::*;
@@ -60,6 +61,7 @@ fn errors_name_file_and_line() {
             "main:3: bad timeout '0': a number from 1 to 31536000 is expected; usage: timeout [T]",
         ),
         ("no server 4", "main:1: there is no server 4: no slot has ever been filled; usage: no server N"),
+        ("maint 0", "main:1: there is no server 0: 'servers' lists those that there are"),
         ("write", "main:1: 'write' is for the control port only"),
         ("close 1", "main:1: 'close' is for the control port only"),
     ];
@@ -179,6 +181,19 @@ fn reading_a_file_again_does_not_double_its_entries() {
     assert_eq!(list(1), "::1/128 ::2/128 ::3/128 ");
     assert_eq!(list(2), "::1/128 ");
     assert_eq!(list(3), "::3/128 ");
+}
+
+#[test]
+fn reading_a_file_again_leaves_maintenance_as_it_is_unless_the_file_speaks_of_it() {
+    let servers = "listen 80\nserver 0 address www1\nserver 1 address www2\nserver 2 address six\n";
+    let text = &*format!("{servers}no maint 1\ndrain 2\n");
+    let mut live = draft(Stage::Live);
+    read_main(&[("main", text)], &mut live).unwrap();
+    run(&mut live, &["maint 0", "maint 1", "no drain 2"]);
+    let mut live = next(live);
+    read_main(&[("main", text)], &mut live).unwrap();
+    let admin: Vec<_> = live.service().servers.iter().flatten().map(|server| server.admin).collect();
+    assert_eq!(admin, [AdminState::Maint, AdminState::Ready, AdminState::Drain]);
 }
 
 #[test]

@@ -102,6 +102,10 @@ fn errors_say_which_word_is_at_fault_and_what_would_be_right() {
         ("server 2 port 1", "server 2 is the Unix socket /run/web.sock, which has no port"),
         ("server 5 max 1", "slot 5 is empty: 'server 5 address ADDRESS' fills it"),
         ("server 5 blacklist 0", "slot 5 is empty: 'server 5 address ADDRESS' fills it"),
+        ("drain 5", "there is no server 5: 'servers' lists those that there are"),
+        ("maint 3", "there is no server 3: 'servers' lists those that there are"),
+        ("no drain 3", "there is no server 3: 'servers' lists those that there are"),
+        ("no maint 3", "there is no server 3: 'servers' lists those that there are"),
         ("no server 3", "there is no server 3: the slots are 0 to 2; usage: no server N"),
         ("abuse nonesuch", "unknown host 'nonesuch': not in the table"),
         ("emergency www1:nowhere", "bad port '0': a server's port is from 1 to 65535"),
@@ -270,4 +274,73 @@ fn fallbacks_remember_their_names_too() {
     run(&mut draft, &["emergency many:81"]);
     assert_eq!(host(&draft).as_deref(), Some("many"));
     assert!(Arc::ptr_eq(&draft.service().emergency.as_ref().unwrap().state, &state));
+}
+
+fn admin(draft: &Draft, slot: usize) -> AdminState {
+    occupant(draft, slot).admin
+}
+
+#[test]
+fn draining_and_maintenance_are_taken_back_by_their_own_names_only() {
+    use AdminState::{Drain, Maint, Ready};
+    let mut draft = three();
+    for (line, state) in [
+        ("no drain 0", Ready),
+        ("drain 0", Drain),
+        ("drain 0", Drain),
+        ("no maint 0", Drain),
+        ("maint 0", Maint),
+        ("no drain 0", Maint),
+        ("drain 0", Drain),
+        ("no drain 0", Ready),
+        ("maint 0", Maint),
+        ("no maint 0", Ready),
+    ] {
+        run(&mut draft, &[line]);
+        assert_eq!(admin(&draft, 0), state, "{line}");
+        assert_eq!(admin(&draft, 1), Ready, "{line}");
+    }
+}
+
+#[test]
+fn a_machine_that_is_replaced_in_maintenance_stays_in_maintenance() {
+    for line in
+        ["server 1 max 5", "server 1 address www1", "server 1 port 81", "server 1 address /run/web.sock"]
+    {
+        let mut draft = three();
+        run(&mut draft, &["maint 1", line]);
+        assert_eq!(admin(&draft, 1), AdminState::Maint, "{line}");
+    }
+}
+
+#[test]
+fn a_slot_that_was_emptied_forgets_how_its_server_was_wanted() {
+    for line in ["no server 1", "server 1 address 0.0.0.0"] {
+        let mut draft = three();
+        run(&mut draft, &["drain 1", line]);
+        let error = Err("there is no server 1: 'servers' lists those that there are".to_owned());
+        assert_eq!(say(&mut draft, "no drain 1"), error, "{line}");
+        run(&mut draft, &["server 1 address www2"]);
+        assert_eq!(admin(&draft, 1), AdminState::Ready, "{line}");
+    }
+}
+
+#[test]
+fn a_server_begins_gently_when_it_comes_back_from_maintenance_and_not_from_draining() {
+    for (before, after, returns) in [
+        ("maint 0", "no maint 0", true),
+        ("maint 0", "drain 0", true),
+        ("maint 0", "maint 0", false),
+        ("maint 0", "no drain 0", false),
+        ("drain 0", "no drain 0", false),
+        ("drain 0", "maint 0", false),
+    ] {
+        let mut draft = three();
+        run(&mut draft, &[before]);
+        let mut draft = next(draft);
+        run(&mut draft, &[after]);
+        let (_, effects) = draft.finish().unwrap();
+        let is_return = |effect: &Effect| matches!(effect, Effect::Returned(_));
+        assert_eq!(effects.iter().any(is_return), returns, "{before}, {after}");
+    }
 }

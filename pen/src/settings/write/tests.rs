@@ -49,9 +49,9 @@ fn everything_is_said_of_what_pen_starts_from() {
     expected.extend(
         "no abort_on_error;no ascii;control_acl 0;debug 0;resolve 0;shutdown_timeout 0;threads auto;web_acl 0;no web;\
          no web_stats;no udp;no hash;no hash_only;no prio;no roundrobin;no stubborn;no weight;backlog 500;blacklist 30;\
-         clients_max 2048;conn_max 500;idle_timeout 0;idlers 0;multi_accept 100;pending_max 100;timeout 5;tracking 0;\
+         clients_max 2048;conn_max 500;idle_timeout 0;idlers 0;multi_accept 100;pending_max 100;slow_start 0;timeout 5;tracking 0;\
          udp_requests 0;udp_responses 0;udp_timeout 30;\
-         client_acl 0;no dummy;no http;no keepalive;no log;no proxy_protocol accept;no proxy_protocol send;no source;\
+         client_acl 0;no dummy;fail_open;no health;no http;no keepalive;no log;no peek;no proxy_protocol accept;no proxy_protocol send;no source;\
          tcp_fastclose off;tcp_nodelay;no transparent;no tls_cert;no tls_key;no tls_ca_file;no tls_ca_dir;no ssl_ocsp_response;\
          no ssl_sni_path;no ssl_ciphers;no tls_alpn;tls_protocol ssl23;no ssl_option;no require_client_cert;\
          no abuse;no emergency"
@@ -64,7 +64,8 @@ fn everything_is_said_of_what_pen_starts_from() {
 #[test]
 fn every_setting_of_the_table_is_written() {
     let mut draft = draft(Stage::Start);
-    run(&mut draft, &["acl 1 permit ::1", "listen 80", "server 0 address www1", "service web"]);
+    run(&mut draft, &["acl 1 permit ::1", "listen 80", "server 0 address www1", "maint 0"]);
+    run(&mut draft, &["service web", "server 0 address www1 port 80", "drain 0"]);
     let (settings, _) = draft.finish().unwrap();
     let text = render(&settings, &[]).unwrap();
     let said = |name: &str| {
@@ -117,6 +118,43 @@ fn lists_servers_and_services_are_written_as_they_are() {
     ] {
         assert!(text.contains(lines), "{lines}\nis not in\n{text}");
     }
+}
+
+#[test]
+fn what_is_known_of_the_health_of_servers_is_written_as_it_is() {
+    let mut draft = draft(Stage::Start);
+    run(
+        &mut draft,
+        &[
+            "listen 80",
+            "server 0 address www1",
+            "server 1 address www2",
+            "server 2 address six",
+            "drain 0",
+            "maint 1",
+            "no fail_open",
+            "slow_start 60",
+            "health http /a host b status 204 body \"c \\\"d\\\"\" port 81 rise 9",
+            "health agent 8081 interval 5",
+            "peek rdp short fold",
+            "service files",
+            "health exec \"check -q\\n$PEN_PORT\" timeout 7",
+        ],
+    );
+    let text = rendered(&draft);
+    for lines in [
+        "\nno fail_open\nno health\n\
+         health http /a host b status 204 body \"c \\\"d\\\"\" port 81 interval 2 timeout 2 rise 9 fall 3\n\
+         health agent 8081 interval 5 timeout 2\n",
+        "\nslow_start 60\n",
+        "\npeek rdp fold short\n",
+        "max 0 hard 0 weight 0 prio 0\ndrain 0\n",
+        "max 0 hard 0 weight 0 prio 0\nmaint 1\n",
+        "\nno health\nhealth exec \"check -q\\n$PEN_PORT\" interval 2 timeout 7 rise 2 fall 3\n",
+    ] {
+        assert!(text.contains(lines), "{lines}\nis not in\n{text}");
+    }
+    assert!(!text.contains("drain 2") && !text.contains("maint 2"), "{text}");
 }
 
 #[test]

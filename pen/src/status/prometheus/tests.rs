@@ -96,8 +96,12 @@ fn a_server_has_a_gauge_for_each_state_and_its_counters() {
     let samples = samples(&text);
     for (name, up, out) in [
         ("up", "1", "0"),
+        ("draining", "0", "0"),
+        ("maintenance", "0", "0"),
+        ("down", "0", "0"),
         ("blacklisted", "0", "1"),
         ("blacklist_remaining_seconds", "0", "23"),
+        ("share_ratio", "1", "1"),
         ("connections", "3", "0"),
         ("weight", "4", "0"),
         ("prio", "5", "0"),
@@ -111,6 +115,51 @@ fn a_server_has_a_gauge_for_each_state_and_its_counters() {
         assert_eq!((samples[&*www], samples[&*other]), (up, out), "{name}");
     }
     assert!(!text.contains("slot=\"2\""), "an empty slot has no series");
+}
+
+#[test]
+fn servers_that_are_tested_have_what_came_of_that_and_exactly_one_state() {
+    let mut snapshot = sample::snapshot();
+    let text = render(&snapshot);
+    assert!(!text.contains("_check") && !text.contains("_agent") && !text.contains("_users"), "{text}");
+    snapshot.services = vec![ServiceStatus { users_known: 7, ..sample::checked("web") }];
+    let text = render(&snapshot);
+    let samples = samples(&text);
+    let told = |name: &str, slot: u8| {
+        let labels = format!(r#"{{service="web",slot="{slot}",server="10.0.0.{slot}:8080"}}"#);
+        samples.get(&*format!("pen_server_{name}{labels}")).copied()
+    };
+    for (slot, up, draining, maintenance, down) in [
+        (0, "1", "0", "0", "0"),
+        (1, "0", "0", "0", "1"),
+        (3, "0", "1", "0", "0"),
+        (4, "0", "0", "1", "0"),
+        (6, "0", "1", "0", "0"),
+        (7, "0", "0", "0", "1"),
+    ] {
+        let states = ["up", "draining", "maintenance", "down"].map(|state| told(state, slot));
+        assert_eq!(states, [up, draining, maintenance, down].map(Some), "{slot}");
+    }
+    for (name, slot, value) in [
+        ("check_up", 0, Some("1")),
+        ("check_up", 1, Some("0")),
+        ("check_up", 4, None),
+        ("check_state_seconds", 1, Some("303")),
+        ("check_duration_seconds", 1, Some("0.0025")),
+        ("checks_passed_total", 1, Some("40")),
+        ("checks_failed_total", 1, Some("3")),
+        ("check_changes_total", 1, Some("1")),
+        ("share_ratio", 2, Some("0.35")),
+        ("share_ratio", 5, Some("0.4")),
+        ("agent_up", 2, Some("1")),
+        ("agent_up", 1, None),
+        ("agent_share_ratio", 2, Some("0.35")),
+        ("agent_connections_max", 2, Some("+Inf")),
+    ] {
+        assert_eq!(told(name, slot), value, "{name} of {slot} in:\n{text}");
+    }
+    assert_eq!(samples[r#"pen_service_failed_open_total{service="web"}"#], "9");
+    assert_eq!(samples[r#"pen_service_users{service="web"}"#], "7");
 }
 
 #[test]
@@ -207,7 +256,7 @@ fn hostile_names_forge_neither_samples_nor_labels() {
     assert!(!text.contains(|c: char| c != '\n' && c.is_control()));
     let name = r#"x\",slot=\"7\"} 1\\u{a}pen_server_up{service=\"y\\\\u{1b}[2J\\u{202e}\\u{d}# TYPE"#;
     assert!(
-        text.contains(&format!("pen_server_up{{service=\"{name}\",slot=\"0\",server=\"{name}\"}} 1\n")),
+        text.contains(&format!("pen_server_up{{service=\"{name}\",slot=\"0\",server=\"{name}\"}} 0\n")),
         "{text}"
     );
 }

@@ -33,13 +33,14 @@ fn only_reading_is_possible() {
 #[test]
 fn a_query_bounds_the_status() {
     let most = |query: &str| match route(&get("/status.json", query)) {
-        Ok(Route::Status(most)) => Ok((most.clients, most.connections)),
+        Ok(Route::Status(most)) => Ok((most.clients, most.connections, most.users)),
         Err(Stray::Query(why)) => Err(why),
         other => panic!("{other:?}"),
     };
-    assert_eq!(most(""), Ok((None, None)));
-    assert_eq!(most("clients=25&connections=0"), Ok((Some(25), Some(0))));
-    assert_eq!(most("connections=7&_=1&&x"), Ok((None, Some(7))));
+    assert_eq!(most(""), Ok((None, None, None)));
+    assert_eq!(most("clients=25&connections=0"), Ok((Some(25), Some(0), None)));
+    assert_eq!(most("connections=7&_=1&&x"), Ok((None, Some(7), None)));
+    assert_eq!(most("users=3"), Ok((None, None, Some(3))));
     for value in ["", "-1", "+1", "x", "99999999999999999999999"] {
         let bad = Err("bad 'clients' in the query: a number is expected\n".to_owned());
         assert_eq!(most(&format!("clients={value}")), bad, "{value}");

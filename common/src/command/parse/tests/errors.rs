@@ -34,8 +34,8 @@ fn control_characters_are_refused() {
 #[test]
 fn commands_of_later_versions_say_so() {
     for (line, words, capability) in [
-        ("no health", "no health", "health check"),
-        ("drain 3", "drain", "draining"),
+        ("no tarpit_acl", "no tarpit_acl", "tarpit"),
+        ("dsr_if eth0", "dsr_if", "direct server return"),
         ("geoip_db x", "geoip_db", "GeoIP"),
         ("acl 1 permit country SE", "country", "GeoIP"),
     ] {
@@ -283,8 +283,8 @@ const WRONG: &[(&str, &str, &str)] = &[
     // The process.
     ("help foo", "unknown command 'foo': 'help' alone lists all", "help [COMMAND]"),
     (
-        "help peek",
-        "'peek' is not available in this version of pen: first-frame routing support comes later",
+        "help tarpit_acl",
+        "'tarpit_acl' is not available in this version of pen: tarpit support comes later",
         "help [COMMAND]",
     ),
     ("help acl x", "superfluous word 'x'", "help [COMMAND]"),

@@ -34,8 +34,8 @@ fn essence_of_service(service: &Service) -> String {
             text.push_str("nobody\n");
             continue;
         };
-        let Server { name, host, acl, max, hard, weight, prio, state: _, .. } = &**server;
-        let rest = (name, host, acl, max, hard, weight, prio);
+        let Server { name, host, acl, max, hard, weight, prio, admin, state: _, .. } = &**server;
+        let rest = (name, host, acl, max, hard, weight, prio, admin);
         // Which of its name's addresses it has is no setting: a running pen stays at the one that it has.
         let has_several = host.as_ref().is_some_and(|host| host.as_str() == "many");
         match server.address() {
@@ -69,6 +69,7 @@ fn switch() -> impl Strategy<Value = String> {
         "abort_on_error",
         "ascii",
         "dummy",
+        "fail_open",
         "hash",
         "hash_only",
         "http",
@@ -96,6 +97,7 @@ fn number() -> impl Strategy<Value = String> {
         "idlers",
         "multi_accept",
         "pending_max",
+        "slow_start",
         "timeout",
         "tracking",
         "udp_requests",
@@ -182,6 +184,39 @@ fn headers_and_tls() -> impl Strategy<Value = String> {
     prop::sample::select(lines).prop_map(str::to_owned)
 }
 
+fn health() -> impl Strategy<Value = String> {
+    let checks = vec![
+        "no health",
+        "no health agent",
+        "health agent 8081",
+        "health agent 9 timeout 5 interval 3",
+        "health tcp",
+        "health tls name www.example.com port 443",
+        "health http /?a=\"b\" host [::1] status 200",
+        "health http / status 200-204 body \"a \\\"b\\\" \\xff\\n#\"",
+        "health dns . rise 1 fall 1",
+        "health rdp interval 60",
+        "health send \"a\\r\\n\" expect b",
+        "health expect \"220 \"",
+        "health exec \"check $PEN_PORT\" timeout 30",
+    ];
+    let peek = vec!["no peek", "peek sni", "peek rdp", "peek rdp short nodomain fold"];
+    let check = (prop::sample::select(checks), prop::option::of(1..=86_400_u32));
+    prop_oneof![
+        2 => check.prop_map(|(check, interval)| match interval {
+            Some(interval) if !check.contains("interval") => format!("{check} interval {interval}"),
+            _ => check.to_owned(),
+        }),
+        1 => prop::sample::select(peek).prop_map(str::to_owned),
+    ]
+}
+
+/// Says how servers are wanted. That a server is wanted again is not written, so these are no commands for options.
+fn admin() -> impl Strategy<Value = String> {
+    let words = vec!["drain", "no drain", "maint", "no maint"];
+    (prop::sample::select(words), 0..6_u32).prop_map(|(words, slot)| format!("{words} {slot}"))
+}
+
 /// A command that may or may not fit.
 fn command() -> impl Strategy<Value = String> {
     let word = |words: &[&'static str]| prop::sample::select(words.to_vec()).prop_map(str::to_owned);
@@ -189,6 +224,7 @@ fn command() -> impl Strategy<Value = String> {
         3 => switch(),
         3 => number(),
         3 => headers_and_tls(),
+        3 => health(),
         2 => entry(),
         4 => server(),
         2 => (0..6_u32).prop_map(|slot| format!("no server {slot}")),
@@ -210,8 +246,11 @@ fn command() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Commands, some of them for services of these names.
-fn commands(services: &'static [&'static str]) -> impl Strategy<Value = Vec<String>> {
+/// Commands such as `command`, some of them for services of these names.
+fn commands<S: Strategy<Value = String>>(
+    command: fn() -> S,
+    services: &'static [&'static str],
+) -> impl Strategy<Value = Vec<String>> {
     let name = || prop::sample::select(services);
     prop::collection::vec(
         prop_oneof![
@@ -251,9 +290,9 @@ fn finished(draft: Draft) -> Settings {
 proptest! {
     #[test]
     fn a_written_file_reproduces_the_settings(
-        options in commands(&["first", "second"]),
+        options in commands(command, &["first", "second"]),
         // Services that the command line adds may be removed, but not be added again.
-        live in commands(&["third", "fourth"]),
+        live in commands(|| prop_oneof![9 => command(), 2 => admin()], &["third", "fourth"]),
         gone in prop::option::of(prop::sample::select(&["first", "second"][..])),
     ) {
         let beginning = finished(started(&options));
