@@ -88,9 +88,10 @@ impl World {
     fn new(seed: u64) -> World {
         let mut rng = Rng::with_seed(seed);
         let is_roomy = rng.bool();
-        let limits = match is_roomy {
-            true => Limits { sockets: 4096, programs: 4096 },
-            false => Limits { sockets: rng.usize(8..64), programs: rng.usize(1..8) },
+        let limits = if is_roomy {
+            Limits { sockets: 4096, programs: 4096 }
+        } else {
+            Limits { sockets: rng.usize(8..64), programs: rng.usize(1..8) }
         };
         let services = (0..rng.usize(1..6))
             .map(|_| Service {
