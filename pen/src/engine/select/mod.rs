@@ -252,7 +252,7 @@ impl<'a> Field<'a> {
     /// hundred. Which ones these are is decided by the number that is drawn.
     fn keeps(&self, member: &Member, draw: impl FnOnce() -> u64) -> bool {
         let share = self.share(member);
-        share >= 100 || (draw() & u64::from(u32::MAX)) * 100 >> u32::BITS < u64::from(share)
+        share >= 100 || ((draw() & u64::from(u32::MAX)) * 100) >> u32::BITS < u64::from(share)
     }
 
     /// How much of its share the server is to get, in percent.
