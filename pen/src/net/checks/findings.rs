@@ -4,7 +4,7 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use common::command::{AdminState, HealthCheck};
+use common::command::HealthCheck;
 use common::escape::Line;
 
 use super::speech::Finding;
