@@ -91,7 +91,9 @@ fn a_user_whom_nobody_could_serve_still_has_the_session() {
     let servers = desks(["a", "b", "c"]);
     let pen = farm(&servers).option("-r").start();
     assert_eq!(["alice", "bob"].map(|user| server_of(&pen, 1, user)), ["a", "b"]);
-    servers.iter().for_each(|server| server.kill());
+    for server in &servers {
+        server.kill();
+    }
     let client = pen.connect_from(1);
     client.send(super::desk::request_of("bob"));
     assert_eq!(client.drain().text(), "");
