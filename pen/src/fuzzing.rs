@@ -9,6 +9,7 @@ mod commands;
 mod config;
 mod control_line;
 mod http;
+mod peeks;
 mod probes;
 mod proxy_headers;
 mod requests;
@@ -23,6 +24,7 @@ pub use control_line::control_line;
 pub use http::http;
 #[cfg(test)]
 pub(crate) use http::rewrite as rewrite_http;
+pub use peeks::{client_hello, rdp_request};
 pub use probes::probe;
 pub use proxy_headers::proxy_header;
 pub use requests::request;

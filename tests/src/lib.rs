@@ -40,6 +40,7 @@ mod process;
 pub mod program;
 mod prometheus;
 pub mod quic;
+pub mod rdp;
 mod records;
 pub mod soak;
 mod stream;

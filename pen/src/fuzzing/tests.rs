@@ -58,6 +58,22 @@ const PROXY_HEADERS: [&[u8]; 11] = [
     include_bytes!("../../../fuzz/seeds/proxy_header/line_unknown"),
 ];
 
+const CLIENT_HELLOS: [&[u8]; 4] = [
+    include_bytes!("../../../fuzz/seeds/client_hello/named"),
+    include_bytes!("../../../fuzz/seeds/client_hello/nameless"),
+    include_bytes!("../../../fuzz/seeds/client_hello/in_records"),
+    include_bytes!("../../../fuzz/seeds/client_hello/oldest"),
+];
+
+const RDP_REQUESTS: [&[u8]; 6] = [
+    include_bytes!("../../../fuzz/seeds/rdp_request/broker"),
+    include_bytes!("../../../fuzz/seeds/rdp_request/domain"),
+    include_bytes!("../../../fuzz/seeds/rdp_request/longest"),
+    include_bytes!("../../../fuzz/seeds/rdp_request/nobody"),
+    include_bytes!("../../../fuzz/seeds/rdp_request/token"),
+    include_bytes!("../../../fuzz/seeds/rdp_request/user"),
+];
+
 const DICTIONARY: &str = include_str!("../../../fuzz/words.dict");
 
 /// The seeds as `scripts/fuzz` takes them from a file: its lines, but for what it says about itself.
@@ -116,6 +132,8 @@ fn the_seeds_pass_every_target() {
     [ACCESS_LIST, ADDRESS, COMMAND, COMMAND_LINE, CONTROL_LINE, REQUEST].into_iter().for_each(try_seeds);
     PROBES.into_iter().for_each(probe);
     PROXY_HEADERS.into_iter().for_each(proxy_header);
+    CLIENT_HELLOS.into_iter().for_each(client_hello);
+    RDP_REQUESTS.into_iter().for_each(rdp_request);
 }
 
 #[test]
@@ -183,6 +201,16 @@ proptest! {
     #[test]
     fn any_proxy_header_is_taken(bytes in changed(&PROXY_HEADERS)) {
         proxy_header(&bytes);
+    }
+
+    #[test]
+    fn any_client_hello_is_taken(bytes in changed(&CLIENT_HELLOS)) {
+        client_hello(&bytes);
+    }
+
+    #[test]
+    fn any_rdp_request_is_taken(bytes in changed(&RDP_REQUESTS)) {
+        rdp_request(&bytes);
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub mod renderings;
 pub mod text;
 
 mod columns;
+mod users;
 
 #[cfg(test)]
 mod sample;

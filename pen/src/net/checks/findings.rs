@@ -64,9 +64,6 @@ impl Subject {
         match (change, verdict) {
             (Some(Change { to: Condition::Down, verdicts }), Verdict::Failed(why)) => {
                 log::warn!("{who} is down: {what} check: {} ({})", Line(why), checks(verdicts));
-                if service.udp {
-                    shared.forsake();
-                }
             }
             (Some(Change { to: Condition::Up, verdicts }), _) => {
                 state.forgive();
@@ -74,6 +71,9 @@ impl Subject {
             }
             (None, Verdict::Failed(why)) => log::debug!("{who}: {what} check: {}", Line(why)),
             _ => {}
+        }
+        if change.is_some() {
+            tell_flows(service, shared);
         }
     }
 
@@ -104,9 +104,7 @@ impl Subject {
             AgentWord::Down => log::warn!("the agent of {who} says {}{why}", wish(is)),
             _ => log::info!("the agent of {who} says {}{why}", wish(is)),
         }
-        if service.udp && (is.condition == Condition::Down || is.admin == AdminState::Maint) {
-            shared.forsake();
-        }
+        tell_flows(service, shared);
     }
 
     /// An agent that cannot be understood keeps what it has said before.
@@ -131,6 +129,13 @@ impl Subject {
     /// As the log names it.
     fn who(&self, service: &Service) -> String {
         format!("server {}{} ({})", self.server.id().slot, service.of(), Line(self.server.address()))
+    }
+}
+
+/// Flows leave servers that are down, and those that are so for want of others when there are some again.
+fn tell_flows(service: &Service, shared: &Shared) {
+    if service.udp {
+        shared.forsake();
     }
 }
 

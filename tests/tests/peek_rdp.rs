@@ -1,0 +1,9 @@
+//! `peek rdp`: users come back to the server of their session, whatever else comes in front of a server.
+
+mod peek_rdp {
+    mod desk;
+    mod first_bytes;
+    mod tokens;
+    mod users;
+    mod xrdp;
+}
