@@ -15,7 +15,6 @@ use common::status::{
     WorkerStatus,
 };
 
-use super::users;
 use crate::engine::clients::ClientRow;
 use crate::engine::select::Modes;
 use crate::engine::servers::{Server, ServerAddr};
