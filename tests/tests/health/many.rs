@@ -1,5 +1,6 @@
 //! A thousand servers.
 
+use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -64,7 +65,8 @@ fn a_thousand_servers_are_checked_every_second_while_clients_are_served() {
     let good = answering_512_bytes();
     let mut commands = String::from("service crowd\n");
     for (slot, address) in crowd.addresses.iter().enumerate() {
-        commands += &format!("server {slot} address {} port {}\n", address.ip(), address.port());
+        let (host, port) = (address.ip(), address.port());
+        writeln!(commands, "server {slot} address {host} port {port}").expect("a string takes everything");
     }
     commands += "health tcp interval 1 timeout 5 rise 1 fall 1\n";
     let pen = Pen::builder().server(&good).config(&commands).start();

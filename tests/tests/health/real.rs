@@ -132,11 +132,11 @@ fn name_servers_are_asked() {
             .servers(&servers)
             .command("health dns host1.example.test interval 1 timeout 2 rise 2 fall 2")
             .start();
-        for slot in 0..2 {
-            let who = format!("server {slot} ({})", servers[slot]);
-            servers[slot].kill();
+        for (slot, server) in servers.iter_mut().enumerate() {
+            let who = format!("server {slot} ({server})");
+            server.kill();
             wait_for_line(&pen, &format!("{who} is down: dns check: Connection refused (2 checks)"));
-            servers[slot].start_again();
+            server.start_again();
             wait_for_line(&pen, &format!("{who} is up again: dns check passed (2 checks)"));
         }
         assert_eq!(lines(&pen, " is down").len(), 2);
