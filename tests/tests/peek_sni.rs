@@ -165,7 +165,7 @@ fn what_is_no_handshake_asks_for_no_name() {
     let pen = pen.start();
     let mut spoiled = hello("b.test");
     spoiled[5] = 2;
-    let endless = [&[22, 3, 1, 0x40, 0, 1, 0, 0x40, 0][..], &[0; 20_000]].concat();
+    let endless = [&[22, 3, 1, 0x40, 0, 1, 0, 0x40, 0][..], &vec![0; 20_000]].concat();
     for bytes in [&b"GET / HTTP/1.1\r\n\r\n"[..], &spoiled, &endless] {
         let client = pen.connect();
         client.send(bytes);

@@ -53,19 +53,21 @@ fn another_check_begins_anew_and_another_pace_goes_on() {
 
 #[test]
 fn a_server_in_maintenance_is_not_checked_and_begins_anew() {
-    let pen = Pen::builder().two_dead_servers().command(&format!("health tcp {QUICK}")).start();
-    wait_for_lines(&pen, 2, " is down: ");
-    pen.tell("maint 0");
-    pen.tell("no maint 0");
-    wait_for_lines(&pen, 3, " is down: ");
-    assert_eq!(lines(&pen, "server 0 (").len(), 2);
     let server = Backend::silent();
-    pen.tell(&format!("server 2 address 127.0.0.1 port {}", server.address().port()));
-    wait_until("the new one is checked", || server.total() > 0);
-    pen.tell("maint 2");
+    server.refuse();
+    let pen = Pen::builder().server(&server).command("health tcp interval 1 timeout 5 rise 1 fall 5").start();
+    let down = "server 0 (";
+    wait_for_lines(&pen, 1, down);
+    pen.tell("maint 0");
+    server.revive();
+    // One may be on its way.
     let checked = settled(Duration::from_secs(2), || server.total());
-    pen.tell("no maint 2");
-    wait_until("it is checked again", || server.total() > checked);
+    assert!(checked <= 1 && lines(&pen, " is up again").len() <= 1);
+    server.refuse();
+    let said = lines(&pen, down).len();
+    pen.tell("no maint 0");
+    wait_for_lines(&pen, said + 1, down);
+    assert!(lines(&pen, down)[said].ends_with(" is down: tcp check: Connection refused (1 check)"));
     pen.stop();
 }
 

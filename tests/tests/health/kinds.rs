@@ -220,6 +220,10 @@ fn a_flapping_server_changes_only_after_as_many_checks_in_a_row_as_were_asked_fo
     let pen =
         Pen::builder().server(&server).command("health expect ok interval 1 timeout 5 rise 2 fall 3").start();
     wait_until("it has played its part", || *at.lock().unwrap() > script.len());
+    let check = &pen.status()["services"][0]["servers"][0]["check"];
+    let count = |name: &str| check[name].as_u64().unwrap();
+    assert_eq!((count("changes"), count("failed")), (2, 8), "{check}");
+    assert!((8..=11).contains(&count("passed")), "{check}");
     let changes: Vec<String> = lines(&pen, "server 0 (")
         .iter()
         .map(|line| line.rsplit_once('(').map_or("", |(_, count)| count).to_owned())

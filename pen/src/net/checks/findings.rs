@@ -4,8 +4,9 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use common::command::{AdminState, HealthCheck};
+use common::command::HealthCheck;
 use common::escape::Line;
+use log::Level;
 
 use super::speech::Finding;
 use super::subject::{Question, Subject};
@@ -99,11 +100,9 @@ impl Subject {
         if wish(was) == wish(is) {
             return;
         }
-        let why = answer.reason.iter().map(|why| format!(": {}", Line(why))).collect::<String>();
-        match is.word() {
-            AgentWord::Down => log::warn!("the agent of {who} says {}{why}", wish(is)),
-            _ => log::info!("the agent of {who} says {}{why}", wish(is)),
-        }
+        let why = answer.reason.as_ref().map(|why| format!(": {}", Line(why))).unwrap_or_default();
+        let level = if is.word() == AgentWord::Down { Level::Warn } else { Level::Info };
+        log::log!(level, "the agent of {who} says {}{why}", wish(is));
         tell_flows(service, shared);
     }
 

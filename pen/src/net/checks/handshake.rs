@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, LazyLock};
 
+use common::addr::Host;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
 
@@ -24,7 +25,7 @@ impl Handshake {
     /// `name`: what the server is to be called. Without one, it is what its address was looked up from, if that is a name.
     pub fn new(name: Option<&str>, server: &Server) -> Result<Handshake, Finding> {
         static CONFIG: LazyLock<Result<Arc<ClientConfig>, rustls::Error>> = LazyLock::new(unverified::config);
-        let known = name.or(server.host.as_ref().map(|host| host.as_str()));
+        let known = name.or(server.host.as_ref().map(Host::as_str));
         // An address is not sent.
         let nobody = ServerName::from(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let name = known.and_then(|name| ServerName::try_from(name.to_owned()).ok()).unwrap_or(nobody);

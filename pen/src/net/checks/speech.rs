@@ -25,7 +25,7 @@ pub enum Speech {
     /// A TLS handshake.
     Handshake(Box<Handshake>),
     /// A check's words.
-    Check(Conversation),
+    Check(Box<Conversation>),
     /// A question to an agent.
     Agent(Asking),
 }

@@ -10,7 +10,7 @@ use mio::{Registry, Token};
 use super::handshake::Handshake;
 use super::program::{Program, Setting};
 use super::query::Query;
-use super::speech::{Finding, Speech};
+use super::speech::{Finding, Speech, failed};
 use super::subject::{Question, Subject};
 use super::talk::Talk;
 use crate::engine::health::schedule::Errand;
@@ -39,7 +39,7 @@ pub enum Task {
     /// A connection.
     Talk(Talk),
     /// Datagrams.
-    Query(Query),
+    Query(Box<Query>),
     /// A program.
     Program(Program),
     /// A program that was killed, and is to be waited for.
@@ -102,9 +102,9 @@ impl Task {
                 (probe, _) => match (Conversation::new(probe, &host_field(&address), nonce()), &address) {
                     (Some(conversation), ServerAddr::Inet(address)) if is_of_datagrams(probe) => {
                         let query = Query::ask(*address, conversation, service, source, descriptor()?)?;
-                        return Ok(Task::Query(query));
+                        return Ok(Task::Query(Box::new(query)));
                     }
-                    (Some(conversation), _) => Speech::Check(conversation),
+                    (Some(conversation), _) => Speech::Check(Box::new(conversation)),
                     (None, _) => match probe {
                         Probe::Tls { name } => {
                             Speech::Handshake(Box::new(Handshake::new(name.as_deref(), &subject.server)?))
@@ -142,7 +142,7 @@ impl Task {
         match self {
             Task::Talk(talk) => talk.overdue(),
             Task::Query(query) => query.overdue(),
-            Task::Program(program) | Task::Dying(program) => program.overdue(),
+            Task::Program(_) | Task::Dying(_) => failed("the program took too long"),
         }
     }
 }
