@@ -257,7 +257,9 @@ fn hup_leaves_maintenance_as_it_is_unless_the_file_speaks_of_it() {
         wait_until("the file is read", || pen.stderr().matches("was read again").count() == times);
     };
     assert_eq!(taken_out(), "maint 1");
-    ["maint 0", "no maint 1", "drain 2"].iter().for_each(|command| pen.tell(command));
+    for command in ["maint 0", "no maint 1", "drain 2"] {
+        pen.tell(command);
+    }
     assert_eq!(taken_out(), "maint 0, drain 2");
     read_again(1);
     assert_eq!(taken_out(), "maint 0, maint 1");

@@ -288,6 +288,21 @@ fn penctl_works_over_tcp_with_either_program_on_the_other_end() {
 }
 
 #[test]
+fn programs_check_servers_for_the_control_socket_and_not_over_tcp() {
+    let socket = Pen::builder().two_dead_servers().start();
+    assert_eq!(socket.ask("health exec \"exit 0\""), "");
+    wait_until("a program has found them well", || socket.ask("status json").contains("\"passed\":1"));
+
+    let control = Address::Ip(private_address());
+    let tcp = Pen::builder().two_dead_servers().control_at(control).start();
+    let refused = "error: 'health exec' is refused over TCP, where any local user may ask: use a control socket, or the -F file\n";
+    for command in ["health exec \"exit 0\"", "health exec true", "service default health exec true rise 1"] {
+        assert_eq!(tcp.ask(command), refused, "{command}");
+    }
+    assert_eq!(tcp.ask("health tcp interval 60"), "");
+}
+
+#[test]
 fn the_answers_about_an_open_connection_are_those_of_the_old_pen() {
     let server = Backend::holding("a");
     let pen = Pen::builder().servers([&server]).start();

@@ -32,7 +32,7 @@ pub struct CheckStatus {
     pub since: u64,
     /// Why the latest check that failed did. Servers may have chosen the words.
     pub reason: Option<String>,
-    /// How long the latest check took, in seconds, to the microsecond.
+    /// How long the latest check took, in seconds.
     pub took: f64,
     /// Checks passed so far.
     pub passed: u64,

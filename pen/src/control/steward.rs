@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use common::command::{Command, StatusFormat};
+use common::command::{Command, HealthChange, HealthCheck, Probe, StatusFormat};
 use common::escape::Line;
 use common::reason;
 
@@ -131,7 +131,7 @@ impl Steward {
 
     fn command(&mut self, session: SessionId, origin: Origin, command: Command) -> Mood {
         let mut draft = self.draft();
-        let answer = match apply(command, &mut draft) {
+        let answer = match check_origin(&command, origin).and_then(|()| apply(command, &mut draft)) {
             Ok(Outcome::Done) => self.publisher.publish(draft).map(|()| String::new()),
             Ok(Outcome::Answer(answer)) => self.publisher.publish(draft).map(|()| answer),
             Ok(Outcome::ListeningAddresses(service)) => {
@@ -139,7 +139,7 @@ impl Steward {
             }
             Ok(Outcome::WebAddress) => self.publisher.publish(draft).map(|()| self.web_address()),
             Ok(Outcome::Action(Action::Close(number))) => Ok(self.close(number)),
-            Ok(Outcome::Action(Action::Include(file))) => self.include(&file, origin),
+            Ok(Outcome::Action(Action::Include(file))) => self.include(&file),
             Ok(Outcome::Action(Action::Write(file))) => {
                 self.start.write(&self.shared.settings.load(), file.as_deref()).map(|()| String::new())
             }
@@ -163,13 +163,7 @@ impl Steward {
         format!("Forcibly closing connection {number}")
     }
 
-    fn include(&mut self, file: &Path, origin: Origin) -> Result<String, String> {
-        if origin == Origin::Tcp {
-            return Err(
-                "'include' is refused over TCP, where any local user may ask: use a control socket, or HUP"
-                    .to_owned(),
-            );
-        }
+    fn include(&mut self, file: &Path) -> Result<String, String> {
         self.read(file).map(|()| String::new())
     }
 
@@ -272,6 +266,23 @@ impl Steward {
         for log in self.shared.settings.load().services.values().filter_map(|service| service.request_log()) {
             log.drain(deadline.saturating_duration_since(Instant::now()));
         }
+    }
+}
+
+/// Refuses what any local user may ask over TCP, and only pen's user may want.
+fn check_origin(command: &Command, origin: Origin) -> Result<(), String> {
+    match command {
+        _ if origin == Origin::Unix => Ok(()),
+        Command::Service(_, Some(command)) => check_origin(command, origin),
+        Command::Health(HealthChange::Check(HealthCheck { probe: Probe::Exec { .. }, .. })) => Err(
+            "'health exec' is refused over TCP, where any local user may ask: use a control socket, or the -F file"
+                .to_owned(),
+        ),
+        Command::Include(_) => Err(
+            "'include' is refused over TCP, where any local user may ask: use a control socket, or HUP"
+                .to_owned(),
+        ),
+        _ => Ok(()),
     }
 }
 

@@ -82,7 +82,12 @@ impl IdPool {
             if level.len() <= word {
                 level.resize(word + 1, 0);
             }
+            let had_one = level[word] != 0;
             level[word] |= bit;
+            if had_one {
+                // The levels above say so already.
+                break;
+            }
             index >>= 6;
         }
     }

@@ -11,14 +11,14 @@ use mio::event::Event;
 
 use super::dummy;
 use super::dump;
-use super::end::{End, LARGEST_READ};
+use super::end::End;
 use super::http::Http;
 use super::journal::Journal;
 use super::listener::Accepted;
 use super::peek::Peeked;
 use super::preface::Preface;
 use super::relay::{self, Progress};
-use super::tally::Tally;
+use super::tally::{Tally, Watcher};
 use super::token::{Side, Token};
 use super::upstream::Attempt;
 use super::worker::Context;
@@ -179,15 +179,16 @@ impl Connection {
 
     /// An event on one side.
     pub fn event(&mut self, side: Side, event: &Event, context: &mut Context<'_>) -> Next {
-        match side {
-            Side::Down => self.down.note(event),
-            Side::Up => {
-                if let Some(up) = &mut self.up {
-                    up.note(event);
-                }
-            }
+        let end = match side {
+            Side::Down => Some(&mut self.down),
+            Side::Up => self.up.as_mut(),
+        };
+        if let Some(end) = end {
+            end.note(event);
         }
         match (&self.phase, side) {
+            // Nearly always.
+            (Phase::Relaying, _) => self.relay(context),
             (Phase::Preface(_), _) => self.read_preface(context),
             (Phase::Connecting(_), Side::Up) => self.connect_event(context),
             // Nobody is left to be served. Data and an ordinary close wait for the server.
@@ -198,6 +199,7 @@ impl Connection {
     }
 
     /// Moves what can be moved.
+    #[inline]
     pub fn resume(&mut self, context: &mut Context<'_>) -> Next {
         match self.phase {
             Phase::Relaying | Phase::Failing(_) => self.relay(context),
@@ -301,22 +303,29 @@ impl Connection {
     fn relay(&mut self, context: &mut Context<'_>) -> Next {
         let service = context.settings.service(self.service);
         let (Some(up), Some(chosen)) = (&mut self.up, &self.server) else { return Next::End };
-        let requests = self.journal.as_deref_mut().map(|journal| &mut journal.requests);
+        let dump = dump::Form::wanted(&context.settings.process);
+        let watcher = (self.journal.is_some() || dump.is_some()).then(|| {
+            let requests = self.journal.as_deref_mut().map(|journal| &mut journal.requests);
+            Watcher {
+                number: self.room.number(),
+                peer: &self.peer,
+                server: &chosen.server,
+                requests: requests.zip(service.request_log()),
+                dump,
+            }
+        });
+        // A rewriter sees the bytes, too.
+        let seen = self.http.is_some() || watcher.is_some();
         let mut tally = Tally {
-            number: self.room.number(),
-            peer: &self.peer,
             client: self.client.as_ref().map(|tracked| &*tracked.counters),
-            chosen,
-            requests: requests.zip(service.request_log()),
-            dump: dump::Form::wanted(&context.settings.process),
+            server: &chosen.reservation,
+            watcher,
             moved: false,
         };
-        // A rewriter sees them, too.
-        let seen = self.http.is_some() || tally.wants_bytes();
         let progress = relay::turn(
             &mut self.down,
             up,
-            &mut context.scratch[..LARGEST_READ],
+            context.scratch,
             context.pipe.as_deref_mut().filter(|_| !seen),
             service.fast_close,
             self.http.as_mut().map(|http| &mut http.rewriter),

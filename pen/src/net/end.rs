@@ -4,7 +4,7 @@ mod outgoing;
 mod pouring;
 mod records;
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 
 use mio::event::Event;
 
@@ -137,21 +137,43 @@ impl End {
         self.readable || held
     }
 
+    /// Whether a read could bring anything, the end included. If not it need not be tried.
+    pub fn may_bring_something(&self) -> bool {
+        self.readable || self.first.is_some() || self.tls.is_some()
+    }
+
+    /// Whether neither an end nor an error has been met.
+    pub fn goes_on(&self) -> bool {
+        !self.ended && !self.broken && !self.failed
+    }
+
     /// Whether another write can be tried.
     pub fn writable(&self) -> bool {
         self.writable
     }
 
+    /// Whether something can be sent: nothing is pending, and the socket was not full.
+    pub fn takes_more(&self) -> bool {
+        self.pending.is_none() && self.writable && !self.broken
+    }
+
+    /// Whether reads have grown beyond the first, by one of that size which was taken whole.
+    pub fn reads_much(&self) -> bool {
+        self.read_size > FIRST_READ
+    }
+
     /// How much to read at most for `to`. A large read is cut to what the socket there has room for: what it does not take would be
     /// copied and kept, a quarter of a megabyte for each client that is slow to take its answer.
+    #[inline(never)]
     pub fn portion_for(&self, to: &End) -> usize {
-        if self.read_size <= FIRST_READ || self.tls.is_some() {
+        if !self.reads_much() || self.tls.is_some() {
             return LARGEST_READ;
         }
         to.stream.room().clamp(SMALLEST_READ, LARGEST_READ)
     }
 
     /// Reads once, at most `buffer`'s size and what the other end has lately been able to take.
+    #[inline]
     pub fn read<'a>(&mut self, buffer: &'a mut [u8]) -> Incoming<'a> {
         // What was given back is plain text: what a session's records come from is all read in its handshake.
         if self.tls.is_some() && !self.is_unread() {
@@ -161,6 +183,8 @@ impl End {
         }
     }
 
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "two calls for each read are a twentieth of what a relay costs")]
     fn read_bytes<'a>(&mut self, buffer: &'a mut [u8]) -> Incoming<'a> {
         if self.is_unread() {
             return self.read_again(buffer);
@@ -174,6 +198,7 @@ impl End {
         let size = buffer.len().min(self.read_size);
         match self.stream.read(&mut buffer[..size]) {
             Ok(0) => {
+                self.readable = false;
                 self.ended = true;
                 self.look_for_an_error();
                 Incoming::Over
@@ -187,17 +212,23 @@ impl End {
                 }
                 Incoming::Data(&buffer[..length])
             }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                self.readable = false;
-                Incoming::Nothing
-            }
-            Err(error) if error.kind() == ErrorKind::Interrupted => Incoming::Nothing,
-            Err(_) => {
+            Err(error) => self.note_read_error(&error),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn note_read_error<'a>(&mut self, error: &io::Error) -> Incoming<'a> {
+        match error.kind() {
+            ErrorKind::WouldBlock => self.readable = false,
+            ErrorKind::Interrupted => {}
+            _ => {
                 self.ended = true;
                 self.broken = true;
-                Incoming::Over
+                return Incoming::Over;
             }
         }
+        Incoming::Nothing
     }
 
     /// Gives back the last that was read: it comes again with the next read, before what was given back earlier and not read since.
@@ -225,6 +256,8 @@ impl End {
     }
 
     /// Reads what was given back.
+    #[cold]
+    #[inline(never)]
     fn read_again<'a>(&mut self, buffer: &'a mut [u8]) -> Incoming<'a> {
         let Some(First::Unread(rest)) = self.first.as_deref_mut() else { return Incoming::Nothing };
         let length = rest.len().min(buffer.len());

@@ -53,11 +53,17 @@ pub fn turn(
     mut http: Option<&mut Rewriter>,
     observer: &mut impl Observer,
 ) -> Progress {
-    let mut more_to_server =
-        pump(down, up, Side::Down, scratch, pipe.as_deref_mut(), http.as_deref_mut(), observer);
+    // Mostly one side alone has news, and then the other way costs no more than this question.
+    let mut more_to_server = (is_due(down, up) || http.is_some())
+        && pump(down, up, Side::Down, scratch, pipe.as_deref_mut(), http.as_deref_mut(), observer);
     observer.written(Side::Up, up.open());
     let waited = http.as_deref().is_some_and(|http| http.stand() == Stand::Waiting);
-    let more_to_client = pump(up, down, Side::Up, scratch, pipe, http.as_deref_mut(), observer);
+    let more_to_client =
+        is_due(up, down) && pump(up, down, Side::Up, scratch, pipe, http.as_deref_mut(), observer);
+    if http.is_none() && down.goes_on() && up.goes_on() {
+        // Nothing else can have come of it.
+        return if more_to_server || more_to_client { Progress::Unfinished } else { Progress::Waiting };
+    }
     let mut requests = Requests::PassedOn;
     if let Some(http) = http {
         release(http, down, up, observer);
@@ -143,6 +149,11 @@ fn progress(down: &End, up: &End, requests: &Requests, fast_close: FastClose) ->
     Progress::Waiting
 }
 
+/// Whether anything may be moved that way.
+fn is_due(from: &End, to: &End) -> bool {
+    from.may_bring_something() || to.pending() > 0
+}
+
 /// Moves bytes one way until one of the ends has to be waited for; true when it stopped only to let others have their turn.
 fn pump(
     from: &mut End,
@@ -158,7 +169,7 @@ fn pump(
         observer.written(side.other(), written);
     }
     for _ in 0..READS_PER_TURN {
-        if to.pending() > 0 || to.broken || !to.writable() {
+        if !to.takes_more() {
             return false;
         }
         if let (Some(http), Side::Down) = (http.as_deref_mut(), side) {
@@ -167,22 +178,27 @@ fn pump(
                 return false;
             }
         }
-        let portion = from.portion_for(to).min(scratch.len());
-        let scratch = &mut scratch[..portion];
-        if let Some(pipe) = pipe.as_deref_mut()
-            && from.can_pour_into(to)
-        {
-            match from.pour_into(to, pipe, scratch) {
-                Poured::Some { read, written } => {
-                    observer.poured(side, read);
-                    observer.written(side.other(), written);
-                    continue;
+        if !from.may_bring_something() {
+            return false;
+        }
+        let mut portion = scratch.len();
+        if from.reads_much() {
+            portion = portion.min(from.portion_for(to));
+            if let Some(pipe) = pipe.as_deref_mut()
+                && from.can_pour_into(to)
+            {
+                match from.pour_into(to, pipe, &mut scratch[..portion]) {
+                    Poured::Some { read, written } => {
+                        observer.poured(side, read);
+                        observer.written(side.other(), written);
+                        continue;
+                    }
+                    Poured::Nothing => return false,
+                    Poured::Impossible => {}
                 }
-                Poured::Nothing => return false,
-                Poured::Impossible => {}
             }
         }
-        let Incoming::Data(data) = from.read(scratch) else { return false };
+        let Incoming::Data(data) = from.read(&mut scratch[..portion]) else { return false };
         observer.read(side, data);
         let written = match http.as_deref_mut() {
             None if from.ended && !from.broken => to.send_last(data),
@@ -192,10 +208,11 @@ fn pump(
         observer.written(side.other(), written);
         from.adapt_read_size(data.len(), to.pending() == 0);
     }
-    from.readable() && !from.ended && to.pending() == 0 && to.writable() && !to.broken
+    from.readable() && !from.ended && to.takes_more()
 }
 
 /// Sends what was read: the client's requests as the server is to get them, the server's answers as they are.
+#[inline(never)]
 fn send_by_way_of(http: &mut Rewriter, side: Side, data: &[u8], to: &mut End) -> usize {
     match side {
         Side::Down => {
@@ -212,6 +229,7 @@ fn send_by_way_of(http: &mut Rewriter, side: Side, data: &[u8], to: &mut End) ->
 
 /// Sends what was held back of the client's requests, if it need not be any more: because the server has answered, or because
 /// the client has said all.
+#[inline(never)]
 fn release(http: &mut Rewriter, down: &End, up: &mut End, observer: &mut impl Observer) {
     let finished = down.ended && !down.broken;
     if up.pending() > 0 || up.broken || !http.holds(finished) {

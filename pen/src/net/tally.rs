@@ -9,39 +9,42 @@ use super::relay::Observer;
 use super::request_tap::{RequestTap, Witness};
 use super::token::Side;
 use crate::engine::clients::ClientCounters;
-use crate::engine::search::Chosen;
+use crate::engine::servers::{Server, ServerState};
 use crate::request_log::RequestLog;
 
 /// One connection's, for one turn of its relay.
 pub struct Tally<'a> {
-    /// The connection's number.
-    pub number: u32,
-    /// The client.
-    pub peer: &'a Peer,
     /// The client's counters, if it is tracked.
     pub client: Option<&'a ClientCounters>,
-    /// The server.
-    pub chosen: &'a Chosen,
-    /// Where requests go, if they are logged.
-    pub requests: Option<(&'a mut RequestTap, &'a RequestLog)>,
-    /// How traffic is dumped, if it is.
-    pub dump: Option<Form>,
+    /// The server's.
+    pub server: &'a ServerState,
+    /// Who wants the bytes themselves, and not only their number: mostly nobody.
+    pub watcher: Option<Watcher<'a>>,
     /// Whether a byte has passed.
     pub moved: bool,
 }
 
-impl Tally<'_> {
-    /// Whether the bytes themselves are wanted, and not only their number.
-    pub fn wants_bytes(&self) -> bool {
-        self.requests.is_some() || self.dump.is_some()
-    }
+/// Where the bytes are shown.
+pub struct Watcher<'a> {
+    /// The connection's number.
+    pub number: u32,
+    /// The client.
+    pub peer: &'a Peer,
+    /// The server.
+    pub server: &'a Server,
+    /// Where requests go, if they are logged.
+    pub requests: Option<(&'a mut RequestTap, &'a RequestLog)>,
+    /// How traffic is dumped, if it is.
+    pub dump: Option<Form>,
 }
 
-impl Observer for Tally<'_> {
+impl Watcher<'_> {
+    // Apart from the relay, whose every turn would else reach for the room on the stack that a dump needs.
+    #[cold]
+    #[inline(never)]
     fn read(&mut self, side: Side, data: &[u8]) {
-        self.poured(side, data.len());
         if let Some((tap, log)) = &mut self.requests {
-            let witness = Witness { peer: self.peer, server: &self.chosen.server, log };
+            let witness = Witness { peer: self.peer, server: self.server, log };
             match side {
                 Side::Down => tap.client_spoke(data, witness),
                 Side::Up => tap.server_spoke(data, witness),
@@ -52,12 +55,21 @@ impl Observer for Tally<'_> {
             log::trace!("connection {}, from {from}: {}", self.number, dump::render(data, form));
         }
     }
+}
+
+impl Observer for Tally<'_> {
+    fn read(&mut self, side: Side, data: &[u8]) {
+        self.poured(side, data.len());
+        if let Some(watcher) = &mut self.watcher {
+            watcher.read(side, data);
+        }
+    }
 
     fn poured(&mut self, side: Side, count: usize) {
         self.moved = true;
         let counter = match side {
             Side::Down => self.client.map(|client| &client.received),
-            Side::Up => Some(&self.chosen.reservation.received),
+            Side::Up => Some(&self.server.received),
         };
         add(counter, count);
     }
@@ -69,7 +81,7 @@ impl Observer for Tally<'_> {
         self.moved = true;
         let counter = match side {
             Side::Down => self.client.map(|client| &client.sent),
-            Side::Up => Some(&self.chosen.reservation.sent),
+            Side::Up => Some(&self.server.sent),
         };
         add(counter, count);
     }

@@ -81,14 +81,15 @@ pub struct Context<'a> {
     /// Connections that wait for room for their connect.
     pub queues: &'a mut Queues,
     shared: &'a Arc<Shared>,
-    mailbox: &'a Mailbox,
+    worker: usize,
 }
 
 impl Context<'_> {
     /// Room for a connect, or a promise that those in the `queues` are called when there is.
     pub fn take_pending(&self, service: ServiceIndex) -> Option<PendingRoom> {
         let service = self.settings.service(service);
-        self.mailbox.take_or_wait(|| self.shared.take_pending(service))
+        let mailbox = &self.shared.mailboxes[self.worker];
+        mailbox.take_or_wait(|| self.shared.take_pending(service))
     }
 }
 
@@ -129,13 +130,11 @@ impl Worker {
             }
             self.now = self.shared.now();
             self.heard_all = events.iter().count() < EVENTS_PER_TURN;
-            let unfinished = std::mem::take(&mut self.unfinished);
+            let unfinished = self.unfinished.len();
             for event in &events {
                 self.dispatch(event);
             }
-            for (slot, generation) in unfinished {
-                self.step(slot, generation, Connection::resume_from_queue);
-            }
+            self.resume(unfinished);
             self.run_timers();
             self.accept();
             self.balance_datagrams();
@@ -172,6 +171,18 @@ impl Worker {
         }
     }
 
+    /// Goes on with the connections that were the first `count` to stop for the others.
+    fn resume(&mut self, count: usize) {
+        if count == 0 {
+            return;
+        }
+        for place in 0..count {
+            let (slot, generation) = self.unfinished[place];
+            self.step(slot, generation, Connection::resume_from_queue);
+        }
+        self.unfinished.drain(..count);
+    }
+
     /// How long to wait for events.
     fn patience(&self) -> Option<Duration> {
         if !self.unfinished.is_empty()
@@ -196,7 +207,7 @@ impl Worker {
             now: self.now,
             queues: &mut self.queues,
             shared: &self.shared,
-            mailbox: &self.shared.mailboxes[self.index],
+            worker: self.index,
         };
         (context, &mut self.connections)
     }
@@ -228,8 +239,11 @@ impl Worker {
     }
 
     fn run_timers(&mut self) {
+        self.timers.expire(self.now, &mut self.fired);
+        if self.fired.is_empty() {
+            return;
+        }
         let mut fired = std::mem::take(&mut self.fired);
-        self.timers.expire(self.now, &mut fired);
         for slot in fired.drain(..) {
             if let Some(connection) = self.connections.get(slot as usize) {
                 self.step(slot, connection.generation, Connection::timer);
@@ -240,6 +254,9 @@ impl Worker {
 
     /// Passes datagrams on.
     fn balance_datagrams(&mut self) {
+        if !self.udp.is_used() {
+            return;
+        }
         if self.udp.is_ready() {
             // What is sent after a command was answered is served by its settings, even if this turn began before.
             self.refresh_settings();

@@ -1,6 +1,7 @@
 //! Collects a snapshot from the settings, the counters, the client tables and the workers.
 
 mod health;
+mod users;
 
 use std::cmp::Reverse;
 use std::sync::atomic::Ordering::Relaxed;
@@ -14,7 +15,6 @@ use common::status::{
     WorkerStatus,
 };
 
-use super::users;
 use crate::engine::clients::ClientRow;
 use crate::engine::select::Modes;
 use crate::engine::servers::{Server, ServerAddr};
@@ -24,8 +24,9 @@ use crate::net::worker::Message;
 use crate::settings::{DatagramCounters, Limits, Proxy, Service, ServiceIndex, TlsCounters};
 use crate::shared::{Mailbox, Shared};
 use crate::tls::{Served, Terminator};
+use users::Users;
 
-/// Client-table entries read under one lock: connections wait no longer than that.
+/// Entries of a table that are read under one lock: connections wait no longer than that.
 const SLICE: usize = 128;
 /// How long to wait for a worker's report. One that is busier than that is left out.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -58,7 +59,7 @@ pub fn snapshot(shared: &Shared, most: Most) -> Snapshot {
             let own = rows.extract_if(.., |row| row.service == index);
             let open_connections = own.map(|row| connection_status(&row, now)).collect();
             let Clients { clients, clients_known } = latest_clients(service, now, most.clients);
-            let (users, users_known) = users::latest(service, now, most.users);
+            let Users { users, users_known } = users::latest(service, now, most.users);
             ServiceStatus {
                 clients_known,
                 clients,

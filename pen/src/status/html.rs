@@ -10,7 +10,8 @@ use std::fmt::{self, Display, Formatter};
 use common::escape::Html;
 use common::status::{
     Bytes, ClientStatus, ConnectionStatus, FallbackStatus, IdlersStatus, Seconds, ServerStatus,
-    ServiceStatus, Snapshot, all_servers, census, condition, datagrams, listens, modes, place, preface, slot,
+    ServiceStatus, Snapshot, UserStatus, all_servers, census, condition, datagrams, health, listens, modes,
+    place, preface, remarks, since, slot, slot_or_none, state, user_seen,
 };
 
 use super::answers::index;
@@ -162,7 +163,8 @@ fn write_service(
         write_server(f, server)?;
     }
     close_table(f)?;
-    write_failures(f, service)?;
+    write_remarks(f, service)?;
+    write_users(f, service)?;
     write_facts(f, service, time)?;
     writeln!(f, "</section>")
 }
@@ -194,7 +196,10 @@ fn write_server(f: &mut Formatter<'_>, server: &ServerStatus) -> fmt::Result {
         None => cell(f, slot(server))?,
     }
     cell(f, address)?;
-    cell(f, state)?;
+    match since(server) {
+        Some(since) => titled_cell(f, state, Seconds(since))?,
+        None => cell(f, state)?,
+    }
     cell(f, port)?;
     match connects {
         0 => cell(f, connections)?,
@@ -209,18 +214,39 @@ fn write_server(f: &mut Formatter<'_>, server: &ServerStatus) -> fmt::Result {
     writeln!(f, "</tr>")
 }
 
-fn write_failures(f: &mut Formatter<'_>, service: &ServiceStatus) -> fmt::Result {
-    let failed = || {
-        all_servers(service).filter_map(|(role, server)| Some((role, server, server.last_error.as_ref()?)))
-    };
-    if failed().next().is_none() {
+/// What is to be said of servers beyond their rows: why they are as they are, and what has failed.
+fn write_remarks(f: &mut Formatter<'_>, service: &ServiceStatus) -> fmt::Result {
+    let mut is_open = false;
+    for (role, server) in all_servers(service) {
+        let ServerStatus { state, failures, last_error, .. } = server;
+        let health = remarks(server).into_iter().map(|remark| (state.word(), remark));
+        let failure = last_error
+            .as_ref()
+            .map(|error| ("failure", format!("failures so far: {failures}, the latest: {error}")));
+        for (class, remark) in health.chain(failure) {
+            if !is_open {
+                writeln!(f, "<ul class=\"remarks\">")?;
+                is_open = true;
+            }
+            writeln!(f, "<li class=\"{class}\">Server {role}: {}</li>", Html(remark))?;
+        }
+    }
+    if is_open { writeln!(f, "</ul>") } else { Ok(()) }
+}
+
+/// A list, since scripts of old know the tables by their numbers. It is closed, as it may be long.
+fn write_users(f: &mut Formatter<'_>, service: &ServiceStatus) -> fmt::Result {
+    let ServiceStatus { users, users_known, .. } = service;
+    if users.is_empty() {
         return Ok(());
     }
-    writeln!(f, "<ul class=\"failures\">")?;
-    for (role, ServerStatus { failures, .. }, error) in failed() {
-        writeln!(f, "<li>Server {role}: failures so far: {failures}, the latest: {}</li>", Html(error))?;
+    writeln!(f, "<details class=\"users\">\n<summary>Users remembered: {users_known}</summary>\n<ul>")?;
+    for user in users {
+        let UserStatus { name, server, .. } = user;
+        let (server, seen) = (slot_or_none(*server), user_seen(user));
+        writeln!(f, "<li>{}: last server {server}, {seen}</li>", Html(name))?;
     }
-    writeln!(f, "</ul>")
+    writeln!(f, "</ul>\n</details>")
 }
 
 fn write_facts(f: &mut Formatter<'_>, service: &ServiceStatus, time: f64) -> fmt::Result {
@@ -232,13 +258,14 @@ fn write_facts(f: &mut Formatter<'_>, service: &ServiceStatus, time: f64) -> fmt
         write_fact(f, "idlers", format_args!("{open} of {wanted} open"))?;
     }
     for FallbackStatus { role, server } in &service.fallbacks {
-        let ServerStatus { state, connections, sent, received, .. } = server;
+        let ServerStatus { connections, sent, received, .. } = server;
+        let state = state(server);
         let (place, sent, received) = (place(server), Bytes(*sent), Bytes(*received));
         let told =
             format_args!("{place}, {state}, {connections} connections, {sent} sent, {received} received");
         write_fact(f, &format!("{role} server"), told)?;
     }
-    for (name, told) in datagrams(service).into_iter().chain(preface(service, time)) {
+    for (name, told) in health(service).into_iter().chain(datagrams(service)).chain(preface(service, time)) {
         write_fact(f, name, told)?;
     }
     if let Some(log) = &service.log {

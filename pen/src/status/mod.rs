@@ -15,7 +15,6 @@ pub mod renderings;
 pub mod text;
 
 mod columns;
-mod users;
 
 #[cfg(test)]
 mod sample;

@@ -5,9 +5,9 @@ use std::fmt::{self, Display, Formatter};
 
 use common::escape::Line;
 use common::status::{
-    Bytes, CheckStatus, Seconds, ServerStatus, ServiceStatus, Share, Snapshot, Took, agent, all_servers,
-    census, condition, datagrams, health, listens, modes, place, preface, remark, seen, slot_or_none, state,
-    user_seen,
+    Bytes, CheckStatus, Seconds, ServerState, ServerStatus, ServiceStatus, Share, Snapshot, Took, agent,
+    all_servers, census, condition, datagrams, health, listens, modes, place, preface, remark, seen,
+    slot_or_none, state, user_seen,
 };
 
 use super::columns::Columns;
@@ -102,7 +102,7 @@ fn server_columns(slots: &[String], servers: &[&ServerStatus]) -> Columns {
         .unless_void()
         .words("address", servers().map(|server| Line(place(server))))
         .words("state", servers().map(|server| state(server)))
-        .words("share", servers().map(|server| part(server.share)))
+        .words("share", servers().map(|server| part(server)))
         .unless_void()
         .numbers("conn", servers().map(|server| server.connections))
         .numbers("max", servers().map(|server| server.max))
@@ -118,9 +118,10 @@ fn server_columns(slots: &[String], servers: &[&ServerStatus]) -> Columns {
         .numbers("served", servers().map(|server| server.connects))
 }
 
-/// A share that is not the whole.
-fn part(share: Share) -> String {
-    if share == Share::WHOLE { String::new() } else { share.to_string() }
+/// The share of a server that does not get the whole of it.
+fn part(server: &ServerStatus) -> String {
+    let is_part = server.state == ServerState::Up && server.share < Share::WHOLE;
+    if is_part { server.share.to_string() } else { String::new() }
 }
 
 /// What came of checks, and what agents say.

@@ -153,6 +153,22 @@ fn a_file_is_not_included_for_tcp_peers() {
 }
 
 #[test]
+fn no_program_checks_servers_for_tcp_peers() {
+    let rig = Rig::new(None, false);
+    let wish = "health exec \"exit 0\"";
+    rig.order("service web");
+    for line in [wish, &format!("service web {wish}")] {
+        rig.order_from(Origin::Tcp, line);
+    }
+    rig.order_from(Origin::Tcp, "health tcp interval 3600");
+    let (answers, _, service) = rig.obey();
+    let refused = "error: 'health exec' is refused over TCP, where any local user may ask: \
+                   use a control socket, or the -F file";
+    assert_eq!(answers[1..], [refused, refused, ""]);
+    assert_eq!(service.health.check.as_ref().map(|check| check.probe.word()), Some("tcp"));
+}
+
+#[test]
 fn hup_reads_the_file_again() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("config");

@@ -22,7 +22,7 @@ impl ClientTable {
         let held = addresses.len();
         assert_eq!(held, self.len());
         for addr in addresses {
-            let index = self.find(self.hasher.hash_one(addr), addr);
+            let index = self.find(hash(&self.hasher, addr), addr);
             assert_eq!(index.and_then(|index| self.places.get(index)).map(|entry| entry.addr), Some(addr));
         }
         let (idle, busy) = (self.walk(&self.idle), self.walk(&self.busy));
@@ -443,7 +443,7 @@ fn chains_stay_short_however_many_come_and_go() {
         table.open(addr(number), second(0), MINUTE);
     }
     let length = |number| {
-        let hash = table.hasher.hash_one(addr(number));
+        let hash = hash(&table.hasher, addr(number));
         let mut index = table.by_addr.chain(hash);
         let mut length = 0;
         while let Some(entry) = table.places.get(index) {

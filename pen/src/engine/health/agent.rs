@@ -28,8 +28,8 @@ pub struct AgentAnswer {
     pub admin: Option<AdminState>,
     /// A percentage, or what a load of so many percent leaves.
     pub share: Option<u8>,
-    /// `maxconn:N`; the inner `None` takes the limit back.
-    pub max: Option<Option<u32>>,
+    /// `maxconn:N`; 0 takes the limit back.
+    pub max: Option<u32>,
     /// Why it says so, as it tells people behind a `#`: one line, short and escaped.
     pub reason: Option<Arc<str>>,
 }
@@ -63,7 +63,7 @@ impl AgentReport {
             condition: answer.condition.unwrap_or(self.condition),
             admin: answer.admin.unwrap_or(self.admin),
             share: answer.share.unwrap_or(self.share),
-            max: answer.max.unwrap_or(self.max),
+            max: answer.max.map_or(self.max, |max| Some(max).filter(|max| *max > 0)),
         }
     }
 
@@ -110,8 +110,8 @@ mod tests {
             drained
         );
         let limited = AgentReport { max: Some(7), ..drained };
-        assert_eq!(drained.after(&AgentAnswer { max: Some(Some(7)), ..AgentAnswer::default() }), limited);
-        assert_eq!(limited.after(&AgentAnswer { max: Some(None), ..AgentAnswer::default() }), drained);
+        assert_eq!(drained.after(&AgentAnswer { max: Some(7), ..AgentAnswer::default() }), limited);
+        assert_eq!(limited.after(&AgentAnswer { max: Some(0), ..AgentAnswer::default() }), drained);
         assert_eq!(limited.after(&AgentAnswer::default()), limited);
     }
 

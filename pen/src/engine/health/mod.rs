@@ -4,6 +4,8 @@ mod agent;
 mod fitness;
 mod record;
 pub mod schedule;
+#[cfg(test)]
+mod simulation;
 
 pub use agent::{AgentAnswer, AgentReport, AgentWord};
 pub use fitness::Fitness;

@@ -109,7 +109,9 @@ impl Schedule {
     pub fn follow(&mut self, wanted: &BTreeMap<Errand, Manner>, now: Tick) {
         let gone: Vec<Errand> =
             self.entries.keys().filter(|errand| !wanted.contains_key(errand)).copied().collect();
-        gone.iter().for_each(|errand| self.forget(errand));
+        for errand in &gone {
+            self.forget(errand);
+        }
         let mut newcomers = Vec::new();
         for (errand, manner) in wanted {
             match self.entries.get(errand) {

@@ -237,6 +237,9 @@ mod tests {
         assert_eq!(heard(b"HTTP/x\r\n\r\n"), failed("no http answer: \"HTTP/x\" came"));
         assert_eq!(heard(&[b'1'; 5000]), failed("the agent's line is longer than 4 KiB"));
         assert_eq!(asking().end(), failed("the agent closed the connection without an answer"));
+        let mut cut = asking();
+        assert_eq!(cut.take(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n10"), Hearing::Pending);
+        assert_eq!(cut.end(), failed("the body is cut short"));
         assert_eq!(asking().overdue(), "no answer in time");
     }
 

@@ -67,12 +67,14 @@ impl Answer {
         }
     }
 
-    /// Why there is no answer, if the connection ends in the head or before.
+    /// Why there is no answer, if the connection ends before it is complete.
     pub(super) fn end(&self) -> Option<String> {
-        matches!(self.place, Place::Head).then(|| match self.assembly.kept() {
-            [] => "the server closed the connection without an answer".to_owned(),
-            head if may_be_http(head) => "no http answer: the head is cut short".to_owned(),
-            other => foreign(other),
+        Some(match (&self.place, self.assembly.kept()) {
+            (Place::UntilClose | Place::Over, _) => return None,
+            (Place::Length { .. } | Place::Chunks(_), _) => "the body is cut short".to_owned(),
+            (Place::Head, []) => "the server closed the connection without an answer".to_owned(),
+            (Place::Head, head) if may_be_http(head) => "no http answer: the head is cut short".to_owned(),
+            (Place::Head, other) => foreign(other),
         })
     }
 
@@ -248,7 +250,21 @@ mod tests {
     }
 
     #[test]
-    fn an_end_in_the_head_is_told() {
+    fn a_body_that_ends_too_early_is_told() {
+        for (rest, flaw) in [
+            ("Content-Length: 3\r\n\r\n10", Some("the body is cut short")),
+            ("Transfer-Encoding: chunked\r\n\r\n2\r\n10\r\n", Some("the body is cut short")),
+            ("\r\n10", None),
+        ] {
+            let bytes = format!("HTTP/1.1 200 OK\r\n{rest}");
+            let (mut answer, mut data) = (Answer::default(), bytes.as_bytes());
+            while answer.next(&mut data).unwrap().is_some() {}
+            assert_eq!(answer.end().as_deref(), flaw, "{rest:?}");
+        }
+    }
+
+    #[test]
+    fn an_end_too_early_is_told() {
         let ended = |bytes: &[u8]| {
             let mut answer = Answer::default();
             assert_eq!(answer.next(&mut &*bytes), Ok(None));

@@ -4,7 +4,7 @@
 use super::Outcome;
 use super::reason::quoted;
 
-/// TPKT, X.224 Connection Request, RDP Negotiation Request: no cookie, TLS and CredSSP are offered.
+/// TPKT, X.224 Connection Request, RDP Negotiation Request: no cookie, TLS and `CredSSP` are offered.
 pub(super) const REQUEST: [u8; 19] = [
     3, 0, 0, 19, // TPKT: version, reserved, length
     14, 0xe0, 0, 0, 0, 0, 0, // X.224: length of the rest, code, references, class

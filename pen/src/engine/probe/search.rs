@@ -1,7 +1,7 @@
 //! A text looked for in what a server says, however that is split.
 
 use common::quoted::Quoted;
-use memchr::memmem;
+use memchr::memmem::Finder;
 
 use super::reason;
 
@@ -11,7 +11,7 @@ const SEARCHED_MOST: usize = 64 * 1024;
 /// Looks for a text in the first 64 KiB. Keeps no more of what has come than the text is long.
 #[derive(Debug)]
 pub(super) struct Search {
-    text: Quoted,
+    text: Finder<'static>,
     /// The end of what has come, in which the text may begin.
     tail: Vec<u8>,
     /// How much is still searched.
@@ -30,27 +30,27 @@ pub(super) enum Finding {
 
 impl Search {
     pub(super) fn new(text: &Quoted) -> Search {
-        Search { text: text.clone(), tail: Vec::new(), left: SEARCHED_MOST }
+        Search { text: Finder::new(text.bytes()).into_owned(), tail: Vec::new(), left: SEARCHED_MOST }
     }
 
     pub(super) fn take(&mut self, data: &[u8]) -> Finding {
         let data = data.get(..self.left).unwrap_or(data);
         self.left -= data.len();
         self.tail.extend_from_slice(data);
-        if memmem::find(&self.tail, self.text.bytes()).is_some() {
+        if self.text.find(&self.tail).is_some() {
             return Finding::Found;
         }
         if self.left == 0 {
             return Finding::Missing;
         }
-        let kept = self.text.bytes().len().saturating_sub(1);
+        let kept = self.text.needle().len().saturating_sub(1);
         self.tail.drain(..self.tail.len().saturating_sub(kept));
         Finding::Open
     }
 
     /// The text in quotes.
     pub(super) fn quoted(&self) -> String {
-        reason::quoted(self.text.bytes())
+        reason::quoted(self.text.needle())
     }
 }
 

@@ -1,4 +1,4 @@
-//! The line of an agent: a number from 0 to 100, which is a load, or the words of HAProxy's agent check.
+//! The line of an agent: a number from 0 to 100, which is a load, or the words of `HAProxy`'s agent check.
 
 use common::command::AdminState;
 use common::escape::Line;
@@ -49,8 +49,7 @@ fn take(answer: &mut AgentAnswer, word: &str) -> bool {
 /// Takes a load, a percentage or a limit.
 fn take_number(answer: &mut AgentAnswer, word: &str) -> Option<()> {
     if let Some(limit) = word.strip_prefix("maxconn:") {
-        let limit = u32::try_from(number(limit)?).ok()?;
-        answer.max = Some(Some(limit).filter(|limit| *limit > 0));
+        answer.max = Some(u32::try_from(number(limit)?).ok()?);
         return Some(());
     }
     let share = match word.strip_suffix('%') {
@@ -128,9 +127,9 @@ mod tests {
             ("ready", admin(AdminState::Ready)),
             ("Drain", admin(AdminState::Drain)),
             ("maint", admin(AdminState::Maint)),
-            ("maxconn:30", max(Some(30))),
-            ("maxconn:0", max(None)),
-            ("maxconn:4294967295", max(Some(u32::MAX))),
+            ("maxconn:30", max(30)),
+            ("maxconn:0", max(0)),
+            ("maxconn:4294967295", max(u32::MAX)),
         ] {
             assert_eq!(answer(line), expected, "{line}");
         }
@@ -142,7 +141,7 @@ mod tests {
             condition: Some(Condition::Up),
             admin: Some(AdminState::Ready),
             share: Some(75),
-            max: Some(Some(30)),
+            max: Some(30),
             reason: None,
         };
         for line in [

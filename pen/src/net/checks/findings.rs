@@ -4,8 +4,9 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use common::command::{AdminState, HealthCheck};
+use common::command::HealthCheck;
 use common::escape::Line;
+use log::Level;
 
 use super::speech::Finding;
 use super::subject::{Question, Subject};
@@ -64,9 +65,6 @@ impl Subject {
         match (change, verdict) {
             (Some(Change { to: Condition::Down, verdicts }), Verdict::Failed(why)) => {
                 log::warn!("{who} is down: {what} check: {} ({})", Line(why), checks(verdicts));
-                if service.udp {
-                    shared.forsake();
-                }
             }
             (Some(Change { to: Condition::Up, verdicts }), _) => {
                 state.forgive();
@@ -74,6 +72,9 @@ impl Subject {
             }
             (None, Verdict::Failed(why)) => log::debug!("{who}: {what} check: {}", Line(why)),
             _ => {}
+        }
+        if change.is_some() {
+            tell_flows(service, shared);
         }
     }
 
@@ -99,14 +100,10 @@ impl Subject {
         if wish(was) == wish(is) {
             return;
         }
-        let why = answer.reason.iter().map(|why| format!(": {}", Line(why))).collect::<String>();
-        match is.word() {
-            AgentWord::Down => log::warn!("the agent of {who} says {}{why}", wish(is)),
-            _ => log::info!("the agent of {who} says {}{why}", wish(is)),
-        }
-        if service.udp && (is.condition == Condition::Down || is.admin == AdminState::Maint) {
-            shared.forsake();
-        }
+        let why = answer.reason.as_ref().map(|why| format!(": {}", Line(why))).unwrap_or_default();
+        let level = if is.word() == AgentWord::Down { Level::Warn } else { Level::Info };
+        log::log!(level, "the agent of {who} says {}{why}", wish(is));
+        tell_flows(service, shared);
     }
 
     /// An agent that cannot be understood keeps what it has said before.
@@ -131,6 +128,13 @@ impl Subject {
     /// As the log names it.
     fn who(&self, service: &Service) -> String {
         format!("server {}{} ({})", self.server.id().slot, service.of(), Line(self.server.address()))
+    }
+}
+
+/// Flows leave servers that are down, and those that are so for want of others when there are some again.
+fn tell_flows(service: &Service, shared: &Shared) {
+    if service.udp {
+        shared.forsake();
     }
 }
 

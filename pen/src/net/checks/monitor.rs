@@ -118,7 +118,9 @@ impl Monitor {
         let under_way = self.under_way.iter();
         let cancelled: Vec<usize> =
             under_way.filter(|(_, one)| cancelled.contains(&one.errand)).map(|(number, _)| *number).collect();
-        cancelled.into_iter().for_each(|number| self.cancel(number, now));
+        for number in cancelled {
+            self.cancel(number, now);
+        }
         let manners = wanted.iter().map(|(errand, subject)| (*errand, subject.manner())).collect();
         self.schedule.follow(&manners, now);
         self.subjects = wanted;
@@ -283,7 +285,9 @@ impl Monitor {
         let now = self.shared.now();
         self.subjects.values().for_each(|subject| subject.forget(now));
         let numbers: Vec<usize> = self.under_way.keys().copied().collect();
-        numbers.into_iter().for_each(|number| self.cancel(number, now));
+        for number in numbers {
+            self.cancel(number, now);
+        }
         let deadline = now.plus(LAST_RITES);
         while !self.under_way.is_empty() && self.shared.now() < deadline {
             self.wait(events, Some(deadline));

@@ -76,9 +76,12 @@ impl Program {
         (registry, number): (&Registry, Number),
         descriptors: [SpareDescriptor; 2],
     ) -> Result<Program, Finding> {
-        let explain = |error: io::Error| match is_shortage(&error) {
-            true => Finding::Shortage,
-            false => failed(&format!("cannot run {SHELL}: {}", reason(&error))),
+        let explain = |error: io::Error| {
+            if is_shortage(&error) {
+                Finding::Shortage
+            } else {
+                failed(&format!("cannot run {SHELL}: {}", reason(&error)))
+            }
         };
         let (reader, writer) = io::pipe().map_err(explain)?;
         let mut output = Receiver::from(OwnedFd::from(reader));
@@ -158,11 +161,6 @@ impl Program {
     pub fn await_end(mut self) {
         // It was somebody else's child, or never one: there is nothing to wait for.
         let _ = self.child.wait();
-    }
-
-    /// The time is up.
-    pub fn overdue(&self) -> Finding {
-        failed("the program took too long")
     }
 
     /// How it has ended, if it has. Until then its number is its own, so that nobody else's group is killed.

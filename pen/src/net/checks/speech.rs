@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use rustls::ClientConnection;
-
+use super::handshake::Handshake;
 use crate::engine::health::{AgentAnswer, Verdict};
 use crate::engine::probe::{Asking, Conversation, Hearing, Outcome};
 
@@ -24,9 +23,9 @@ pub enum Speech {
     /// Nothing: a connection is enough.
     Silence,
     /// A TLS handshake.
-    Handshake(Box<ClientConnection>),
+    Handshake(Box<Handshake>),
     /// A check's words.
-    Check(Conversation),
+    Check(Box<Conversation>),
     /// A question to an agent.
     Agent(Asking),
 }
@@ -36,7 +35,7 @@ impl Speech {
     pub fn open(&mut self, outgoing: &mut Vec<u8>) -> Option<Finding> {
         match self {
             Speech::Silence => return Some(passed()),
-            Speech::Handshake(tls) => send_records(tls, outgoing),
+            Speech::Handshake(handshake) => handshake.send(outgoing),
             Speech::Check(conversation) => outgoing.extend_from_slice(conversation.opening()),
             Speech::Agent(asking) => outgoing.extend_from_slice(asking.opening()),
         }
@@ -47,9 +46,9 @@ impl Speech {
     pub fn take(&mut self, data: &[u8], outgoing: &mut Vec<u8>) -> Option<Finding> {
         match self {
             Speech::Silence => Some(passed()),
-            Speech::Handshake(tls) => {
-                let finding = shake(tls, data);
-                send_records(tls, outgoing);
+            Speech::Handshake(handshake) => {
+                let finding = handshake.take(data);
+                handshake.send(outgoing);
                 finding
             }
             Speech::Check(conversation) => judge(conversation.take(data)),
@@ -110,26 +109,4 @@ fn understand(hearing: Hearing) -> Option<Finding> {
         Hearing::Said(answer) => Some(Finding::Agent(Ok(answer))),
         Hearing::Failed(reason) => Some(Finding::Agent(Err(reason))),
     }
-}
-
-fn shake(tls: &mut ClientConnection, mut data: &[u8]) -> Option<Finding> {
-    while !data.is_empty() {
-        // Nothing is read that was encrypted after the handshake, so that its buffers never fill up before that is over.
-        let taken = tls.read_tls(&mut data).unwrap_or(0);
-        if let Err(error) = tls.process_new_packets() {
-            return Some(failed(&format!("TLS handshake: {error}")));
-        }
-        if !tls.is_handshaking() {
-            tls.send_close_notify();
-            return Some(passed());
-        }
-        if taken == 0 {
-            return Some(failed("TLS handshake: too much at once"));
-        }
-    }
-    None
-}
-
-fn send_records(tls: &mut ClientConnection, outgoing: &mut Vec<u8>) {
-    while tls.wants_write() && tls.write_tls(outgoing).is_ok() {}
 }

@@ -1,5 +1,5 @@
 //! One errand over a connection: dials, says what is to be said, and listens until that comes to something. However much a server
-//! says, it is heard in small parts, and not for ever.
+//! says, it is heard in small parts.
 
 use std::io::ErrorKind;
 
@@ -19,8 +19,6 @@ use crate::shared::SpareDescriptor;
 
 /// Reads at one go.
 const READS_PER_TURN: usize = 4;
-/// More than any answer needs that is of use.
-const HEARD_MOST: usize = 256 * 1024;
 
 /// A connection to a server or its agent.
 #[derive(Debug)]
@@ -33,8 +31,6 @@ pub struct Talk {
     outgoing: Vec<u8>,
     /// Of `outgoing`.
     sent: usize,
-    /// Bytes so far.
-    heard: usize,
     _descriptor: SpareDescriptor,
 }
 
@@ -61,7 +57,6 @@ impl Talk {
             speech,
             outgoing: Vec::new(),
             sent: 0,
-            heard: 0,
             _descriptor: descriptor,
         })
     }
@@ -100,15 +95,10 @@ impl Talk {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(_) => return Step::Found(self.speech.end()),
             };
-            self.heard += length;
             let finding = self.speech.take(&scratch[..length], &mut self.outgoing);
             self.send();
             if let Some(finding) = finding {
                 return Step::Found(finding);
-            }
-            if self.heard > HEARD_MOST {
-                let limit = HEARD_MOST / 1024;
-                return Step::Found(self.speech.failed(&format!("no answer within {limit} KiB")));
             }
         }
         Step::GoOn

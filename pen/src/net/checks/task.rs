@@ -1,27 +1,24 @@
 //! One errand under way.
 
 use std::hash::{BuildHasher, RandomState};
-use std::net::{IpAddr, Ipv4Addr};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use common::command::Probe;
 use mio::event::Event;
 use mio::{Registry, Token};
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection};
 
+use super::handshake::Handshake;
 use super::program::{Program, Setting};
 use super::query::Query;
-use super::speech::{Finding, Speech};
+use super::speech::{Finding, Speech, failed};
 use super::subject::{Question, Subject};
 use super::talk::Talk;
 use crate::engine::health::schedule::Errand;
 use crate::engine::probe::{Asking, Conversation};
-use crate::engine::servers::{Server, ServerAddr};
+use crate::engine::servers::ServerAddr;
 use crate::engine::time::Tick;
 use crate::settings::Service;
 use crate::shared::Shared;
-use crate::tls::unverified;
 
 /// An errand under way.
 #[derive(Debug)]
@@ -42,7 +39,7 @@ pub enum Task {
     /// A connection.
     Talk(Talk),
     /// Datagrams.
-    Query(Query),
+    Query(Box<Query>),
     /// A program.
     Program(Program),
     /// A program that was killed, and is to be waited for.
@@ -105,11 +102,13 @@ impl Task {
                 (probe, _) => match (Conversation::new(probe, &host_field(&address), nonce()), &address) {
                     (Some(conversation), ServerAddr::Inet(address)) if is_of_datagrams(probe) => {
                         let query = Query::ask(*address, conversation, service, source, descriptor()?)?;
-                        return Ok(Task::Query(query));
+                        return Ok(Task::Query(Box::new(query)));
                     }
-                    (Some(conversation), _) => Speech::Check(conversation),
+                    (Some(conversation), _) => Speech::Check(Box::new(conversation)),
                     (None, _) => match probe {
-                        Probe::Tls { name } => handshake(name.as_deref(), &subject.server)?,
+                        Probe::Tls { name } => {
+                            Speech::Handshake(Box::new(Handshake::new(name.as_deref(), &subject.server)?))
+                        }
                         _ => Speech::Silence,
                     },
                 },
@@ -143,7 +142,7 @@ impl Task {
         match self {
             Task::Talk(talk) => talk.overdue(),
             Task::Query(query) => query.overdue(),
-            Task::Program(program) | Task::Dying(program) => program.overdue(),
+            Task::Program(_) | Task::Dying(_) => failed("the program took too long"),
         }
     }
 }
@@ -164,16 +163,4 @@ fn host_field(address: &ServerAddr) -> String {
 #[expect(clippy::cast_possible_truncation, reason = "one part of it is as good as any other")]
 fn nonce() -> u16 {
     RandomState::new().hash_one(()) as u16
-}
-
-/// `name`: what the server is to be called. Without one, it is what its address was looked up from, if that is a name.
-fn handshake(name: Option<&str>, server: &Server) -> Result<Speech, Finding> {
-    static CONFIG: LazyLock<Result<Arc<ClientConfig>, rustls::Error>> = LazyLock::new(unverified::config);
-    let known = name.or(server.host.as_ref().map(|host| host.as_str()));
-    // An address is not sent.
-    let nobody = ServerName::from(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-    let name = known.and_then(|name| ServerName::try_from(name.to_owned()).ok()).unwrap_or(nobody);
-    let Ok(config) = &*CONFIG else { return Err(Finding::Shortage) };
-    let tls = ClientConnection::new(Arc::clone(config), name).map_err(|_| Finding::Shortage)?;
-    Ok(Speech::Handshake(Box::new(tls)))
 }

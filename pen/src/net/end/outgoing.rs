@@ -28,6 +28,7 @@ pub(super) enum Nagle {
 
 impl End {
     /// Writes `data`, keeping what the peer doesn't take now. Nothing may be pending. Tells how many bytes went out at once.
+    #[inline]
     pub fn send(&mut self, data: &[u8]) -> usize {
         debug_assert!(self.pending.is_none());
         if self.tls.is_some() {
@@ -38,7 +39,7 @@ impl End {
         }
         let written = self.write(data);
         if written < data.len() && !self.broken {
-            self.keep(data[written..].to_vec());
+            self.keep(&data[written..]);
         }
         written
     }
@@ -76,6 +77,7 @@ impl End {
         }
     }
 
+    #[inline(never)]
     fn send_slices(&mut self, mut slices: &mut [IoSlice<'_>]) -> usize {
         let mut written = 0;
         self.settle_nagle();
@@ -91,12 +93,15 @@ impl End {
             }
         }
         if !slices.is_empty() && !self.broken {
-            self.keep(slices.iter().flat_map(|slice| slice.iter().copied()).collect());
+            self.keep(slices.iter().flat_map(|slice| slice.iter().copied()).collect::<Vec<u8>>());
         }
         written
     }
 
-    fn keep(&mut self, data: Vec<u8>) {
+    #[cold]
+    #[inline(never)]
+    fn keep(&mut self, data: impl Into<Vec<u8>>) {
+        let data = data.into();
         let uncounted = data.len();
         self.pending = Some(Box::new(Pending { data, written: 0, uncounted }));
     }
@@ -186,23 +191,29 @@ impl End {
         self.nagle = Nagle::BeforeSecondWrite;
     }
 
-    /// Writes until everything is out, the socket is full, or broken.
+    /// Writes as much as the socket takes, which may be broken.
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "two calls for each write are a twentieth of what a relay costs"
+    )]
     fn write(&mut self, data: &[u8]) -> usize {
         self.settle_nagle();
-        let mut written = 0;
-        while self.writable && !self.broken && written < data.len() {
-            match self.stream.write(&data[written..]) {
+        while self.writable && !self.broken && !data.is_empty() {
+            match self.stream.write(data) {
                 // A partial write of a stream socket means that it is full: the next room comes with an edge.
                 Ok(length) => {
-                    written += length;
-                    self.writable = written == data.len();
+                    self.writable = length == data.len();
+                    return length;
                 }
                 Err(error) => self.note_write_error(&error),
             }
         }
-        written
+        0
     }
 
+    #[cold]
+    #[inline(never)]
     pub(super) fn note_write_error(&mut self, error: &io::Error) {
         match error.kind() {
             ErrorKind::Interrupted => {}
@@ -211,6 +222,7 @@ impl End {
         }
     }
 
+    #[inline]
     pub(super) fn settle_nagle(&mut self) {
         match self.nagle {
             Nagle::Settled => {}

@@ -32,8 +32,7 @@ pub enum Poured {
 impl End {
     /// Whether what comes next is worth pouring, and both sockets are for it. `to` has nothing pending.
     pub fn can_pour_into(&self, to: &End) -> bool {
-        // The size has grown beyond the first by a read of that size which was taken whole.
-        self.read_size > FIRST_READ && !self.urgent && !self.ended && self.is_plain() && to.is_plain()
+        self.reads_much() && !self.urgent && !self.ended && self.is_plain() && to.is_plain()
     }
 
     fn is_plain(&self) -> bool {

@@ -24,6 +24,7 @@ impl End {
 
     /// Reads until there is plain text, or nothing more to read: part of a record comes to nothing, but does not mean that the
     /// socket is drained. One half of the buffer, of 40 KiB or more, is for what is read, the other for what comes of it.
+    #[inline(never)]
     pub(super) fn read_records<'a>(&mut self, buffer: &'a mut [u8]) -> Incoming<'a> {
         let (plain, encrypted) = buffer.split_at_mut(buffer.len() / 2);
         let limit = encrypted.len().saturating_sub(LARGEST_RECORD).max(1);
@@ -73,6 +74,7 @@ impl End {
 
     /// Encrypts and writes, behind what is pending; the goodbye too, if this is the last. Tells how many bytes of the pieces went
     /// out at once.
+    #[inline(never)]
     pub(super) fn send_encrypted(&mut self, pieces: &[IoSlice<'_>], is_last: bool) -> usize {
         let Some(mut session) = self.tls.take() else { return 0 };
         if session.encrypt(pieces).is_err() {

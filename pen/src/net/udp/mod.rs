@@ -146,6 +146,11 @@ impl Udp {
         }
     }
 
+    /// Whether there is, or was, a listener for datagrams.
+    pub fn is_used(&self) -> bool {
+        self.buffers.is_some()
+    }
+
     /// Whether there is something to do at once.
     pub fn is_ready(&self) -> bool {
         let waits =
@@ -161,9 +166,9 @@ impl Udp {
 
     /// When there is something to do next, if nothing comes before: a flow ends, or answers are tried again.
     pub fn next_deadline(&self, settings: &Settings) -> Option<Tick> {
+        let buffers = self.buffers.as_ref()?;
         let flows = self.balancers.values().filter_map(|balancer| balancer.next_deadline(settings)).min();
-        let answers = self.buffers.as_ref().and_then(|buffers| buffers.answers.next_deadline());
-        flows.into_iter().chain(answers).min()
+        flows.into_iter().chain(buffers.answers.next_deadline()).min()
     }
 
     /// Passes on what can be passed on, and ends the flows whose time has come.

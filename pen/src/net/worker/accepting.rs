@@ -26,6 +26,9 @@ impl Worker {
                 self.accept_from(index);
             }
         }
+        if !self.listeners.iter().any(Listening::finished) {
+            return;
+        }
         let registry = self.poll.registry();
         self.listeners
             .extract_if(.., |listening| listening.finished())

@@ -136,10 +136,57 @@ fn totals_facts_and_failures_show() {
         "<dd>hash, prio</dd>",
         "<dt>emergency server</dt><dd>10.0.0.9:8080, up, 0 connections, 0 B sent, 0 B received</dd>",
         "<dd>/var/log/pen.log, 0 records lost</dd>",
-        "<li>Server 1: failures so far: 2, the latest: connection refused</li>",
+        "<li class=\"failure\">Server 1: failures so far: 2, the latest: connection refused</li>",
     ] {
         assert!(page.contains(expected), "{expected} is missing in:\n{page}");
     }
+}
+
+#[test]
+fn health_shows_in_the_state_and_in_lists() {
+    let mut snapshot = sample::snapshot();
+    let page = render(&snapshot);
+    assert!(!page.contains("class=\"remarks\"") && !page.contains("<details"), "nothing is tested");
+    snapshot.services = vec![sample::checked("web")];
+    let page = render(&snapshot);
+    let states: Vec<_> = rows(&page, 0).iter().map(|row| row[2].clone()).collect();
+    assert_eq!(
+        states,
+        ["up", "down", "up", "draining", "maintenance", "up", "draining", "down"],
+        "one word each, for scripts"
+    );
+    for expected in [
+        "<td title=\"2 d 3 h\">up</td>",
+        "<td title=\"5 min 3 s\">down</td>",
+        "<td title=\"20 s\">draining</td>",
+        "<td>maintenance</td>",
+        "<td>draining</td>",
+        "<span class=\"down\">2 down</span>",
+        "<dt>check</dt><dd>http / status 200-399 interval 2 timeout 2 rise 2 fall 3</dd>",
+        "<dt>checks</dt><dd>200 passed, 3 failed, changes: 5</dd>",
+        "<dt>agent</dt><dd>7777 interval 2 timeout 2</dd>",
+        "<dt>fail open</dt><dd>on, 9 connections to servers that were down</dd>",
+        "<dt>peek</dt><dd>rdp fold</dd>",
+        "<summary>Users remembered: 2</summary>",
+    ] {
+        assert!(page.contains(expected), "{expected} is missing in:\n{page}");
+    }
+    assert_eq!(
+        texts(&page, "li"),
+        [
+            "Server 1: down 5 min 3 s: http check: status 500 where 200-399 is expected",
+            "Server 1: checks so far: 40 passed, 3 failed, changes: 1",
+            "Server 2: up 2 d 3 h, 35 % by its agent",
+            "Server 3: draining 20 s, by its agent",
+            "Server 5: up 2 d 3 h, 40 % (slow start)",
+            "Server 7: down 20 s: by its agent",
+            "anna: last server 0, 2 open",
+            "otto: last server none, 1 min 1 s ago",
+        ]
+    );
+    assert!(
+        page.contains("<li class=\"down\">Server 1: down") && page.contains("<li class=\"up\">Server 2: up")
+    );
 }
 
 #[test]

@@ -1,12 +1,12 @@
 // Asks pen for its status about once a second and shows it. Says so when pen does not answer.
 
 import { Rates, Track } from "./history.js";
-import { ClientList, ConnectionList, SHOWN } from "./lists.js";
+import { ClientList, ConnectionList, SHOWN, UserList } from "./lists.js";
 import { ServiceView, keyed } from "./services.js";
 import { Chart, element, mark, show, write } from "./view.js";
-import { byteRate, capital, census, count, nameOf, rate, seconds, stateText, things, verdict } from "./words.js";
+import { byteRate, capital, census, changeText, count, nameOf, rate, seconds, things, verdict } from "./words.js";
 
-const SOURCE = `status.json?clients=${SHOWN}&connections=${SHOWN}`;
+const SOURCE = `status.json?clients=${SHOWN}&connections=${SHOWN}&users=${SHOWN}`;
 const EVERY = 1000;
 /** After failures the wait doubles, up to this. */
 const EVERY_AT_MOST = 16000;
@@ -62,6 +62,7 @@ class Dashboard {
     this.tiles = new Tiles(page.tiles);
     this.clients = new ClientList(page.clients);
     this.connections = new ConnectionList(page.connections);
+    this.users = new UserList(page.lists);
   }
 
   update(snapshot) {
@@ -71,6 +72,7 @@ class Dashboard {
     this.#updateServices(snapshot, time);
     this.clients.update(snapshot);
     this.connections.update(snapshot);
+    this.users.update(snapshot);
     this.#tellChanges(snapshot);
     document.body.classList.toggle("one-service", snapshot.services.length < 2);
     show(page.main, true);
@@ -110,9 +112,10 @@ class Dashboard {
     this.#contents(services);
   }
 
-  /** Takes all services from the page. */
+  /** Takes all services and users from the page. */
   end() {
     for (const view of this.services.values()) view.end();
+    this.users.end();
   }
 
   /** Links to the services, where there are several. */
@@ -140,7 +143,7 @@ class Dashboard {
     if (!before) return;
     const changed = [...states].filter(([key, { server }]) => before.get(key)?.server.state !== server.state).map(([, one]) => one);
     if (changed.length === 0) return;
-    const tell = ({ name, server }) => `${services.length > 1 ? `${name}, ` : ""}server ${nameOf(server)}: ${stateText(server)}`;
+    const tell = ({ name, server }) => `${services.length > 1 ? `${name}, ` : ""}server ${nameOf(server)}: ${changeText(server)}`;
     announce(changed.length > TOLD_SINGLY ? `${changed.length} servers are in another state: ${page.verdict.textContent}` : changed.map(tell).join("; "));
   }
 }

@@ -26,6 +26,13 @@ const CONNECTION_COLUMNS = [
   { key: "age", title: "Age", class: "number" },
 ];
 
+const USER_COLUMNS = [
+  { key: "name", title: "User", class: "name" },
+  { key: "service", title: "Service", class: "word service-column" },
+  { key: "seen", title: "Last here", class: "number" },
+  { key: "server", title: "Last server", class: "word" },
+];
+
 /** A table of texts that is written anew each time, row by row. */
 class List {
   constructor(columns, caption, nothing) {
@@ -77,6 +84,37 @@ export class ClientList {
       bytes(client.received),
     ]);
     this.list.write(lines.length < known ? `${lines.length} of ${count(known)}, the latest and busiest` : `all ${count(known)}`, lines);
+  }
+}
+
+/** The users of RDP; nothing where no service looks for them. */
+export class UserList {
+  constructor(into) {
+    this.into = into;
+    this.list = new List(USER_COLUMNS, "Users", "No user has been here yet.");
+    const title = element("h2", { id: "users-title", text: "Users" });
+    this.node = element("section", { "aria-labelledby": "users-title" }, title, element("div", { id: "users" }, ...this.list.nodes));
+  }
+
+  /** Takes it from the page. */
+  end() {
+    this.node.remove();
+  }
+
+  update({ services }) {
+    const looking = services.some(({ peek }) => peek?.startsWith("rdp"));
+    if (looking && !this.node.isConnected) this.into.append(this.node);
+    if (!looking) this.node.remove();
+    const all = services.flatMap((service) => service.users.map((user) => ({ service, user })));
+    all.sort((a, b) => a.user.age - b.user.age);
+    const known = services.reduce((sum, service) => sum + service.users_known, 0);
+    const lines = all.slice(0, SHOWN).map(({ service, user }) => [
+      user.name,
+      service.name,
+      user.open > 0 ? `${count(user.open)} open now` : `${seconds(user.age)} ago`,
+      serverName(service, user.server),
+    ]);
+    this.list.write(lines.length < known ? `${lines.length} of ${count(known)}, the latest` : `all ${count(known)}`, lines);
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { Rates, Track } from "./history.js";
 import { Chart, Meter, State, Table, element, mark, row, show, write } from "./view.js";
-import { byteRate, count, datagrams, nameOf, place, preface, rate, stateText, things, verdict } from "./words.js";
+import { byteRate, checksText, count, datagrams, health, nameOf, place, preface, rate, remarks, stateText, things, verdict } from "./words.js";
 
 const COLUMNS = [
   { key: "slot", title: "Server", class: "name", natural: "ascending" },
@@ -38,6 +38,8 @@ class ServerRow {
     this.name = element("span", { class: "server-name" });
     this.where = element("span", { class: "where" });
     this.state = new State();
+    this.why = element("span", { class: "why" });
+    this.checks = element("span", { class: "error" });
     this.connections = element("span", { class: "figure" });
     this.limit = element("span", { class: "of" });
     this.meter = new Meter("share of its limit");
@@ -50,7 +52,7 @@ class ServerRow {
     this.error = element("span", { class: "error" });
     const load = element("div", { class: "gauge" }, element("div", {}, this.connections, this.limit, this.meter.node), this.load.node);
     const traffic = element("div", { class: "gauge" }, element("div", {}, this.sent, this.received), this.traffic.node);
-    this.node = row(COLUMNS, [[this.name, this.where], this.state.node, load, traffic, this.connects, [this.failures, this.error]]);
+    this.node = row(COLUMNS, [[this.name, this.where], [this.state.node, this.why, this.checks], load, traffic, this.connects, [this.failures, this.error]]);
     this.node.serverRow = this;
     this.seen = false;
     watcher.observe(this.node);
@@ -81,6 +83,9 @@ class ServerRow {
     const role = Number.isInteger(this.role) ? `slot ${this.role}` : `${this.role} server`;
     write(this.where, empty ? "" : [role, ...extras.filter(Boolean)].join(" · "));
     this.state.set(server.state, stateText(server));
+    mark(this.why, "class", `why ${server.state}`);
+    write(this.why, remarks(server).join(", "));
+    write(this.checks, checksText(server));
     write(this.connections, count(server.connections));
     const hard = server.hard > 0 && server.hard !== server.max ? `, hard ${count(server.hard)}` : "";
     write(this.limit, server.max > 0 ? ` of ${count(server.max)}${hard}` : "");
@@ -108,7 +113,7 @@ class ServerRow {
     const { server, track } = this;
     switch (key) {
       case "slot": return Number.isInteger(this.role) ? this.role : Number.MAX_SAFE_INTEGER;
-      case "state": return ["none", "blacklisted", "down", "maint", "draining"].includes(server.state) ? `0${server.state}` : `1${server.state}`;
+      case "state": return ["none", "blacklisted", "down", "maintenance", "draining"].includes(server.state) ? `0${server.state}` : `1${server.state}`;
       case "connections": return server.connections;
       case "traffic": return (track.latest("sent") ?? 0) + (track.latest("received") ?? 0);
       case "connects": return track.latest("connects") ?? 0;
@@ -117,7 +122,7 @@ class ServerRow {
   }
 
   matches(text) {
-    const words = [this.name, this.where, this.state.label].map((node) => node.textContent).join(" ");
+    const words = [this.name, this.where, this.state.label, this.why].map((node) => node.textContent).join(" ");
     return words.toLowerCase().includes(text);
   }
 }
@@ -189,11 +194,15 @@ export class ServiceView {
 
   /** These come and go with what the service does. */
   #tellPreface(service, time) {
-    const facts = [...datagrams(service), ...preface(service, time)];
+    const facts = [...health(service), ...datagrams(service), ...preface(service, time)];
     const present = new Set(facts.map(([name]) => name));
     for (const name of this.prefaced) if (!present.has(name)) this.#forget(this.facts, name);
     for (const [name, text, isBad] of facts) this.#fact(this.facts, name, text, isBad ? "worry" : null);
     this.prefaced = present;
+    this.#fact(this.settings, "health", service.check ?? "none");
+    this.#fact(this.settings, "health agent", service.agent?.replace(/^agent /, "") ?? "none");
+    this.#fact(this.settings, "fail_open", service.fail_open ? "on" : "off");
+    this.#fact(this.settings, "peek", service.peek ?? "off");
     this.#fact(this.settings, "udp", service.udp ? "on" : "off");
     this.#fact(this.settings, "http", service.http ? "on" : "off");
     this.#fact(this.settings, "transparent", service.transparent ? "on" : "off");

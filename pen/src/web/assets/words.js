@@ -56,9 +56,60 @@ export function nameOf(server) {
   return server.name ?? server.host ?? place(server);
 }
 
-/** A state in words. */
+/** A state in words, with since when if checks or the server's agent decide that. */
 export function stateText(server) {
-  return server.state === "blacklisted" ? `blacklisted ${server.blacklisted_seconds}s` : server.state;
+  if (server.state === "blacklisted") return `blacklisted ${server.blacklisted_seconds}s`;
+  const age = since(server);
+  return age === null ? server.state : `${server.state} ${seconds(age)}`;
+}
+
+/** For how many seconds a server has been in its state, if that is known. */
+function since({ state, admin, check, agent }) {
+  const byCheck = check && check.up === (state === "up") ? check.since : null;
+  const byAgent = agent && (state === "down" ? agent.word === "down" : decidesAgent(state, admin)) ? agent.since : null;
+  switch (state) {
+    case "up": return byCheck;
+    // It has been down for as long as the first of both says so.
+    case "down": return byCheck === null || byAgent === null ? byCheck ?? byAgent : Math.max(byCheck, byAgent);
+    case "draining":
+    case "maintenance": return byAgent;
+    default: return null;
+  }
+}
+
+/** Whether not the administrator but the agent wants it so. */
+function decidesAgent(state, admin) {
+  return (state === "draining" && admin !== "drain") || (state === "maintenance" && admin !== "maint");
+}
+
+/** Why a server is as it is, and what else there is to say of its health, in parts; some of it in words that servers have chosen. */
+export function remarks({ state, admin, share, check, agent }) {
+  const told = [];
+  if (state === "down" && check && !check.up) told.push(`${check.kind} check: ${check.reason ?? "failed"}`);
+  if (agent && (state === "down" ? agent.word === "down" : decidesAgent(state, admin))) told.push("by its agent");
+  if (state === "up" && share < 100) told.push(shareText(share, agent?.share ?? 100));
+  if (state === "up" && agent && agent.max !== null) told.push(`at most ${count(agent.max)} connections by its agent`);
+  if (agent?.trouble) told.push(`its agent gives no answer: ${agent.trouble}`);
+  return told;
+}
+
+/** A new state as it is said aloud, with why it is so. */
+export function changeText(server) {
+  const told = server.state === "blacklisted" ? stateText(server) : server.state;
+  return [told, ...remarks(server)].join(", ");
+}
+
+/** `35 % by its agent`, `40 % (slow start)`. */
+function shareText(share, wanted) {
+  if (share >= wanted) return `${share} % by its agent`;
+  return wanted < 100 ? `${share} % (${wanted} % by its agent, slow start)` : `${share} % (slow start)`;
+}
+
+/** What has become of a server's checks; nothing as long as all is well. */
+export function checksText({ check }) {
+  if (!check || check.failed === 0) return "";
+  const latest = check.up && check.reason ? `, the latest: ${check.reason}` : "";
+  return `${count(check.failed)} of ${things(check.passed + check.failed, "check")} failed${latest}`;
 }
 
 /** The servers that are meant to serve, and those that could. */
@@ -76,6 +127,20 @@ export function verdict(service) {
   if (up === filled) return { word: "up", text: up === 1 ? "its server is up" : `all ${count(up)} servers are up` };
   const upOf = `${count(up)} of ${things(filled, "server")} up`;
   return up === 0 ? { word: "none", text: `no usable server, ${upOf}` } : { word: "some", text: upOf };
+}
+
+/** How a service's servers are tested, and what clients' first bytes decide: a name, a text and whether it is bad. Nothing of what it does not do. */
+export function health({ servers, check, agent, failed_open: failedOpen, peek, users_known: users }) {
+  const facts = [];
+  if (check) {
+    const checks = servers.map((server) => server.check).filter(Boolean);
+    const sum = (name) => checks.reduce((total, one) => total + one[name], 0);
+    facts.push([`${check.split(" ")[0]} checks`, count(sum("passed") + sum("failed")), false], ["checks failed", count(sum("failed")), false]);
+  }
+  if (check || agent || failedOpen > 0) facts.push(["failed open", count(failedOpen), failedOpen > 0]);
+  if (peek) facts.push(["peek", peek, false]);
+  if (users > 0) facts.push(["users", count(users), false]);
+  return facts;
 }
 
 /** What became of a service's datagrams: a name, a text and whether it is bad. Nothing where clients make connections. */

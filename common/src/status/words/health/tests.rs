@@ -5,8 +5,8 @@ fn server(state: ServerState) -> ServerStatus {
     ServerStatus { state, admin: "ready".into(), ..ServerStatus::default() }
 }
 
-fn checked(up: bool, since: u64) -> Option<CheckStatus> {
-    Some(CheckStatus {
+fn checked(up: bool, since: u64) -> CheckStatus {
+    CheckStatus {
         kind: "http".into(),
         up,
         since,
@@ -15,11 +15,11 @@ fn checked(up: bool, since: u64) -> Option<CheckStatus> {
         passed: 40,
         failed: 3,
         changes: 1,
-    })
+    }
 }
 
-fn asked(word: &'static str, share: u32) -> Option<AgentStatus> {
-    Some(AgentStatus { word: word.into(), since: 20, share: Share(share), max: None, trouble: None })
+fn asked(word: &'static str, share: u32) -> AgentStatus {
+    AgentStatus { word: word.into(), since: 20, share: Share(share), max: None, trouble: None }
 }
 
 /// The state, and why.
@@ -49,10 +49,10 @@ fn a_server_that_nobody_checks_is_told_in_a_word() {
 
 #[test]
 fn a_check_tells_since_when_and_why() {
-    let up = ServerStatus { check: checked(true, 183_600), ..server(ServerState::Up) };
+    let up = ServerStatus { check: Some(checked(true, 183_600)), ..server(ServerState::Up) };
     assert_eq!(told(&up), words("up 2 d 3 h", None));
     let reason = "http check: status 500 where 200-399 is expected";
-    let down = ServerStatus { check: checked(false, 303), ..server(ServerState::Down) };
+    let down = ServerStatus { check: Some(checked(false, 303)), ..server(ServerState::Down) };
     assert_eq!(told(&down), words("down 5 min 3 s", Some(reason)));
     let counts = "checks so far: 40 passed, 3 failed, changes: 1";
     assert_eq!(remarks(&down), [format!("down 5 min 3 s: {reason}"), counts.to_owned()]);
@@ -66,10 +66,10 @@ fn a_check_tells_since_when_and_why() {
 fn a_state_that_the_check_knows_nothing_of_has_no_beginning() {
     // What was read a moment apart need not fit.
     for state in [ServerState::Up, ServerState::Maintenance, ServerState::Draining] {
-        let server = ServerStatus { check: checked(false, 303), ..server(state) };
+        let server = ServerStatus { check: Some(checked(false, 303)), ..server(state) };
         assert_eq!(told(&server), words(state.word(), None));
     }
-    let down = ServerStatus { check: checked(true, 303), ..server(ServerState::Down) };
+    let down = ServerStatus { check: Some(checked(true, 303)), ..server(ServerState::Down) };
     assert_eq!(told(&down), words("down", None));
 }
 
@@ -81,17 +81,21 @@ fn what_an_agent_decides_is_told_as_its_decision() {
         (ServerState::Maintenance, "maint", "maintenance 20 s"),
         (ServerState::Draining, "drain", "draining 20 s"),
     ] {
-        let server = ServerStatus { agent: asked(word, 100), ..server(state) };
+        let server = ServerStatus { agent: Some(asked(word, 100)), ..server(state) };
         assert_eq!(told(&server), words(told_state, by_agent));
     }
-    let full = ServerStatus { agent: asked("ready", 0), share: Share(0), ..server(ServerState::Draining) };
+    let full =
+        ServerStatus { agent: Some(asked("ready", 0)), share: Share(0), ..server(ServerState::Draining) };
     assert_eq!(told(&full), words("draining 20 s", by_agent));
     for (state, admin) in [(ServerState::Maintenance, "maint"), (ServerState::Draining, "drain")] {
-        let server = ServerStatus { agent: asked("ready", 100), admin: admin.into(), ..server(state) };
+        let server = ServerStatus { agent: Some(asked("ready", 100)), admin: admin.into(), ..server(state) };
         assert_eq!(told(&server), words(state.word(), None), "the administrator has decided");
     }
-    let both =
-        ServerStatus { agent: asked("down", 100), check: checked(false, 303), ..server(ServerState::Down) };
+    let both = ServerStatus {
+        agent: Some(asked("down", 100)),
+        check: Some(checked(false, 303)),
+        ..server(ServerState::Down)
+    };
     let reasons = "http check: status 500 where 200-399 is expected, by its agent";
     assert_eq!(told(&both), words("down 5 min 3 s", Some(reasons)));
 }
@@ -101,10 +105,13 @@ fn a_part_of_its_share_is_told_with_whose_decision_it_is() {
     let with = |agent, share| ServerStatus { agent, share: Share(share), ..server(ServerState::Up) };
     assert_eq!(why(&with(None, 100)), None);
     assert_eq!(why(&with(None, 40)).as_deref(), Some("40 % (slow start)"));
-    assert_eq!(why(&with(asked("ready", 35), 35)).as_deref(), Some("35 % by its agent"));
-    assert_eq!(why(&with(asked("ready", 35), 14)).as_deref(), Some("14 % (35 % by its agent, slow start)"));
+    assert_eq!(why(&with(Some(asked("ready", 35)), 35)).as_deref(), Some("35 % by its agent"));
+    assert_eq!(
+        why(&with(Some(asked("ready", 35)), 14)).as_deref(),
+        Some("14 % (35 % by its agent, slow start)")
+    );
     assert_eq!(remarks(&with(None, 40)), ["up, 40 % (slow start)"]);
-    let mut limited = with(asked("ready", 35), 35);
+    let mut limited = with(Some(asked("ready", 35)), 35);
     limited.agent.as_mut().unwrap().max = Some(10);
     assert_eq!(remarks(&limited), ["up, 35 % by its agent, at most 10 connections by its agent"]);
 }
@@ -112,10 +119,10 @@ fn a_part_of_its_share_is_told_with_whose_decision_it_is() {
 #[test]
 fn an_agent_that_says_nothing_is_told() {
     let mut silent = asked("ready", 35);
-    assert_eq!(agent(silent.as_ref().unwrap()), "ready, 35 %");
-    silent.as_mut().unwrap().trouble = Some("no answer in time".to_owned());
-    assert_eq!(agent(silent.as_ref().unwrap()), "no answer: no answer in time");
-    let server = ServerStatus { agent: silent, share: Share(35), ..server(ServerState::Up) };
+    assert_eq!(agent(&silent), "ready, 35 %");
+    silent.trouble = Some("no answer in time".to_owned());
+    assert_eq!(agent(&silent), "no answer: no answer in time");
+    let server = ServerStatus { agent: Some(silent), share: Share(35), ..server(ServerState::Up) };
     assert_eq!(remarks(&server), ["up, 35 % by its agent", "its agent gives no answer: no answer in time"]);
 }
 
@@ -130,8 +137,8 @@ fn a_service_tells_of_health_only_what_it_has() {
         peek: Some("rdp fold".to_owned()),
         limits: LimitsStatus { slow_start: 90, ..LimitsStatus::default() },
         servers: vec![
-            ServerStatus { check: checked(true, 3), ..server(ServerState::Up) },
-            ServerStatus { check: checked(false, 3), ..server(ServerState::Down) },
+            ServerStatus { check: Some(checked(true, 3)), ..server(ServerState::Up) },
+            ServerStatus { check: Some(checked(false, 3)), ..server(ServerState::Down) },
             server(ServerState::Empty),
         ],
         users_known: 2,

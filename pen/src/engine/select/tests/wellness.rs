@@ -200,7 +200,7 @@ fn a_client_that_a_hash_gives_to_a_server_which_comes_back_keeps_it_from_then_on
 
 #[test]
 fn a_stubborn_hash_leaves_no_client_to_others() {
-    let mut service = Service::new(3, Modes { stubborn: true, ..HASH });
+    let service = Service::new(3, Modes { stubborn: true, ..HASH });
     let own = service.order()[0];
     service.agent(own as usize, AgentReport { share: 1, ..AgentReport::default() });
     assert_eq!(service.order(), [own]);
