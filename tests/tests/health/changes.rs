@@ -1,8 +1,11 @@
 //! Settings that change while servers are checked.
 
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use pen_tests::{Backend, Pen, settled, wait_until};
+use pen_tests::{Backend, Pen, Stream, settled, wait_until};
 
 use super::log::{lines, wait_for_line, wait_for_lines};
 
@@ -105,5 +108,33 @@ fn a_service_that_is_removed_is_not_checked_any_more() {
     wait_until("it is checked", || server.total() > 1);
     pen.tell("no service web");
     settled(Duration::from_secs(2), || server.total());
+    pen.stop();
+}
+
+#[test]
+fn a_server_that_is_down_gets_no_clients_until_it_is_up_again() {
+    let words = |client: &Stream, name: &str, is_ill: bool| {
+        let answer = if client.line() == "CHECK" && is_ill { "421" } else { name };
+        let _ = { client }.write_all(answer.as_bytes());
+        client.finish();
+        client.drain();
+    };
+    let is_ill = Arc::new(AtomicBool::new(true));
+    let illness = Arc::clone(&is_ill);
+    let one = Backend::serve(move |client| words(client, "one", illness.load(Ordering::SeqCst)));
+    let other = Backend::serve(move |client| words(client, "other", false));
+    let check = "health send \"CHECK\\n\" expect o interval 1 timeout 5 rise 1 fall 1";
+    let pen = Pen::builder().servers([&one, &other]).option("-r").command(check).start();
+    let get = || {
+        let client = pen.connect();
+        client.send("GET\n");
+        client.drain().text()
+    };
+    wait_for_line(&pen, "server 0 (");
+    let answers: Vec<String> = (0..6).map(|_| get()).collect();
+    assert_eq!(answers, ["other"; 6]);
+    is_ill.store(false, Ordering::SeqCst);
+    wait_for_line(&pen, " is up again: ");
+    assert!((0..2).any(|_| get() == "one"));
     pen.stop();
 }

@@ -14,6 +14,15 @@ pub fn wait_for_lines(pen: &Pen, count: usize, text: &str) {
     assert_eq!(lines(pen, text).len(), count, "{:?}", pen.stderr());
 }
 
+/// Waits until so many checks of the server in this slot have passed.
+#[track_caller]
+pub fn wait_until_passed(pen: &Pen, slot: usize, count: u64) {
+    wait_until("checks have passed", || {
+        let passed = &pen.status()["services"][0]["servers"][slot]["check"]["passed"];
+        passed.as_u64().is_some_and(|passed| passed >= count)
+    });
+}
+
 /// Waits until the log says this once.
 #[track_caller]
 pub fn wait_for_line(pen: &Pen, text: &str) {

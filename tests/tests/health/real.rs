@@ -11,7 +11,7 @@ use pen_tests::{
     wait_until,
 };
 
-use super::log::{lines, wait_for_line, wait_until_down};
+use super::log::{lines, wait_for_line, wait_until_down, wait_until_passed};
 
 const QUICK: &str = "interval 1 timeout 5 rise 2 fall 2";
 
@@ -39,10 +39,11 @@ fn nginx_fails_and_recovers() {
         .command(&format!("health http /state body \"base: well\" {QUICK}"))
         .start();
     let ill = server.directory().join("ill");
+    wait_until_passed(&pen, 0, 1);
     fs::write(&ill, "").unwrap();
     wait_for_line(
         &pen,
-        &format!("server 0 ({site}) is down: http check: status 500 where 200-399 is expected ("),
+        &format!("server 0 ({site}) is down: http check: status 500 where 200-399 is expected (2 checks)"),
     );
     fs::remove_file(&ill).unwrap();
     wait_for_line(&pen, &format!("server 0 ({site}) is up again: http check passed (2 checks)"));
@@ -84,8 +85,7 @@ fn tls_wants_a_handshake_and_judges_no_certificate() {
     for version in ["-tls1_2", "-tls1_3"] {
         let server = TlsServer::start(Address::Ip(private_address()), &certificate, &[version]);
         let pen = Pen::builder().server(&server.address).command(&format!("health tls {QUICK}")).start();
-        pen.tell(&format!("server 1 address {} port 1", server.address.ip().ip()));
-        wait_for_line(&pen, "server 1 ");
+        wait_until_passed(&pen, 0, 1);
         let (address, mut program) = (server.address.clone(), server);
         program.program.kill().unwrap();
         program.program.wait().unwrap();
@@ -111,9 +111,7 @@ fn tls_tells_the_name_that_it_is_given() {
     let pen = Pen::builder().server(&server.address).command(&check("other.example.com")).start();
     wait_until_down(&pen, "tls check: TLS handshake: received fatal alert: UnrecognisedName");
     pen.tell(&check("www.example.com"));
-    // A server that does not pass its first check is down at once.
-    pen.tell("server 1 address 127.0.0.1 port 1");
-    wait_for_line(&pen, "server 1 ");
+    wait_until_passed(&pen, 0, 2);
     assert_eq!(lines(&pen, "server 0 (").len(), 1);
     pen.stop();
 }
@@ -134,6 +132,7 @@ fn name_servers_are_asked() {
             .start();
         for (slot, server) in servers.iter_mut().enumerate() {
             let who = format!("server {slot} ({server})");
+            wait_until_passed(&pen, slot, 1);
             server.kill();
             wait_for_line(&pen, &format!("{who} is down: dns check: Connection refused (2 checks)"));
             server.start_again();
