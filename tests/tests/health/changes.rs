@@ -50,7 +50,8 @@ fn another_check_begins_anew_and_another_pace_goes_on() {
     let checked = server.total();
     wait_until("it was checked again", || server.total() > checked + 2);
     // It is up since its first check, so that it has not come up again.
-    assert_eq!(lines(&pen, "server 0 (").len(), 1);
+    assert_eq!(lines(&pen, " is up again"), [""; 0]);
+    assert_eq!(lines(&pen, "): what its check has found is forgotten").len(), 1);
     pen.stop();
 }
 

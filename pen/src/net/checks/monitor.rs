@@ -110,7 +110,7 @@ impl Monitor {
             match wanted.get(errand).map(|now| subject.fate(now)) {
                 Some(Fate::Stays) => continue,
                 Some(Fate::Moved) => {}
-                Some(Fate::Changed) | None => subject.forget(now),
+                Some(Fate::Changed) | None => self.forget(errand, subject, now),
             }
             self.schedule.forget(errand);
             cancelled.insert(*errand);
@@ -280,10 +280,21 @@ impl Monitor {
         }
     }
 
+    /// Forgets what was found out of somebody who is not asked any more, and says so of a server that gets clients again by that.
+    fn forget(&self, errand: &Errand, subject: &Subject, now: Tick) {
+        if let Some(what) = subject.forget(now)
+            && let Some(service) = service(self.settings.as_deref(), errand)
+        {
+            log::info!("{}: {what} is forgotten", service.who(&subject.server));
+        }
+    }
+
     /// Ends everything, and forgets what was found out.
     fn leave(mut self, events: &mut Events) {
         let now = self.shared.now();
-        self.subjects.values().for_each(|subject| subject.forget(now));
+        // Says so if nobody wants checks any more, and not where pen itself ends.
+        self.follow_settings(now);
+        self.subjects.values().for_each(|subject| _ = subject.forget(now));
         let numbers: Vec<usize> = self.under_way.keys().copied().collect();
         for number in numbers {
             self.cancel(number, now);

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use common::command::{AdminState, AgentCheck, HealthCheck, Pace, Probe};
 
-use crate::engine::health::AgentReport;
 use crate::engine::health::schedule::{Errand, Kind, Lane, Manner};
+use crate::engine::health::{AgentReport, AgentWord, Condition};
 use crate::engine::servers::{Server, ServerAddr};
 use crate::engine::time::Tick;
 use crate::settings::{Service, Settings};
@@ -115,20 +115,21 @@ impl Subject {
         }
     }
 
-    /// Forgets what was found out: nobody asks any more, or something else.
-    pub fn forget(&self, now: Tick) {
+    /// Forgets what was found out: nobody asks any more, or something else. Tells what that was, if it has kept clients away.
+    pub fn forget(&self, now: Tick) -> Option<&'static str> {
         let state = &self.server.state;
         let mut reports = state.reports.lock();
         match &self.question {
             Question::Check(_) => {
-                if reports.check.take().is_some() {
-                    state.fitness.note_check(None, now);
-                }
+                let record = reports.check.take()?;
+                state.fitness.note_check(None, now);
+                (record.condition == Condition::Down).then_some("what its check has found")
             }
             Question::Agent(_) => {
-                if reports.agent.take().is_some() {
-                    state.fitness.note_agent(&AgentReport::default(), now);
-                }
+                let record = reports.agent.take()?;
+                state.fitness.note_agent(&AgentReport::default(), now);
+                let kept_away = record.report.word() != AgentWord::Ready || record.report.share == 0;
+                kept_away.then_some("what its agent has said")
             }
         }
     }
