@@ -342,7 +342,9 @@ fn a_server_begins_gently_when_it_comes_back_from_maintenance_and_not_from_drain
         run(&mut draft, &[after]);
         let server = draft.service().servers[0].clone().unwrap();
         let (_, effects) = draft.finish().unwrap();
-        effects.iter().for_each(|effect| effect.happen(Tick(1_000)));
+        for effect in effects {
+            effect.happen(Tick(1_000));
+        }
         assert_eq!(server.state.fitness.share(60, Tick(1_000)) < 100, returns, "{before}, {after}");
     }
 }
@@ -362,7 +364,9 @@ fn it_is_known_since_when_a_slot_is_out_of_use_and_only_a_change_begins_anew() {
         run(&mut draft, &[command]);
         let server = draft.service().servers[0].clone().unwrap();
         let (settings, effects) = draft.finish().unwrap();
-        effects.iter().for_each(|effect| effect.happen(Tick(second * 1000)));
+        for effect in effects {
+            effect.happen(Tick(second * 1000));
+        }
         let known = server.state.reports.lock().administered;
         assert_eq!(known, since.map(|second: u64| Tick(second * 1000)), "{command}");
         draft = Draft::new(settings, Stage::Live, Arc::clone(&environment));
