@@ -10,12 +10,13 @@ use std::time::Duration;
 use common::reason;
 use mio::event::Event;
 use mio::{Events, Poll};
+use system::child;
 
 use super::findings::Times;
 use super::speech::Finding;
 use super::subject::{self, Fate, Subject};
 use super::task::{Number, Step, Task, UnderWay};
-use crate::engine::health::schedule::{Errand, Limits, Schedule};
+use crate::engine::health::schedule::{Errand, Lane, Limits, Schedule};
 use crate::engine::time::Tick;
 use crate::net::attendant::{Duty, WAKER};
 use crate::settings::{Service, ServiceIndex, Settings};
@@ -138,6 +139,9 @@ impl Monitor {
         let (Some(subject), Some(service)) = (self.subjects.get(&errand), service) else {
             return self.schedule.ended(&errand, now);
         };
+        if subject.manner().lane == Lane::Program {
+            self.bury_strangers();
+        }
         self.latest_number += 1;
         let number = self.latest_number;
         match Task::begin(subject, service, &self.shared, self.poll.registry(), Number(number)) {
@@ -150,6 +154,11 @@ impl Monitor {
             }
             Err(finding) => self.take_in(&errand, &finding, Times { took: Duration::ZERO, now }),
         }
+    }
+
+    /// What earlier programs have left behind, if that falls to pen.
+    fn bury_strangers(&self) {
+        child::bury_strangers(|pid| self.under_way.values().any(|one| one.task.is_process(pid)));
     }
 
     /// When there is something to do, whatever the poll says; `None`: never.
@@ -173,6 +182,10 @@ impl Monitor {
             return;
         }
         let (number, is_end) = Number::of(event.token());
+        // One that is heard again later anyway does not hasten that by saying still more.
+        if !is_end && self.unheard.iter().any(|(_, other)| *other == number) {
+            return;
+        }
         let Some(one) = self.under_way.get_mut(&number) else { return };
         if let Task::Dying(program) = &mut one.task {
             if program.is_buried() {
@@ -295,6 +308,7 @@ impl Monitor {
                 self.dispatch(event, now);
             }
         }
+        self.bury_strangers();
         for (_, one) in self.under_way {
             if let Task::Dying(program) = one.task {
                 // The disk, or whatever else holds it, may take long.
