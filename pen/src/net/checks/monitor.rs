@@ -30,6 +30,8 @@ const READ: usize = 16 * 1024;
 const PAUSE: Duration = Duration::from_millis(10);
 /// If the thread was away for longer than it meant to, by as much, then what is late may be late because of that.
 const OVERSLEPT: Duration = Duration::from_secs(1);
+/// That pen lacks something for checks is said once in so much time.
+const SHORTAGE_NEWS: Duration = Duration::from_secs(60);
 /// How long the thread's end waits for that of the programs that it has killed.
 const LAST_RITES: Duration = Duration::from_secs(1);
 
@@ -47,6 +49,8 @@ pub struct Monitor {
     deadlines: BTreeSet<(Tick, usize)>,
     /// Who has more to say than was heard, and when to go on with that.
     unheard: BTreeSet<(Tick, usize)>,
+    /// When the log said last that pen lacks something.
+    shortage_told: Option<Tick>,
     scratch: Box<[u8]>,
 }
 
@@ -75,6 +79,7 @@ impl Monitor {
             latest_number: 0,
             deadlines: BTreeSet::new(),
             unheard: BTreeSet::new(),
+            shortage_told: None,
             scratch: vec![0; READ].into_boxed_slice(),
         }
     }
@@ -152,7 +157,20 @@ impl Monitor {
                 self.deadlines.insert((look, number));
                 self.under_way.insert(number, UnderWay { errand, begun: now, deadline, task });
             }
-            Err(finding) => self.take_in(&errand, &finding, Times { took: Duration::ZERO, now }),
+            Err(finding) => {
+                if finding == Finding::Shortage {
+                    self.tell_shortage(now);
+                }
+                self.take_in(&errand, &finding, Times { took: Duration::ZERO, now });
+            }
+        }
+    }
+
+    /// Says that checks wait for want of something, now and then as long as that lasts.
+    fn tell_shortage(&mut self, now: Tick) {
+        if self.shortage_told.is_none_or(|told| now.since(told) >= SHORTAGE_NEWS) {
+            self.shortage_told = Some(now);
+            log::warn!("checks of servers wait: pen lacks descriptors, ports, processes or memory for them");
         }
     }
 
