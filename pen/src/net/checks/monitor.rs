@@ -31,7 +31,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// If the thread was away for longer than it meant to, by as much, then what is late may be late because of that.
 const OVERSLEPT: Duration = Duration::from_secs(1);
 /// That pen lacks something for checks is said once in so much time.
-const SHORTAGE_NEWS: Duration = Duration::from_secs(60);
+const SHORTAGE_NEWS: Duration = Duration::from_mins(1);
 /// How long the thread's end waits for that of the programs that it has killed.
 const LAST_RITES: Duration = Duration::from_secs(1);
 
