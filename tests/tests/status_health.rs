@@ -62,9 +62,13 @@ fn drain_and_maint_are_told_in_all_forms_until_they_are_taken_back() {
     let text = pen.ask("status text");
     assert!(text.contains("\nServers: 3 (1 up, 1 draining, 1 maintenance)"), "{text}");
     let page = pen.ask("status html");
-    assert!(page.contains("<td>draining</td>") && page.contains("<td>maintenance</td>"), "{page}");
+    assert!(page.contains(" s\">draining</td>") && page.contains(" s\">maintenance</td>"), "{page}");
     let servers = table(&pen, "servers");
     assert!(servers.contains("│ draining ") && servers.contains("│ maintenance "), "{servers}");
+    assert!(
+        text.contains(" s, by the administrator\n") && servers.contains(" by the administrator "),
+        "{text}"
+    );
     assert!(pen.ask("services").contains(" servers 3 usable 1 "), "{}", pen.ask("services"));
 
     pen.tell("maint 0");
@@ -77,6 +81,11 @@ fn drain_and_maint_are_told_in_all_forms_until_they_are_taken_back() {
     }
     pen.tell("no maint 0");
     assert_eq!(each(&pen, "state"), ["up", "up", "up"]);
+    pen.tell("no maint 0");
+    pen.tell("drain 0");
+    let told = |what: &str| pen.stderr().matches(&format!(") is {what}, by the administrator\n")).count();
+    let expected = [("in maintenance", 2), ("ready again", 4), ("draining", 3)];
+    wait_until("each change is told once", || expected.iter().all(|(what, times)| told(what) == *times));
     pen.stop();
 }
 

@@ -35,8 +35,8 @@ fn states_are_told_with_since_when_and_why_on_every_screen() {
     let is = |name: &str, selector: &str, test: &str| format!("{}?.{test}", row(name, selector));
     for (name, class, state) in [
         ("part", "up", "/^up \\d+ s$/"),
-        ("drained", "draining", "/^draining$/"),
-        ("kept", "maintenance", "/^maintenance$/"),
+        ("drained", "draining", "/^draining \\d+ s$/"),
+        ("kept", "maintenance", "/^maintenance \\d+ s$/"),
         ("broken", "down", "/^down \\d+ s$/"),
     ] {
         browser.wait_until(&format!("{state}.test({}?.textContent)", row(name, ".state")));
