@@ -47,7 +47,7 @@ fn drain_and_maint_are_told_in_all_forms_until_they_are_taken_back() {
     let pen = Pen::builder().servers(&servers).command("web 0").start();
     pen.tell("drain 1");
     pen.tell("maint 2");
-    assert_eq!(each(&pen, "state"), ["up", "draining", "maintenance"]);
+    assert_eq!(each(&pen, "state"), ["up", "draining", "maint"]);
     assert_eq!(each(&pen, "admin"), ["ready", "drain", "maint"]);
     assert_eq!(service(&pen)["usable"], 1);
     assert_eq!(healthz(&pen), (200, "ok, usable servers: 1\n".to_owned()));
@@ -55,16 +55,16 @@ fn drain_and_maint_are_told_in_all_forms_until_they_are_taken_back() {
     let metrics = pen.ask("status prometheus");
     assert_eq!(complaints_of_promtool(&metrics), "", "of:\n{metrics}");
     for (name, values) in
-        [("up", ["1", "0", "0"]), ("draining", ["0", "1", "0"]), ("maintenance", ["0", "0", "1"])]
+        [("up", ["1", "0", "0"]), ("draining", ["0", "1", "0"]), ("maint", ["0", "0", "1"])]
     {
         assert_eq!(gauge(&metrics, &format!("pen_server_{name}")), values, "{name} in:\n{metrics}");
     }
     let text = pen.ask("status text");
-    assert!(text.contains("\nServers: 3 (1 up, 1 draining, 1 maintenance)"), "{text}");
+    assert!(text.contains("\nServers: 3 (1 up, 1 draining, 1 maint)"), "{text}");
     let page = pen.ask("status html");
-    assert!(page.contains(" s\">draining</td>") && page.contains(" s\">maintenance</td>"), "{page}");
+    assert!(page.contains(" s\">draining</td>") && page.contains(" s\">maint</td>"), "{page}");
     let servers = table(&pen, "servers");
-    assert!(servers.contains("│ draining ") && servers.contains("│ maintenance "), "{servers}");
+    assert!(servers.contains("│ draining ") && servers.contains("│ maint "), "{servers}");
     assert!(
         text.contains(" s, by the administrator\n") && servers.contains(" by the administrator "),
         "{text}"
@@ -74,7 +74,7 @@ fn drain_and_maint_are_told_in_all_forms_until_they_are_taken_back() {
     pen.tell("maint 0");
     pen.tell("no maint 2");
     pen.tell("drain 2");
-    assert_eq!(each(&pen, "state"), ["maintenance", "draining", "draining"]);
+    assert_eq!(each(&pen, "state"), ["maint", "draining", "draining"]);
     assert_eq!(healthz(&pen), (503, "no usable server\n".to_owned()), "a new client gets none");
     for slot in 1..=2 {
         pen.tell(&format!("no drain {slot}"));

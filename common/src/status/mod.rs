@@ -235,7 +235,7 @@ pub enum ServerState {
     /// The administrator or its agent has it drained: it takes none but clients whose server it was.
     Draining,
     /// The administrator or its agent has it out of use: it takes no clients.
-    Maintenance,
+    Maint,
     /// A check or its agent says that it is down.
     Down,
     /// It is left alone for a while.
@@ -264,7 +264,7 @@ impl From<StateFields> for ServerState {
         match &*state {
             "up" => ServerState::Up,
             "draining" => ServerState::Draining,
-            "maintenance" => ServerState::Maintenance,
+            "maint" => ServerState::Maint,
             "down" => ServerState::Down,
             "blacklisted" => ServerState::Blacklisted { blacklisted_seconds },
             "empty" => ServerState::Empty,

@@ -77,7 +77,7 @@ fn add_everywhere(value: &mut Value, added: &Value) {
 #[test]
 fn a_state_that_only_a_newer_pen_knows_is_unknown() {
     let server: ServerStatus =
-        from_str(r#"{"slot": 1, "state": "maint", "maint_seconds": 5, "connections": 2}"#).unwrap();
+        from_str(r#"{"slot": 1, "state": "resting", "resting_seconds": 5, "connections": 2}"#).unwrap();
     assert_eq!((server.state, server.connections), (ServerState::Unknown, 2));
     for (text, state) in [
         (r#"{"state": "up"}"#, ServerState::Up),
@@ -85,7 +85,7 @@ fn a_state_that_only_a_newer_pen_knows_is_unknown() {
         (r#"{"state": "blacklisted"}"#, ServerState::Blacklisted { blacklisted_seconds: 0 }),
         (r#"{"state": "unknown"}"#, ServerState::Unknown),
         (r#"{"state": "draining"}"#, ServerState::Draining),
-        (r#"{"state": "maintenance"}"#, ServerState::Maintenance),
+        (r#"{"state": "maint"}"#, ServerState::Maint),
         (r#"{"state": "down"}"#, ServerState::Down),
     ] {
         assert_eq!(from_str::<ServerStatus>(text).unwrap().state, state, "{text}");
@@ -101,7 +101,7 @@ fn usable_is_who_is_up() {
         out,
         ServerState::Empty,
         ServerState::Draining,
-        ServerState::Maintenance,
+        ServerState::Maint,
         ServerState::Down,
     ];
     let servers = states.map(server).to_vec();

@@ -61,14 +61,14 @@ impl Display for Seconds {
 
 impl ServerState {
     /// The states in the order in which they are told.
-    pub const WORDS: [&str; 7] = ["up", "draining", "maintenance", "down", "blacklisted", "empty", "unknown"];
+    pub const WORDS: [&str; 7] = ["up", "draining", "maint", "down", "blacklisted", "empty", "unknown"];
 
     /// The state in one word.
     pub fn word(self) -> &'static str {
         match self {
             ServerState::Up => "up",
             ServerState::Draining => "draining",
-            ServerState::Maintenance => "maintenance",
+            ServerState::Maint => "maint",
             ServerState::Down => "down",
             ServerState::Blacklisted { .. } => "blacklisted",
             ServerState::Empty => "empty",
@@ -84,7 +84,7 @@ impl Display for ServerState {
             ServerState::Blacklisted { blacklisted_seconds } => write!(f, " {blacklisted_seconds}s"),
             ServerState::Up
             | ServerState::Draining
-            | ServerState::Maintenance
+            | ServerState::Maint
             | ServerState::Down
             | ServerState::Empty
             | ServerState::Unknown => Ok(()),

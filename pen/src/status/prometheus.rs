@@ -302,8 +302,8 @@ const SERVER: &[Family<ServerStatus>] = &[
     gauge("pen_server_draining", "1 if the server takes returning clients only.", |server| {
         flag(server.state == ServerState::Draining)
     }),
-    gauge("pen_server_maintenance", "1 if the server is out of use by intent.", |server| {
-        flag(server.state == ServerState::Maintenance)
+    gauge("pen_server_maint", "1 if the server is out of use by intent.", |server| {
+        flag(server.state == ServerState::Maint)
     }),
     gauge("pen_server_down", "1 if a check or an agent says that the server is down.", |server| {
         flag(server.state == ServerState::Down)

@@ -143,7 +143,7 @@ pub fn checked(name: &str) -> ServiceStatus {
         with(1, ServerState::Down, Some(check(false)), None, 100),
         with(2, ServerState::Up, Some(check(true)), Some(agent("ready", 35)), 35),
         with(3, ServerState::Draining, None, Some(drained), 100),
-        by_administrator("maint", with(4, ServerState::Maintenance, None, None, 100)),
+        by_administrator("maint", with(4, ServerState::Maint, None, None, 100)),
         with(5, ServerState::Up, Some(check(true)), None, 40),
         by_administrator("drain", with(6, ServerState::Draining, None, None, 100)),
         with(7, ServerState::Down, Some(check(true)), Some(agent("down", 100)), 100),

@@ -278,7 +278,7 @@ fn checks_failed(row: &Server) -> u64 {
 pub fn tone(state: ServerState) -> Tone {
     match state {
         ServerState::Up => Tone::Good,
-        ServerState::Draining | ServerState::Maintenance => Tone::Notice,
+        ServerState::Draining | ServerState::Maint => Tone::Notice,
         ServerState::Blacklisted { .. } | ServerState::Down => Tone::Bad,
         ServerState::Empty | ServerState::Unknown => Tone::Faint,
     }

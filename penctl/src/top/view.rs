@@ -114,7 +114,7 @@ fn server_line(service: &ServiceStatus, theme: Theme) -> Line<'static> {
         spans.push(Span::raw(comma));
         let tone = match word {
             "up" => Tone::Good,
-            "draining" | "maintenance" => Tone::Notice,
+            "draining" | "maint" => Tone::Notice,
             "empty" => Tone::Faint,
             _ => Tone::Bad,
         };

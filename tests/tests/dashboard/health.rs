@@ -36,7 +36,7 @@ fn states_are_told_with_since_when_and_why_on_every_screen() {
     for (name, class, state) in [
         ("part", "up", "/^up \\d+ s$/"),
         ("drained", "draining", "/^draining \\d+ s$/"),
-        ("kept", "maintenance", "/^maintenance \\d+ s$/"),
+        ("kept", "maint", "/^maint \\d+ s$/"),
         ("broken", "down", "/^down \\d+ s$/"),
     ] {
         browser.wait_until(&format!("{state}.test({}?.textContent)", row(name, ".state")));

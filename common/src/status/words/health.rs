@@ -46,8 +46,8 @@ pub fn since(server: &ServerStatus) -> Option<u64> {
         ServerState::Up => by_check(true),
         // It has been down for as long as the first of both says so.
         ServerState::Down => by_check(false).max(by_agent().filter(|_| is_down_by_agent(server))),
-        ServerState::Maintenance | ServerState::Draining if is_by_administrator(server) => server.admin_since,
-        ServerState::Maintenance | ServerState::Draining => by_agent(),
+        ServerState::Maint | ServerState::Draining if is_by_administrator(server) => server.admin_since,
+        ServerState::Maint | ServerState::Draining => by_agent(),
         ServerState::Blacklisted { .. } | ServerState::Empty | ServerState::Unknown => None,
     }
 }
@@ -61,10 +61,10 @@ pub fn why(server: &ServerStatus) -> Option<String> {
             let check = server.check.as_ref().filter(|check| !check.up);
             vec![check.map(failure), by_agent(is_down_by_agent(server))]
         }
-        ServerState::Maintenance | ServerState::Draining if is_by_administrator(server) => {
+        ServerState::Maint | ServerState::Draining if is_by_administrator(server) => {
             vec![Some("by the administrator".to_owned())]
         }
-        ServerState::Maintenance | ServerState::Draining => vec![by_agent(true)],
+        ServerState::Maint | ServerState::Draining => vec![by_agent(true)],
         ServerState::Up => vec![share(server), limit(server)],
         ServerState::Blacklisted { .. } | ServerState::Empty | ServerState::Unknown => vec![],
     };
@@ -75,7 +75,7 @@ pub fn why(server: &ServerStatus) -> Option<String> {
 /// Whether it is drained or in maintenance by command, whatever its agent says.
 fn is_by_administrator(server: &ServerStatus) -> bool {
     match server.state {
-        ServerState::Maintenance => server.admin == "maint",
+        ServerState::Maint => server.admin == "maint",
         ServerState::Draining => server.admin == "drain",
         _ => false,
     }

@@ -11,7 +11,7 @@ use crate::engine::time::Tick;
 pub fn state(server: &Server, now: Tick) -> ServerState {
     let (state, fitness) = (&server.state, &server.state.fitness);
     if server.admin == AdminState::Maint || !fitness.admits(Standing::Returning) {
-        return ServerState::Maintenance;
+        return ServerState::Maint;
     }
     if fitness.is_down() {
         return ServerState::Down;
@@ -124,7 +124,7 @@ mod tests {
         server.state.fitness.note_check(Some(Condition::Down), NOW);
         assert_eq!(state(&server, NOW), ServerState::Down);
         server.admin = AdminState::Maint;
-        assert_eq!(state(&server, NOW), ServerState::Maintenance);
+        assert_eq!(state(&server, NOW), ServerState::Maint);
     }
 
     #[test]
@@ -137,7 +137,7 @@ mod tests {
         says(&server, |report| report.condition = Condition::Down);
         assert_eq!(state(&server, NOW), ServerState::Down);
         says(&server, |report| report.admin = AdminState::Maint);
-        assert_eq!(state(&server, NOW), ServerState::Maintenance);
+        assert_eq!(state(&server, NOW), ServerState::Maint);
         says(&server, |report| report.share = 35);
         assert_eq!((state(&server, NOW), share(&server, 0, NOW)), (ServerState::Up, Share(35)));
     }

@@ -152,14 +152,14 @@ fn health_shows_in_the_state_and_in_lists() {
     let states: Vec<_> = rows(&page, 0).iter().map(|row| row[2].clone()).collect();
     assert_eq!(
         states,
-        ["up", "down", "up", "draining", "maintenance", "up", "draining", "down"],
+        ["up", "down", "up", "draining", "maint", "up", "draining", "down"],
         "one word each, for scripts"
     );
     for expected in [
         "<td title=\"2 d 3 h\">up</td>",
         "<td title=\"5 min 3 s\">down</td>",
         "<td title=\"20 s\">draining</td>",
-        "<td title=\"1 h 0 min\">maintenance</td>",
+        "<td title=\"1 h 0 min\">maint</td>",
         "<td title=\"1 h 0 min\">draining</td>",
         "<span class=\"down\">2 down</span>",
         "<dt>check</dt><dd>http / status 200-399 interval 2 timeout 2 rise 2 fall 3</dd>",
@@ -178,7 +178,7 @@ fn health_shows_in_the_state_and_in_lists() {
             "Server 1: checks so far: 40 passed, 3 failed, changes: 1",
             "Server 2: up 2 d 3 h, 35 % by its agent",
             "Server 3: draining 20 s, by its agent: &lt;backup&gt;",
-            "Server 4: maintenance 1 h 0 min, by the administrator",
+            "Server 4: maint 1 h 0 min, by the administrator",
             "Server 5: up 2 d 3 h, 40 % (slow start)",
             "Server 6: draining 1 h 0 min, by the administrator",
             "Server 7: down 20 s: by its agent",

@@ -97,7 +97,7 @@ fn a_server_has_a_gauge_for_each_state_and_its_counters() {
     for (name, up, out) in [
         ("up", "1", "0"),
         ("draining", "0", "0"),
-        ("maintenance", "0", "0"),
+        ("maint", "0", "0"),
         ("down", "0", "0"),
         ("blacklisted", "0", "1"),
         ("blacklist_remaining_seconds", "0", "23"),
@@ -137,7 +137,7 @@ fn servers_that_are_tested_have_what_came_of_that_and_exactly_one_state() {
         (6, "0", "1", "0", "0"),
         (7, "0", "0", "0", "1"),
     ] {
-        let states = ["up", "draining", "maintenance", "down"].map(|state| told(state, slot));
+        let states = ["up", "draining", "maint", "down"].map(|state| told(state, slot));
         assert_eq!(states, [up, draining, maintenance, down].map(Some), "{slot}");
     }
     for (name, slot, value) in [

@@ -113,7 +113,7 @@ class ServerRow {
     const { server, track } = this;
     switch (key) {
       case "slot": return Number.isInteger(this.role) ? this.role : Number.MAX_SAFE_INTEGER;
-      case "state": return ["none", "blacklisted", "down", "maintenance", "draining"].includes(server.state) ? `0${server.state}` : `1${server.state}`;
+      case "state": return ["none", "blacklisted", "down", "maint", "draining"].includes(server.state) ? `0${server.state}` : `1${server.state}`;
       case "connections": return server.connections;
       case "traffic": return (track.latest("sent") ?? 0) + (track.latest("received") ?? 0);
       case "connects": return track.latest("connects") ?? 0;

@@ -71,7 +71,7 @@ export class State {
   }
 }
 
-const STATES = new Set(["up", "blacklisted", "down", "draining", "maintenance", "empty", "some", "none"]);
+const STATES = new Set(["up", "blacklisted", "down", "draining", "maint", "empty", "some", "none"]);
 
 /** A part of a limit, as a bar; hidden where there is no limit. */
 export class Meter {

@@ -72,14 +72,14 @@ function since({ state, admin, admin_since: adminSince, check, agent }) {
     // It has been down for as long as the first of both says so.
     case "down": return byCheck === null || byAgent === null ? byCheck ?? byAgent : Math.max(byCheck, byAgent);
     case "draining":
-    case "maintenance": return decidesAgent(state, admin) ? byAgent : adminSince;
+    case "maint": return decidesAgent(state, admin) ? byAgent : adminSince;
     default: return null;
   }
 }
 
 /** Whether not the administrator but the agent wants it so. */
 function decidesAgent(state, admin) {
-  return (state === "draining" && admin !== "drain") || (state === "maintenance" && admin !== "maint");
+  return (state === "draining" && admin !== "drain") || (state === "maint" && admin !== "maint");
 }
 
 /** Why a server is as it is, and what else there is to say of its health, in parts; some of it in words that servers have chosen. */
@@ -87,7 +87,7 @@ export function remarks({ state, admin, share, check, agent }) {
   const told = [];
   if (state === "down" && check && !check.up) told.push(`${check.kind} check: ${check.reason ?? "failed"}`);
   if (agent && (state === "down" ? agent.word === "down" : decidesAgent(state, admin))) told.push(agent.reason ? `by its agent: ${agent.reason}` : "by its agent");
-  if ((state === "draining" || state === "maintenance") && !decidesAgent(state, admin)) told.push("by the administrator");
+  if ((state === "draining" || state === "maint") && !decidesAgent(state, admin)) told.push("by the administrator");
   if (state === "up" && share < 100) told.push(shareText(share, agent?.share ?? 100));
   if (state === "up" && agent && agent.max !== null) told.push(`at most ${count(agent.max)} connections by its agent`);
   if (agent?.trouble) told.push(`its agent gives no answer: ${agent.trouble}`);

@@ -36,7 +36,7 @@ fn a_server_that_nobody_checks_is_told_in_a_word() {
     for (state, word) in [
         (ServerState::Up, "up"),
         (ServerState::Draining, "draining"),
-        (ServerState::Maintenance, "maintenance"),
+        (ServerState::Maint, "maint"),
         (ServerState::Down, "down"),
         (ServerState::Blacklisted { blacklisted_seconds: 23 }, "blacklisted 23s"),
         (ServerState::Empty, "empty"),
@@ -65,7 +65,7 @@ fn a_check_tells_since_when_and_why() {
 #[test]
 fn a_state_that_the_check_knows_nothing_of_has_no_beginning() {
     // What was read a moment apart need not fit.
-    for state in [ServerState::Up, ServerState::Maintenance, ServerState::Draining] {
+    for state in [ServerState::Up, ServerState::Maint, ServerState::Draining] {
         let server = ServerStatus { check: Some(checked(false, 303)), ..server(state) };
         assert_eq!(told(&server), words(state.word(), None));
     }
@@ -78,7 +78,7 @@ fn what_an_agent_decides_is_told_as_its_decision() {
     let by_agent = Some("by its agent");
     for (state, word, told_state) in [
         (ServerState::Down, "down", "down 20 s"),
-        (ServerState::Maintenance, "maint", "maintenance 20 s"),
+        (ServerState::Maint, "maint", "maint 20 s"),
         (ServerState::Draining, "drain", "draining 20 s"),
     ] {
         let server = ServerStatus { agent: Some(asked(word, 100)), ..server(state) };
@@ -91,7 +91,7 @@ fn what_an_agent_decides_is_told_as_its_decision() {
     let full =
         ServerStatus { agent: Some(asked("ready", 0)), share: Share(0), ..server(ServerState::Draining) };
     assert_eq!(told(&full), words("draining 20 s", by_agent));
-    for (state, admin) in [(ServerState::Maintenance, "maint"), (ServerState::Draining, "drain")] {
+    for (state, admin) in [(ServerState::Maint, "maint"), (ServerState::Draining, "drain")] {
         let server = ServerStatus { agent: Some(asked("ready", 100)), admin: admin.into(), ..server(state) };
         let (admin_since, by_administrator) = (Some(61), Some("by the administrator"));
         assert_eq!(
