@@ -28,10 +28,14 @@ pub struct Signals(signal_hook_mio::v1_0::Signals);
 
 impl Signals {
     /// Takes over the four signals of the process. XFSZ is ignored from then on, so that a file that has reached the limit of
-    /// sizes is an error of whoever writes to it, as a full disk is.
+    /// sizes is an error of whoever writes to it, as a full disk is. CHLD is not, even if whoever started the process has
+    /// ignored it: children could not be waited for.
     pub fn new() -> io::Result<Signals> {
-        // SAFETY: to ignore a signal runs no code of ours.
-        unsafe { signal(Number::SIGXFSZ, SigHandler::SigIgn) }?;
+        // SAFETY: to ignore a signal, or to leave it to the kernel, runs no code of ours.
+        unsafe {
+            signal(Number::SIGXFSZ, SigHandler::SigIgn)?;
+            signal(Number::SIGCHLD, SigHandler::SigDfl)?;
+        }
         signal_hook_mio::v1_0::Signals::new([SIGHUP, SIGUSR1, SIGTERM, SIGINT]).map(Signals)
     }
 

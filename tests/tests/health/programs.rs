@@ -5,9 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use pen_tests::{Backend, Pen, Process, settled, wait_until};
+use pen_tests::{Pen, Process, settled, wait_until};
 
-use super::log::{lines, wait_for_line, wait_until_down};
+use super::log::{lines, wait_for_line, wait_until_down, wait_until_passed};
 
 /// A pen whose server is checked by this script, which may use `$DIR`, a directory of the test's own.
 fn checked_by(script: &str, pace: &str) -> Pen {
@@ -167,13 +167,25 @@ fn none_outlives_pen() {
 }
 
 #[test]
-fn sixteen_at_once_are_the_most() {
-    let servers: Vec<Backend> = (0..1).map(|_| Backend::silent()).collect();
+fn it_does_not_matter_what_pen_s_own_parent_does_about_children() {
     let builder = Pen::builder();
+    let runs = builder.directory().join("runs").display().to_string();
+    let pen = builder
+        .under(["env", "--ignore-signal=CHLD"])
+        .server("127.0.0.1:9")
+        .command(&format!("health exec \"echo run >> {runs}\" interval 1 timeout 20"))
+        .start();
+    wait_until_passed(&pen, 0, 2);
+    assert_eq!(lines(&pen, " is down"), [""; 0]);
+    pen.stop();
+}
+
+#[test]
+fn sixteen_at_once_are_the_most() {
+    let mut builder = Pen::builder();
     let directory = builder.directory().display().to_string();
-    let mut builder = builder.servers(&servers);
-    for slot in 1..40 {
-        builder = builder.command(&format!("server {slot} address 127.0.0.{slot} port 9"));
+    for slot in 0..40 {
+        builder = builder.command(&format!("server {slot} address 127.0.1.{slot} port 9"));
     }
     let pen = builder
         .command(&format!(
