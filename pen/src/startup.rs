@@ -376,7 +376,7 @@ fn give_up_rights(
     if let Some(user) = user {
         privileges::become_user(user, keep).map_err(|error| error.to_string())?;
     }
-    Ok(())
+    Ok(privileges::lend_no_capabilities().map_err(failed("cannot clear the ambient capabilities"))?)
 }
 
 fn create_pid_file(path: &Path) -> Result<PidFile, Failure> {

@@ -5,8 +5,11 @@ use std::io;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
+
+/// So many are buried at one go.
+const STRANGERS_MOST: usize = 1024;
 
 /// A descriptor that becomes readable when the child ends, which nobody may have waited for yet.
 pub fn end_of(child: u32) -> io::Result<OwnedFd> {
@@ -22,6 +25,20 @@ pub fn end_of(child: u32) -> io::Result<OwnedFd> {
 pub fn has_ended(child: u32) -> io::Result<bool> {
     let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
     Ok(waitid(Id::Pid(Pid::from_raw(number(child)?)), flags)? != WaitStatus::StillAlive)
+}
+
+/// Waits for children that have ended and that nobody here has started: what is left of them when their parents are killed falls
+/// to the first process of a container, which pen may be. Those that are `known` are left to whoever knows them.
+pub fn bury_strangers(known: impl Fn(u32) -> bool) {
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    for _ in 0..STRANGERS_MOST {
+        let Ok(Some(pid)) = waitid(Id::All, flags).map(|status| status.pid()) else { return };
+        // Behind one that is known there may be others, but that one is about to be waited for, and then it is their turn.
+        if u32::try_from(pid.as_raw()).is_ok_and(&known) || waitpid(pid, Some(WaitPidFlag::WNOHANG)).is_err()
+        {
+            return;
+        }
+    }
 }
 
 fn number(child: u32) -> io::Result<i32> {

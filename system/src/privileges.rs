@@ -121,6 +121,17 @@ pub fn become_user(user: &User, keep: &[Capability]) -> Result<(), Error> {
     if is_for_good(user, &kept) { Ok(()) } else { Err(Error::NotForGood(user.name.clone())) }
 }
 
+/// Keeps programs that this process starts from having its capabilities: systemd's `AmbientCapabilities=` are for pen alone.
+///
+/// To be called before any thread exists.
+pub fn lend_no_capabilities() -> io::Result<()> {
+    let lend_none = || match caps::read(None, CapSet::Ambient)? {
+        ambient if ambient.is_empty() => Ok(()),
+        _ => caps::clear(None, CapSet::Ambient),
+    };
+    lend_none().map_err(io::Error::other)
+}
+
 fn kept_of(keep: &[Capability]) -> Result<CapsHashSet, caps::errors::CapsError> {
     let permitted = caps::read(None, CapSet::Permitted)?;
     Ok(keep.iter().copied().filter(|capability| permitted.contains(capability)).collect())
@@ -158,6 +169,24 @@ mod tests {
             let error = User::resolve(word).unwrap_err();
             assert!(error.to_string().contains(&format!("user '{word}'")), "{error}");
         }
+    }
+
+    #[test]
+    fn capabilities_are_kept_and_not_lent() {
+        if !is_root() {
+            return eprintln!("skipped: only root has capabilities");
+        }
+        let test = || {
+            let one = HashSet::from([Capability::CAP_NET_BIND_SERVICE]);
+            caps::set(None, CapSet::Inheritable, &one).unwrap();
+            caps::set(None, CapSet::Ambient, &one).unwrap();
+            let permitted = caps::read(None, CapSet::Permitted).unwrap();
+            lend_no_capabilities().unwrap();
+            assert_eq!(caps::read(None, CapSet::Ambient).unwrap(), HashSet::new());
+            assert_eq!(caps::read(None, CapSet::Permitted).unwrap(), permitted);
+        };
+        // Capabilities are those of a thread.
+        std::thread::spawn(test).join().unwrap();
     }
 
     #[test]

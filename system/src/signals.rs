@@ -27,15 +27,15 @@ pub enum Signal {
 pub struct Signals(signal_hook_mio::v1_0::Signals);
 
 impl Signals {
-    /// Takes over the four signals of the process. XFSZ is ignored from then on, so that a file that has reached the limit of
-    /// sizes is an error of whoever writes to it, as a full disk is. CHLD is not, even if whoever started the process has
-    /// ignored it: children could not be waited for.
+    /// Takes over the four signals of the process. XFSZ does nothing from then on, so that a file that has reached the limit of
+    /// sizes is an error of whoever writes to it, as a full disk is; it is not ignored, because programs that pen starts would
+    /// ignore it, too. CHLD does what it does by default: whoever started pen may have had it ignored, and then nobody can
+    /// learn how a program has ended.
     pub fn new() -> io::Result<Signals> {
-        // SAFETY: to ignore a signal, or to leave it to the kernel, runs no code of ours.
-        unsafe {
-            signal(Number::SIGXFSZ, SigHandler::SigIgn)?;
-            signal(Number::SIGCHLD, SigHandler::SigDfl)?;
-        }
+        // SAFETY: the handler does nothing.
+        unsafe { signal(Number::SIGXFSZ, SigHandler::Handler(do_nothing)) }?;
+        // SAFETY: what is done by default runs no code of ours.
+        unsafe { signal(Number::SIGCHLD, SigHandler::SigDfl) }?;
         signal_hook_mio::v1_0::Signals::new([SIGHUP, SIGUSR1, SIGTERM, SIGINT]).map(Signals)
     }
 
@@ -48,6 +48,8 @@ impl Signals {
         })
     }
 }
+
+extern "C" fn do_nothing(_: libc::c_int) {}
 
 impl Source for Signals {
     fn register(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {

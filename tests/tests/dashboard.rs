@@ -2,6 +2,7 @@
 
 mod dashboard {
     mod facts;
+    mod health;
 }
 
 use std::fs;

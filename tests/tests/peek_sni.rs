@@ -165,7 +165,7 @@ fn what_is_no_handshake_asks_for_no_name() {
     let pen = pen.start();
     let mut spoiled = hello("b.test");
     spoiled[5] = 2;
-    let endless = [&[22, 3, 1, 0x40, 0, 1, 0, 0x40, 0][..], &[0; 20_000]].concat();
+    let endless = [&[22, 3, 1, 0x40, 0, 1, 0, 0x40, 0][..], &vec![0; 20_000]].concat();
     for bytes in [&b"GET / HTTP/1.1\r\n\r\n"[..], &spoiled, &endless] {
         let client = pen.connect();
         client.send(bytes);
@@ -210,4 +210,18 @@ fn names_can_be_given_and_taken_while_pen_runs() {
     pen.tell("no peek");
     // Now it is the address alone, which a served last.
     assert_eq!([server("d.test"), server("c.test")], ["a", "a"]);
+}
+
+#[test]
+fn a_service_that_decrypts_looks_for_no_names_in_what_others_encrypted() {
+    let (_servers, pen) = echoing();
+    let pen = pen.start();
+    let certificate = Authority::new("root").issue(&Order::server("b.test"));
+    let said = pen.ask(&format!("tls_cert {}", certificate.pem().display()));
+    let error = "error: peek sni does not go with tls_cert: the client is to shake hands with its server, not with pen, which \
+                 has a certificate for each name from ssl_sni_path; 'no peek' or 'no tls_cert' is expected\n";
+    assert_eq!(said, error);
+    let client = pen.connect();
+    client.send(hello("b.test"));
+    assert_eq!(client.line(), "b");
 }

@@ -121,7 +121,16 @@ fn the_configuration_and_the_alerts_in_the_manual_are_valid() {
         assert_eq!(ended.code, Some(0), "{what}: {}{}", ended.stdout, ended.stderr);
     }
     let pen = motley_pen(&Backend::named("a"));
-    let metrics = pen.ask("status prometheus");
+    let agent = Backend::serve(|client| client.send("65\n"));
+    let port = agent.to_string().rsplit_once(':').unwrap().1.to_owned();
+    pen.tell("health tcp interval 1");
+    pen.tell(&format!("health agent {port} interval 1"));
+    let mut metrics = String::new();
+    wait_until("a check has come to an end, and an agent has answered", || {
+        metrics = pen.ask("status prometheus");
+        metrics.contains("pen_server_check_up") && metrics.contains("pen_server_agent_up")
+    });
+    assert_eq!(complaints_of_promtool(&metrics), "", "of:\n{metrics}");
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let named: Vec<&str> = rules.split(|c| !is_part(c)).filter(|word| word.starts_with("pen_")).collect();
     assert!(named.len() >= 7, "{named:?}");

@@ -49,6 +49,7 @@ fn a_running_service_refuses_what_does_not_go_with_datagrams() {
         ("http", "http", "no http"),
         ("idlers 1", "idlers", "idlers 0"),
         ("dummy", "dummy", "no dummy"),
+        ("peek rdp", "peek", "no peek"),
         ("proxy_protocol accept 1", "proxy_protocol accept", "no proxy_protocol accept"),
         ("proxy_protocol send-v2", "proxy_protocol send", "no proxy_protocol send"),
         ("tls_cert /etc/no.pem", "tls_cert", "no tls_cert"),

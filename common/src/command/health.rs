@@ -119,7 +119,7 @@ fn no_health(words: &mut Words<'_>) -> Result<Command, Problem> {
 }
 
 fn health(words: &mut Words<'_>) -> Result<Command, Problem> {
-    let change = match words.need("check")? {
+    let change = match words.need("check, as in 'health tcp'")? {
         "agent" => HealthChange::Agent(agent(words)?),
         word => HealthChange::Check(check(word, words)?),
     };
@@ -127,7 +127,7 @@ fn health(words: &mut Words<'_>) -> Result<Command, Problem> {
 }
 
 fn agent(words: &mut Words<'_>) -> Result<AgentCheck, Problem> {
-    let port = port(words.need("port")?)?;
+    let port = port(words.need("port, as in 'agent 8081'")?)?;
     let options = Options::read(words, &["interval", "timeout"])?;
     Ok(AgentCheck { port, pace: options.pace() })
 }
@@ -158,13 +158,13 @@ fn probe(word: &str, words: &mut Words<'_>) -> Result<Probe, Problem> {
         "tcp" => Probe::Tcp,
         "tls" => Probe::Tls { name: None },
         "http" => {
-            let path = path(words.need("path")?)?;
+            let path = path(words.need("path, as in 'http /'")?)?;
             Probe::Http { path, host: None, status: HealthCheck::DEFAULT_STATUS, body: None }
         }
-        "dns" => Probe::Dns { name: domain_name(words.need("name")?)? },
+        "dns" => Probe::Dns { name: domain_name(words.need("name, as in 'dns www.example.com'")?)? },
         "rdp" => Probe::Rdp,
         "send" => {
-            let send = Some(words.text("text")?);
+            let send = Some(words.text("text, as in 'send TEXT expect TEXT'")?);
             match words.next() {
                 Some("expect") => Probe::Dialogue { send, expect: expected(words)? },
                 Some(word) => return Err(Problem::Wrong(format!("bad word '{word}': expect is expected"))),
@@ -247,7 +247,7 @@ fn port(word: &str) -> Result<u16, Problem> {
 }
 
 fn expected(words: &mut Words<'_>) -> Result<Quoted, Problem> {
-    let text = words.text("text")?;
+    let text = words.text("text, as in 'expect TEXT'")?;
     if text.bytes().is_empty() {
         return Err(Problem::Wrong("an empty text is no answer: 'health tcp' expects none".to_owned()));
     }
@@ -262,7 +262,7 @@ fn part_of_body(text: Quoted) -> Result<Quoted, Problem> {
 }
 
 fn command(words: &mut Words<'_>) -> Result<Quoted, Problem> {
-    let command = words.text("command")?;
+    let command = words.text("command, as in 'exec /usr/local/bin/check'")?;
     match command.bytes() {
         bytes if bytes.trim_ascii().is_empty() => {
             Err(Problem::Wrong("an empty command checks nothing".to_owned()))

@@ -54,6 +54,8 @@ pub struct AgentStatus {
     pub share: Share,
     /// How many connections it wants at most; `None`: as many as otherwise.
     pub max: Option<u32>,
+    /// Why it says so, as it has told people. It has chosen the words.
+    pub reason: Option<String>,
     /// Why its latest answer was none; `None`: it was.
     pub trouble: Option<String>,
 }

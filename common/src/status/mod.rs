@@ -196,6 +196,8 @@ pub struct ServerStatus {
     pub state: ServerState,
     /// What the administrator wants of it: `ready`, `drain` or `maint`.
     pub admin: Name,
+    /// For so many seconds, if that is not `ready`.
+    pub admin_since: Option<u64>,
     /// Its connections, attempts included.
     pub connections: u32,
     /// See `server`.
@@ -218,7 +220,7 @@ pub struct ServerStatus {
     pub last_error: Option<String>,
     /// What checks say of it; `None`: it is not checked, or was not yet.
     pub check: Option<CheckStatus>,
-    /// What its agent says; `None`: it has none, or none that has said anything yet.
+    /// What its agent says; `None`: it has none, or none that was asked yet.
     pub agent: Option<AgentStatus>,
     /// The part of its share in new clients that it gets at present: not the whole by its agent and `slow_start`.
     pub share: Share,

@@ -244,9 +244,9 @@ impl End {
         if self.ended {
             // Not before that is read, and then the socket or the session tells it again.
             self.ended = false;
-            match &mut self.tls {
-                Some(session) => session.look_again(),
-                None => self.readable = true,
+            self.readable = true;
+            if let Some(session) = &mut self.tls {
+                session.look_again();
             }
         }
     }

@@ -39,7 +39,7 @@ pub struct Watcher<'a> {
 }
 
 impl Watcher<'_> {
-    // Apart from the relay, whose every turn would else reach for the room on the stack that a dump needs.
+    // Apart from the relay, whose registers it would take.
     #[cold]
     #[inline(never)]
     fn read(&mut self, side: Side, data: &[u8]) {

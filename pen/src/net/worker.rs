@@ -3,14 +3,14 @@
 
 mod accepting;
 mod message;
+mod stage;
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use common::reason;
-use mio::event::Event;
-use mio::{Events, Poll, Registry};
+use mio::{Events, Poll};
 use slab::Slab;
 
 use super::connection::{Connection, Next, Phase};
@@ -24,9 +24,11 @@ use crate::engine::balance::Turnover;
 use crate::engine::time::Tick;
 use crate::engine::timer::TimerWheel;
 use crate::settings::{ServiceIndex, Settings, Transport};
-use crate::shared::{Mailbox, PendingRoom, Shared};
+use crate::shared::{Mailbox, Shared};
 
 pub use self::message::{Message, Newcomer};
+pub use self::stage::Context;
+use self::stage::Stage;
 
 /// Events taken from the poll at once.
 const EVENTS_PER_TURN: usize = 1024;
@@ -61,36 +63,6 @@ pub struct Worker {
     fired: Vec<u32>,
     /// Set once it is told to stop: it ends then at the latest.
     stop_at: Option<Tick>,
-}
-
-/// What a connection may use during its turn.
-#[derive(Debug)]
-pub struct Context<'a> {
-    /// The poll's registry.
-    pub registry: &'a Registry,
-    /// The settings in force.
-    pub settings: &'a Settings,
-    /// The worker's timers, by slot.
-    pub timers: &'a mut TimerWheel,
-    /// Room for one read.
-    pub scratch: &'a mut [u8],
-    /// What passes much at once from socket to socket.
-    pub pipe: Option<&'a mut Pipe>,
-    /// The time at the beginning of the turn.
-    pub now: Tick,
-    /// Connections that wait for room for their connect.
-    pub queues: &'a mut Queues,
-    shared: &'a Arc<Shared>,
-    worker: usize,
-}
-
-impl Context<'_> {
-    /// Room for a connect, or a promise that those in the `queues` are called when there is.
-    pub fn take_pending(&self, service: ServiceIndex) -> Option<PendingRoom> {
-        let service = self.settings.service(service);
-        let mailbox = &self.shared.mailboxes[self.worker];
-        mailbox.take_or_wait(|| self.shared.take_pending(service))
-    }
 }
 
 impl Worker {
@@ -131,9 +103,7 @@ impl Worker {
             self.now = self.shared.now();
             self.heard_all = events.iter().count() < EVENTS_PER_TURN;
             let unfinished = self.unfinished.len();
-            for event in &events {
-                self.dispatch(event);
-            }
+            self.dispatch(&events);
             self.resume(unfinished);
             self.run_timers();
             self.accept();
@@ -157,17 +127,23 @@ impl Worker {
             && !self.listeners.iter().any(|listening| listening.ready)
     }
 
-    fn dispatch(&mut self, event: &Event) {
-        match Token::from(event.token()) {
-            Token::Mailbox => self.read_mailbox(),
-            Token::Listener(id) => match self.listeners.iter_mut().find(|listening| listening.id.0 == id) {
-                Some(listening) => listening.ready = true,
-                None => self.udp.listener_is_ready(id),
-            },
-            Token::Connection { slot, generation, side } => {
-                self.step(slot, generation, |connection, context| connection.event(side, event, context));
+    /// Deals with all events, in their order.
+    fn dispatch(&mut self, events: &Events) {
+        let mut events = events.iter();
+        while let Some((token, event)) = self.stage().take_in(&mut events) {
+            match token {
+                Token::Mailbox => self.read_mailbox(),
+                Token::Listener(id) => self.listener_is_ready(id),
+                Token::Port { service, place } => self.udp.port_event(service, place, event),
+                Token::Connection { .. } => {}
             }
-            Token::Port { service, place } => self.udp.port_event(service, place, event),
+        }
+    }
+
+    fn listener_is_ready(&mut self, id: u32) {
+        match self.listeners.iter_mut().find(|listening| listening.id.0 == id) {
+            Some(listening) => listening.ready = true,
+            None => self.udp.listener_is_ready(id),
         }
     }
 
@@ -196,8 +172,8 @@ impl Worker {
         Some(timers.chain(pauses).chain(self.stop_at).min()?.since(self.now))
     }
 
-    /// What a connection may use, and the connections.
-    fn parts(&mut self) -> (Context<'_>, &mut Slab<Connection>) {
+    /// The connections, and what they may use.
+    fn stage(&mut self) -> Stage<'_> {
         let context = Context {
             registry: self.poll.registry(),
             settings: &self.settings,
@@ -209,7 +185,12 @@ impl Worker {
             shared: &self.shared,
             worker: self.index,
         };
-        (context, &mut self.connections)
+        Stage {
+            context,
+            connections: &mut self.connections,
+            unfinished: &mut self.unfinished,
+            ended: &mut self.ended,
+        }
     }
 
     /// Lets a connection take a step, unless it has ended (or never was).
@@ -219,23 +200,7 @@ impl Worker {
         generation: u32,
         step: impl FnOnce(&mut Connection, &mut Context<'_>) -> Next,
     ) {
-        let (mut context, connections) = self.parts();
-        let Some(connection) = connections.get_mut(slot as usize) else { return };
-        if connection.generation != generation || matches!(connection.phase, Phase::Ended) {
-            return;
-        }
-        match step(connection, &mut context) {
-            Next::Wait => {}
-            Next::Resume => {
-                if connection.queue() {
-                    self.unfinished.push((slot, generation));
-                }
-            }
-            Next::End => {
-                connection.end(&mut context);
-                self.ended.push(slot);
-            }
-        }
+        self.stage().step(slot, generation, step);
     }
 
     fn run_timers(&mut self) {
@@ -329,8 +294,7 @@ impl Worker {
         for service in self.queues.services() {
             while let Some((slot, generation)) = self.queues.first(service) {
                 if self.is_queued(slot, generation) {
-                    let (context, _) = self.parts();
-                    let Some(pending) = context.take_pending(service) else { break };
+                    let Some(pending) = self.stage().context.take_pending(service) else { break };
                     self.step(slot, generation, |connection, context| connection.serve(pending, context));
                 }
                 self.queues.pop(service);
@@ -369,7 +333,7 @@ impl Worker {
                 udp.log_changed(&before, around);
             }
         });
-        let (mut context, connections) = self.parts();
+        let Stage { mut context, connections, .. } = self.stage();
         let same_timeouts = before.idle_timeouts().eq(context.settings.idle_timeouts());
         if same_timeouts && same_logs {
             return;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use common::acl::Entry;
-use common::command::{AclNumber, ServiceName};
+use common::command::{AclNumber, AdminState, ServiceName};
 
 use super::resolve::Resolver;
 use super::services::SERVICES_MOST;
@@ -64,10 +64,38 @@ pub enum Effect {
     Blacklist(Arc<ServerState>, u32),
     /// This server is at another address: that the old one failed says nothing about it.
     Moved(Arc<ServerState>),
-    /// This server comes back from maintenance.
-    Returned(Arc<ServerState>),
+    /// The administrator wants something else of this server.
+    Administered(Administered),
     /// The penlogd of this request log is at another address.
     LogMoved(RequestLog, SocketAddr),
+}
+
+/// What the administrator wants of a server, after something else.
+#[derive(Debug)]
+pub struct Administered {
+    /// The server's.
+    pub state: Arc<ServerState>,
+    /// As the log names it.
+    pub who: String,
+    /// What was wanted before.
+    pub from: AdminState,
+    /// What is wanted now.
+    pub to: AdminState,
+}
+
+impl Administered {
+    fn happen(&self, now: Tick) {
+        let what = match self.to {
+            AdminState::Ready => "ready again",
+            AdminState::Drain => "draining",
+            AdminState::Maint => "in maintenance",
+        };
+        log::info!("{} is {what}, by the administrator", self.who);
+        self.state.reports.lock().administered = (self.to != AdminState::Ready).then_some(now);
+        if self.from == AdminState::Maint {
+            self.state.fitness.warm_up(now);
+        }
+    }
 }
 
 impl Effect {
@@ -77,7 +105,7 @@ impl Effect {
             Effect::Blacklist(state, 0) => state.clear(),
             Effect::Blacklist(state, seconds) => state.blacklist_by_hand(now.plus_seconds(*seconds)),
             Effect::Moved(state) => state.forgive(),
-            Effect::Returned(state) => state.fitness.warm_up(now),
+            Effect::Administered(change) => change.happen(now),
             Effect::LogMoved(log, to) => log.move_to(*to),
         }
     }

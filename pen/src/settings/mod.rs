@@ -33,6 +33,7 @@ use common::addr::Port;
 use common::command::{
     AclNumber, AgentCheck, FastClose, HealthCheck, Peek, ProxyVersion, ServiceName, Threads,
 };
+use common::escape::Line;
 
 use crate::engine::acl::Acl;
 use crate::engine::clients::ClientNumbers;
@@ -321,6 +322,11 @@ impl Service {
     pub fn of(&self) -> impl Display {
         let name = (&*self.name != ServiceName::DEFAULT).then(|| Arc::clone(&self.name));
         fmt::from_fn(move |f| name.iter().try_for_each(|name| write!(f, " of {name}")))
+    }
+
+    /// One of its servers as the log names it: `server 1 of web (10.0.0.2:80)`.
+    pub fn who(&self, server: &Server) -> String {
+        format!("server {}{} ({})", server.id().slot, self.of(), Line(server.address()))
     }
 
     /// Whether there is anything to tell of it: the command line's service may not be wanted where a file has others.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use common::addr::{self, Host, Port, ServerSpec};
 use common::command::{AdminState, Fallback, ServerChanges, ServerHost, ServerName, Slot, Toggle};
 
-use super::draft::{Draft, Effect};
+use super::draft::{Administered, Draft, Effect};
 use crate::engine::servers::{Server, ServerAddr};
 
 /// The slot number of servers outside the slots.
@@ -25,6 +25,8 @@ pub fn change(draft: &mut Draft, slot: Slot, changes: ServerChanges) -> Result<(
         Some(current) => {
             let mut server = Server::clone(&current);
             server.state = draft.new_server_state(slot.number());
+            // What the administrator wants belongs to the slot.
+            server.state.reports.lock().administered = current.state.reports.lock().administered;
             server.set_address(home.address);
             server
         }
@@ -79,8 +81,13 @@ pub fn set_admin_state(
         current.ok_or_else(|| format!("there is no server {slot}: 'servers' lists those that there are"))?;
     let mut server = Server::clone(&current);
     server.admin = current.admin.changed(named, toggle);
-    if current.admin == AdminState::Maint && server.admin != AdminState::Maint {
-        draft.on_publication(Effect::Returned(Arc::clone(&server.state)));
+    if server.admin != current.admin {
+        draft.on_publication(Effect::Administered(Administered {
+            state: Arc::clone(&server.state),
+            who: draft.service().who(&server),
+            from: current.admin,
+            to: server.admin,
+        }));
     }
     put(draft, slot, Some(server));
     Ok(())

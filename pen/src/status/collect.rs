@@ -306,7 +306,7 @@ fn server_status(slot: Option<usize>, server: Option<&Server>, service: &Service
         ServerAddr::Unix(path) => (path.display().to_string(), 0),
     };
     let kind = service.health.check.as_ref().map_or("", |check| check.probe.word());
-    let (check, agent) = health::reports(server, kind.into(), now);
+    let health::Told { admin_since, check, agent } = health::told(server, kind.into(), now);
     ServerStatus {
         slot,
         name: server.name.clone(),
@@ -315,6 +315,7 @@ fn server_status(slot: Option<usize>, server: Option<&Server>, service: &Service
         port,
         state: health::state(server, now),
         admin: health::admin(server),
+        admin_since,
         connections: state.connections(),
         max: server.max,
         hard: server.hard,

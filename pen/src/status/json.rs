@@ -56,6 +56,7 @@ mod tests {
         let tested = ServerStatus {
             check: Some(sample::check(true)),
             agent: Some(sample::agent("ready", 100)),
+            admin_since: Some(1),
             ..sample::server(1)
         };
         service.servers = vec![ServerStatus { slot: None, ..sample::server(0) }, tested];

@@ -16,7 +16,12 @@ pub fn named(text: &str) -> Snapshot {
         last_error: Some(text.clone()),
         state: ServerState::Down,
         check: Some(CheckStatus { reason: Some(text.clone()), ..check(false) }),
-        agent: Some(AgentStatus { trouble: Some(text.clone()), max: Some(7), ..agent("down", 35) }),
+        agent: Some(AgentStatus {
+            reason: Some(text.clone()),
+            trouble: Some(text.clone()),
+            max: Some(7),
+            ..agent("down", 35)
+        }),
         share: Share(35),
         ..server(slot)
     };
@@ -129,15 +134,18 @@ pub fn checked(name: &str) -> ServiceStatus {
         share: Share(share),
         ..server(slot)
     };
+    let by_administrator =
+        |admin: &'static str, server| ServerStatus { admin: admin.into(), admin_since: Some(3600), ..server };
+    let drained = AgentStatus { reason: Some("<backup>".to_owned()), ..agent("drain", 100) };
     let user = |name: &str, server, open, age| UserStatus { name: name.to_owned(), server, open, age };
     let servers = vec![
         with(0, ServerState::Up, Some(check(true)), Some(agent("ready", 100)), 100),
         with(1, ServerState::Down, Some(check(false)), None, 100),
         with(2, ServerState::Up, Some(check(true)), Some(agent("ready", 35)), 35),
-        with(3, ServerState::Draining, None, Some(agent("drain", 100)), 100),
-        ServerStatus { admin: "maint".into(), ..with(4, ServerState::Maintenance, None, None, 100) },
+        with(3, ServerState::Draining, None, Some(drained), 100),
+        by_administrator("maint", with(4, ServerState::Maintenance, None, None, 100)),
         with(5, ServerState::Up, Some(check(true)), None, 40),
-        ServerStatus { admin: "drain".into(), ..with(6, ServerState::Draining, None, None, 100) },
+        by_administrator("drain", with(6, ServerState::Draining, None, None, 100)),
         with(7, ServerState::Down, Some(check(true)), Some(agent("down", 100)), 100),
     ];
     ServiceStatus {
@@ -171,7 +179,14 @@ pub fn check(up: bool) -> CheckStatus {
 
 /// An agent that says so, and answers.
 pub fn agent(word: &'static str, share: u32) -> AgentStatus {
-    AgentStatus { word: Name::Borrowed(word), since: 20, share: Share(share), max: None, trouble: None }
+    AgentStatus {
+        word: Name::Borrowed(word),
+        since: 20,
+        share: Share(share),
+        max: None,
+        reason: None,
+        trouble: None,
+    }
 }
 
 /// TLS with a certificate that expires in 30 days.
@@ -203,6 +218,7 @@ pub fn server(slot: u8) -> ServerStatus {
         port: 8080,
         state: ServerState::Up,
         admin: "ready".into(),
+        admin_since: None,
         connections: 0,
         max: 0,
         hard: 0,

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use common::escape::Line;
 use common::status::{
-    Bytes, ClientStatus, ConnectionStatus, Seconds, ServiceStatus, Snapshot, UdpStatus, all_servers,
-    certificate, modes, place, protocol, seen, slot_or_none,
+    Bytes, ClientStatus, ConnectionStatus, Seconds, ServerStatus, ServiceStatus, Snapshot, UdpStatus,
+    UserStatus, all_servers, certificate, modes, place, protocol, seen, slot_or_none, state, user_seen, why,
 };
 
 use super::grid::Grid;
@@ -52,6 +52,9 @@ fn whole(snapshot: &Snapshot, width: Option<usize>) -> String {
         let of = |what: &str| format!("{what} of {}", Line(&service.name));
         add(&of("Servers"), servers(service));
         add(&of("Clients"), clients(&service.clients.iter().collect::<Vec<_>>()));
+        if !service.users.is_empty() {
+            add(&of("Users"), users(&service.users));
+        }
         add(&of("Connections"), connections(&service.open_connections));
     }
     parts.join("\n")
@@ -65,11 +68,19 @@ fn services(snapshot: &Snapshot) -> Grid {
         .unless_void()
         .words("listens on", services().map(|service| service.listen.join(" ") + protocol(service)))
         .words("modes", services().map(modes))
+        .words("check", services().map(|service| service.check.as_deref().map_or("", first_word)))
+        .unless_void()
+        .words("peek", services().map(|service| service.peek.as_deref().unwrap_or_default()))
+        .unless_void()
         .numbers("usable", services().map(|service| of(service.usable_servers(), service.server_count())))
         .numbers("open", services().map(|service| of(service.connections, service.limits.conn_max)))
         .numbers("clients", services().map(|service| service.clients.len()))
+        .numbers("users", services().map(|service| service.users_known))
+        .unless_void()
         .numbers("accepted", services().map(|service| service.accepted))
         .numbers("refused", services().map(|service| service.refused))
+        .unless_void()
+        .numbers("failed open", services().map(|service| service.failed_open))
         .unless_void()
         .numbers("unserved", services().map(|service| service.unserved))
         .unless_void()
@@ -92,6 +103,11 @@ fn datagrams(service: &ServiceStatus, count: fn(&UdpStatus) -> u64) -> u64 {
     service.udp.as_ref().map_or(0, count)
 }
 
+/// What is tried, without how.
+fn first_word(words: &str) -> &str {
+    words.split_whitespace().next().unwrap_or_default()
+}
+
 /// `1 of 2`
 fn of(part: impl Display, whole: impl Display) -> String {
     format!("{part} of {whole}")
@@ -105,7 +121,9 @@ fn servers(service: &ServiceStatus) -> Grid {
         .words("name", servers().map(|server| server.name.as_deref().unwrap_or_default()))
         .unless_void()
         .words("address", servers().map(|server| place(server)))
-        .words("state", servers().map(|server| server.state))
+        .words("state", servers().map(|server| state(server)))
+        .words("why", servers().map(|server| why(server).unwrap_or_default()))
+        .unless_void()
         .numbers("conn", servers().map(|server| server.connections))
         .numbers("max", servers().map(|server| server.max))
         .unless_void()
@@ -120,8 +138,24 @@ fn servers(service: &ServiceStatus) -> Grid {
         .numbers("served", servers().map(|server| server.connects))
         .numbers("failed", servers().map(|server| server.failures))
         .unless_void()
+        .numbers("checks failed", servers().map(|server| checks_failed(server)))
+        .unless_void()
         .words("latest error", servers().map(|server| server.last_error.as_deref().unwrap_or_default()))
         .unless_void()
+}
+
+/// `3 of 43`; nothing as long as all is well.
+fn checks_failed(server: &ServerStatus) -> String {
+    let failed = server.check.as_ref().filter(|check| check.failed > 0);
+    failed.map_or_else(String::new, |check| of(check.failed, check.passed.saturating_add(check.failed)))
+}
+
+fn users(users: &[UserStatus]) -> Grid {
+    let users = || users.iter();
+    Grid::default()
+        .words("user", users().map(|user| &user.name))
+        .words("seen", users().map(user_seen))
+        .words("last server", users().map(|user| slot_or_none(user.server)))
 }
 
 fn clients(clients: &[&ClientStatus]) -> Grid {
@@ -158,7 +192,7 @@ pub fn bytes(length: usize) -> Bytes {
 #[cfg(test)]
 mod tests {
     use common::status::{
-        CertificateStatus, ConnectionState, FallbackStatus, ServerState, ServerStatus, TlsStatus,
+        CertificateStatus, CheckStatus, ConnectionState, FallbackStatus, ServerState, ServerStatus, TlsStatus,
     };
 
     use super::*;
@@ -226,6 +260,43 @@ mod tests {
 ╰───────┴──────────────────────────────────┴─────────────────┴──────┴────────┴──────────┴────────┴────────┴────────────────────╯
 "
         );
+    }
+
+    #[test]
+    fn health_shows_where_servers_are_tested() {
+        let mut snapshot = snapshot();
+        let rendered = |snapshot: &Snapshot, command, width| {
+            render(snapshot, &Subject::of(command).unwrap(), width).unwrap()
+        };
+        for command in ["servers", "services", "status"] {
+            let void = rendered(&snapshot, command, None);
+            assert!(!void.contains("why") && !void.contains("check") && !void.contains("sers │"), "{void}");
+        }
+        let service = &mut snapshot.services[0];
+        service.check = Some("http / status 200-399 interval 2 timeout 2 rise 2 fall 3".into());
+        service.failed_open = 9;
+        service.users_known = 1;
+        service.users = vec![UserStatus { name: "anna\x1b".into(), age: 61, ..UserStatus::default() }];
+        let down = &mut service.servers[1];
+        down.state = ServerState::Down;
+        down.check = Some(CheckStatus {
+            kind: "http".into(),
+            since: 303,
+            reason: Some("status 500\x1b[2J".into()),
+            passed: 40,
+            failed: 3,
+            ..CheckStatus::default()
+        });
+        let servers = rendered(&snapshot, "servers", None);
+        assert!(servers.contains("│ down 5 min 3 s │ http check: status 500\\u{1b}[2J │"), "{servers}");
+        assert!(servers.contains("│ checks failed │") && servers.contains("│       3 of 43 │"), "{servers}");
+        let narrow = rendered(&snapshot, "servers", Some(80));
+        assert!(narrow.lines().all(|line| line.chars().count() <= 80), "{narrow}");
+        let services = rendered(&snapshot, "services", None);
+        assert!(services.contains("│ http  │") && services.contains("│ failed open │"), "{services}");
+        let whole = rendered(&snapshot, "status", None);
+        assert!(whole.contains("\nUsers of default\n╭"), "{whole}");
+        assert!(whole.contains("│ anna\\u{1b} │ 1 min 1 s ago │ none        │"), "{whole}");
     }
 
     #[test]

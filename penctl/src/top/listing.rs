@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use ratatui::layout::Alignment;
 use ratatui::text::Span;
 
-use super::row::{Column, Row, Tone, cell};
+use super::row::{Column, Detail, Row, Tone, cell};
 use super::state::Look;
 
 /// What is to be drawn.
@@ -22,7 +22,7 @@ pub struct Listing {
     /// Columns that the list has, also those that do not fit.
     pub columns: usize,
     /// What there is to say about the marked row besides.
-    pub detail: Option<String>,
+    pub detail: Option<Detail>,
     /// Columns of the screen that it takes, with a gap at its end.
     pub width: usize,
 }

@@ -1,10 +1,11 @@
-//! What the rows of the three lists are, and their columns: how each is written, ordered, and when it gives way.
+//! What the rows of the lists are, and their columns: how each is written, ordered, and when it gives way.
 
 use std::cmp::Ordering;
 
 use common::escape::Line;
 use common::status::{
-    Bytes, ClientStatus, ConnectionStatus, Seconds, ServerState, ServerStatus, place, seen, slot_or_none,
+    Bytes, ClientStatus, ConnectionStatus, Seconds, ServerState, ServerStatus, Share, UserStatus, place,
+    remarks, seen, slot_or_none, state, user_seen, why,
 };
 use ratatui::layout::Alignment;
 
@@ -20,7 +21,7 @@ pub trait Row: Sized + 'static {
     fn text(&self) -> String;
 
     /// What there is to say about it besides, if anything.
-    fn detail(&self) -> Option<String>;
+    fn detail(&self) -> Option<Detail>;
 }
 
 /// A column.
@@ -40,8 +41,18 @@ pub struct Column<R> {
 pub enum Tone {
     Plain,
     Good,
+    /// So by intent.
+    Notice,
     Bad,
     Faint,
+}
+
+/// What there is to say about a row besides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Detail {
+    /// It may hold what others have chosen.
+    pub text: String,
+    pub tone: Tone,
 }
 
 /// A server, with its rates, by value: they are few.
@@ -83,7 +94,7 @@ impl Row for Server {
         words("address", 0, |row| place(&row.status), by_address),
         Column {
             tone: |row| tone(row.status.state),
-            ..words("state", 0, |row| row.status.state.to_string(), by_state)
+            ..words("state", 0, |row| state(&row.status), by_state)
         },
         number(
             "conn",
@@ -92,6 +103,7 @@ impl Row for Server {
             |a, b| a.status.connections.cmp(&b.status.connections),
         ),
         number("max", 4, |row| row.status.max.to_string(), |a, b| a.status.max.cmp(&b.status.max)),
+        number("share", 4, share, |a, b| a.status.share.cmp(&b.status.share)),
         number(
             "conn/s",
             1,
@@ -126,17 +138,47 @@ impl Row for Server {
                 |a, b| a.status.failures.cmp(&b.status.failures),
             )
         },
+        Column {
+            tone: |row| if checks_failed(row) > 0 { Tone::Bad } else { Tone::Plain },
+            ..number(
+                "checks failed",
+                6,
+                |row| checks_failed(row).to_string(),
+                |a, b| checks_failed(a).cmp(&checks_failed(b)),
+            )
+        },
     ];
 
     fn text(&self) -> String {
         let host = self.status.host.as_deref().unwrap_or_default();
-        format!("{} {} {} {host} {}", self.label, name(self), place(&self.status), self.status.state)
+        let why = why(&self.status).unwrap_or_default();
+        format!("{} {} {} {host} {} {why}", self.label, name(self), place(&self.status), self.status.state)
     }
 
-    fn detail(&self) -> Option<String> {
-        let Server { label, status: ServerStatus { failures, last_error, .. }, .. } = self;
-        let error = last_error.as_ref()?;
-        Some(format!("server {label}: {failures} failed, the latest: {error}"))
+    fn detail(&self) -> Option<Detail> {
+        let Server { label, status, .. } = self;
+        let error = status.last_error.as_ref();
+        let failures = error.map(|error| format!("{} failed, the latest: {error}", status.failures));
+        let told: Vec<_> = remarks(status).into_iter().chain(failures.clone()).collect();
+        let tone = if failures.is_some() { Tone::Bad } else { tone(status.state) };
+        (!told.is_empty()).then(|| Detail { text: format!("server {label}: {}", told.join("; ")), tone })
+    }
+}
+
+impl Row for UserStatus {
+    const COLUMNS: &'static [Column<UserStatus>] = &[
+        words("user", 0, |row| row.name.clone(), |a, b| a.name.cmp(&b.name)),
+        words("seen", 0, user_seen, |a, b| a.age.cmp(&b.age).then(b.open.cmp(&a.open))),
+        words("last server", 0, |row| slot_or_none(row.server), |a, b| a.server.cmp(&b.server)),
+        number("open", 1, |row| row.open.to_string(), |a, b| a.open.cmp(&b.open)),
+    ];
+
+    fn text(&self) -> String {
+        format!("{} {}", self.name, user_seen(self))
+    }
+
+    fn detail(&self) -> Option<Detail> {
+        None
     }
 }
 
@@ -161,7 +203,7 @@ impl Row for ClientStatus {
         format!("{} {}", self.address, seen(self))
     }
 
-    fn detail(&self) -> Option<String> {
+    fn detail(&self) -> Option<Detail> {
         None
     }
 }
@@ -200,7 +242,7 @@ impl Row for ConnectionStatus {
         format!("{} {} {}", self.number, self.client_address, self.state)
     }
 
-    fn detail(&self) -> Option<String> {
+    fn detail(&self) -> Option<Detail> {
         None
     }
 }
@@ -223,13 +265,22 @@ fn by_state(a: &Server, b: &Server) -> Ordering {
     a.status.state.word().cmp(b.status.state.word())
 }
 
-fn tone(state: ServerState) -> Tone {
+fn share(row: &Server) -> String {
+    let is_part = row.status.state == ServerState::Up && row.status.share < Share::WHOLE;
+    if is_part { row.status.share.to_string() } else { String::new() }
+}
+
+fn checks_failed(row: &Server) -> u64 {
+    row.status.check.as_ref().map_or(0, |check| check.failed)
+}
+
+/// What a state is like.
+pub fn tone(state: ServerState) -> Tone {
     match state {
         ServerState::Up => Tone::Good,
+        ServerState::Draining | ServerState::Maintenance => Tone::Notice,
         ServerState::Blacklisted { .. } | ServerState::Down => Tone::Bad,
-        ServerState::Draining | ServerState::Maintenance | ServerState::Empty | ServerState::Unknown => {
-            Tone::Faint
-        }
+        ServerState::Empty | ServerState::Unknown => Tone::Faint,
     }
 }
 

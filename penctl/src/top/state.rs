@@ -9,16 +9,19 @@ pub enum Tab {
     Servers,
     Clients,
     Connections,
+    /// Of services that look for users alone.
+    Users,
 }
 
 impl Tab {
-    pub const ALL: [Tab; 3] = [Tab::Servers, Tab::Clients, Tab::Connections];
+    pub const ALL: [Tab; 4] = [Tab::Servers, Tab::Clients, Tab::Connections, Tab::Users];
 
     pub fn title(self) -> &'static str {
         match self {
             Tab::Servers => "Servers",
             Tab::Clients => "Clients",
             Tab::Connections => "Connections",
+            Tab::Users => "Users",
         }
     }
 
@@ -26,8 +29,9 @@ impl Tab {
         self as usize
     }
 
-    fn moved(self, steps: usize) -> Tab {
-        Tab::ALL[(self.index() + steps) % Tab::ALL.len()]
+    /// The list so many steps further, among the first `tabs`.
+    fn moved(self, steps: usize, tabs: usize) -> Tab {
+        Tab::ALL[(self.index() + steps) % tabs]
     }
 }
 
@@ -76,6 +80,15 @@ pub struct Extent {
     pub page: usize,
     /// How many services there are.
     pub services: usize,
+    /// The service that is shown looks for users.
+    pub has_users: bool,
+}
+
+impl Extent {
+    /// How many lists there are.
+    fn tabs(&self) -> usize {
+        if self.has_users { Tab::ALL.len() } else { Tab::ALL.len() - 1 }
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -100,7 +113,7 @@ const FILTER_MOST: usize = 64;
 
 /// The keys, for the help.
 pub const KEYS: &[(&str, &str)] = &[
-    ("Tab, 1 2 3", "servers, clients, connections"),
+    ("Tab, 1 2 3 4", "servers, clients, connections, users of RDP"),
     ("s S", "the next service, the one before"),
     ("< >, Left Right", "choose the column to sort by"),
     ("r", "sort the other way round"),
@@ -158,11 +171,12 @@ impl State {
             KeyCode::Esc => self.look_mut().filter.clear(),
             KeyCode::Char('?' | 'h') => self.mode = Mode::Help,
             KeyCode::Char('/') => self.mode = Mode::Filter,
-            KeyCode::Tab => self.tab = self.tab.moved(1),
-            KeyCode::BackTab => self.tab = self.tab.moved(Tab::ALL.len() - 1),
+            KeyCode::Tab => self.tab = self.tab.moved(1, extent.tabs()),
+            KeyCode::BackTab => self.tab = self.tab.moved(extent.tabs() - 1, extent.tabs()),
             KeyCode::Char('1') => self.tab = Tab::Servers,
             KeyCode::Char('2') => self.tab = Tab::Clients,
             KeyCode::Char('3') => self.tab = Tab::Connections,
+            KeyCode::Char('4') if extent.has_users => self.tab = Tab::Users,
             KeyCode::Char('s') => self.show_next_service(1, extent.services),
             KeyCode::Char('S') => self.show_next_service(extent.services.max(1) - 1, extent.services),
             KeyCode::Char('m') => {
@@ -210,7 +224,7 @@ impl State {
 mod tests {
     use super::*;
 
-    const EXTENT: Extent = Extent { columns: 4, rows: 30, page: 10, services: 3 };
+    const EXTENT: Extent = Extent { columns: 4, rows: 30, page: 10, services: 3, has_users: false };
 
     fn pressed(keys: &[KeyCode]) -> State {
         let mut state = State::default();
@@ -244,6 +258,25 @@ mod tests {
         assert_eq!(pressed(&[BackTab]).tab, Tab::Connections);
         let state = pressed(&[Char('3'), Down, Down, Char('2'), Down, Char('3')]);
         assert_eq!((state.tab, state.look().cursor), (Tab::Connections, 2));
+    }
+
+    #[test]
+    fn users_are_the_last_list_of_services_that_look_for_them() {
+        use KeyCode::{BackTab, Char, Tab as TabKey};
+        let pressed = |keys: &[KeyCode], has_users| {
+            let mut state = State::default();
+            for &key in keys {
+                state.press(key.into(), Extent { has_users, ..EXTENT });
+            }
+            state.tab
+        };
+        for (keys, with, without) in [
+            (&[Char('4')][..], Tab::Users, Tab::Servers),
+            (&[BackTab], Tab::Users, Tab::Connections),
+            (&[TabKey, TabKey, TabKey], Tab::Users, Tab::Servers),
+        ] {
+            assert_eq!((pressed(keys, true), pressed(keys, false)), (with, without), "{keys:?}");
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub const CHOSEN: Style = Style::new().add_modifier(Modifier::REVERSED);
 /// How tones are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Theme {
-    /// The terminal's own green, red and so on, which its user has chosen for its background.
+    /// The terminal's own green, yellow, red, which its user has chosen for its background.
     Colours,
     /// Bold and reversed text only.
     Plain,
@@ -33,9 +33,10 @@ impl Theme {
 
     pub fn style(self, tone: Tone) -> Style {
         match (self, tone) {
-            (_, Tone::Plain) | (Theme::Plain, Tone::Good | Tone::Faint) => Style::new(),
+            (_, Tone::Plain) | (Theme::Plain, Tone::Good | Tone::Notice | Tone::Faint) => Style::new(),
             (Theme::Plain, Tone::Bad) => STRONG,
             (Theme::Colours, Tone::Good) => Style::new().fg(Color::Green),
+            (Theme::Colours, Tone::Notice) => Style::new().fg(Color::Yellow),
             (Theme::Colours, Tone::Bad) => Style::new().fg(Color::Red),
             (Theme::Colours, Tone::Faint) => Style::new().add_modifier(Modifier::DIM),
         }

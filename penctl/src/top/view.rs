@@ -10,7 +10,7 @@ use ratatui::widgets::{Block, Cell, Clear, Padding, Paragraph, Row as TableRow, 
 use super::listing::{GAP, Head, Listing, list, width_of};
 use super::meter::{Meter, Rate};
 use super::model::Model;
-use super::row::{self, Server, Tone};
+use super::row::{self, Detail, Server, Tone};
 use super::state::{Extent, KEYS, Measure, Mode, State, Tab};
 use super::theme::{CHOSEN, STRONG, TITLE, Theme};
 
@@ -33,13 +33,17 @@ pub fn draw(frame: &mut Frame, model: &Model, state: &mut State, address: &str, 
         draw_foot(frame, foot, state, None, theme);
         return Extent::default();
     };
-    frame.render_widget(tab_line(service, state.tab, theme), tabs);
+    let has_users = service.peek.as_ref().is_some_and(|peek| peek.starts_with("rdp"));
+    if state.tab == Tab::Users && !has_users {
+        state.tab = Tab::Servers;
+    }
+    frame.render_widget(tab_line(service, has_users, state.tab, theme), tabs);
     let (listing, page) = draw_list(frame, body, model, service, state, theme);
     draw_foot(frame, foot, state, Some(&listing), theme);
     if state.mode == Mode::Help {
         draw_help(frame);
     }
-    Extent { columns: listing.columns, rows: listing.matching, page, services: model.services() }
+    Extent { columns: listing.columns, rows: listing.matching, page, services: model.services(), has_users }
 }
 
 fn draw_head(frame: &mut Frame, area: Rect, model: &Model, state: &State, address: &str, theme: Theme) {
@@ -110,6 +114,7 @@ fn server_line(service: &ServiceStatus, theme: Theme) -> Line<'static> {
         spans.push(Span::raw(comma));
         let tone = match word {
             "up" => Tone::Good,
+            "draining" | "maintenance" => Tone::Notice,
             "empty" => Tone::Faint,
             _ => Tone::Bad,
         };
@@ -118,12 +123,13 @@ fn server_line(service: &ServiceStatus, theme: Theme) -> Line<'static> {
     if spans.len() == 1 {
         spans.push(Span::raw(" none"));
     }
-    let ServiceStatus { accepted, refused, unserved, shortages, log_lost, .. } = service;
+    let ServiceStatus { accepted, refused, unserved, failed_open, shortages, log_lost, .. } = service;
     spans.push(Span::raw(format!("; {accepted} accepted so far")));
     let datagrams = service.udp.unwrap_or_default();
     for (count, word) in [
         (refused, "refused"),
         (unserved, "unserved"),
+        (failed_open, "failed open"),
         (shortages, "shortages"),
         (&datagrams.dropped, "dropped datagrams"),
         (&datagrams.lost, "lost datagrams"),
@@ -136,13 +142,15 @@ fn server_line(service: &ServiceStatus, theme: Theme) -> Line<'static> {
     Line::from(spans)
 }
 
-fn tab_line(service: &ServiceStatus, chosen: Tab, theme: Theme) -> Line<'static> {
+fn tab_line(service: &ServiceStatus, has_users: bool, chosen: Tab, theme: Theme) -> Line<'static> {
     let mut spans = vec![Span::raw(" ")];
-    for (number, tab) in (1..).zip(Tab::ALL) {
+    let tabs = Tab::ALL.into_iter().filter(|tab| has_users || *tab != Tab::Users);
+    for (number, tab) in (1..).zip(tabs) {
         let count = match tab {
             Tab::Servers => service.servers.len() + service.fallbacks.len(),
             Tab::Clients => service.clients.len(),
             Tab::Connections => service.open_connections.len(),
+            Tab::Users => service.users_known,
         };
         let style = if tab == chosen { CHOSEN } else { theme.style(Tone::Faint) };
         spans.push(Span::styled(format!(" {number} {} {count} ", tab.title()), style));
@@ -180,6 +188,7 @@ fn draw_list(
         }
         Tab::Clients => (list(service.clients.iter(), look, height, width), None),
         Tab::Connections => (list(service.open_connections.iter(), look, height, width), None),
+        Tab::Users => (list(service.users.iter(), look, height, width), None),
     };
     let chart_title = match measure {
         Measure::Connects => "conn trend",
@@ -236,14 +245,14 @@ fn chart(latest_first: &[f64], highest: f64) -> String {
 fn draw_foot(frame: &mut Frame, area: Rect, state: &State, listing: Option<&Listing>, theme: Theme) {
     let filter = &state.look().filter;
     let shown = listing.map_or(0, |listing| listing.matching);
-    let line = match (state.mode, listing.and_then(|listing| listing.detail.as_deref())) {
+    let line = match (state.mode, listing.and_then(|listing| listing.detail.as_ref())) {
         (Mode::Filter, _) => {
             Line::from(vec![Span::styled(" /", STRONG), Span::raw(filter.clone()), Span::raw("_")])
         }
         _ if !filter.is_empty() => {
             Line::styled(format!(" {shown} rows with '{}'; Esc: all", Harmless(filter)), STRONG)
         }
-        (_, Some(detail)) => Line::styled(format!(" {}", Harmless(detail)), theme.style(Tone::Bad)),
+        (_, Some(Detail { text, tone })) => Line::styled(format!(" {}", Harmless(text)), theme.style(*tone)),
         (_, None) => Line::styled(
             " q quit  ? help  Tab lists  s service  < > sort  r reverse  / filter  m chart",
             theme.style(Tone::Faint),

@@ -34,7 +34,8 @@ fn a_written_file_says_who_drains_and_who_is_in_maintenance() {
 
 /// It is another pen that reads them, at another address.
 fn without_listen(commands: &str) -> String {
-    commands.lines().filter(|line| !line.starts_with("listen")).map(|line| format!("{line}\n")).collect()
+    let lines: Vec<&str> = commands.lines().filter(|line| !line.starts_with("listen")).collect();
+    lines.join("\n")
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn a_server_in_maintenance_is_not_checked_and_begins_anew() {
     let server = Backend::silent();
     server.refuse();
     let pen = Pen::builder().server(&server).command("health tcp interval 1 timeout 5 rise 1 fall 5").start();
-    let down = "server 0 (";
+    let down = ") is down: ";
     wait_for_lines(&pen, 1, down);
     pen.tell("maint 0");
     server.revive();

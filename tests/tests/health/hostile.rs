@@ -139,3 +139,21 @@ fn services_whose_servers_hang_do_not_hold_up_the_checks_of_others() {
     assert!(hanging.peak() < 256);
     pen.stop();
 }
+
+#[test]
+fn servers_that_hang_take_no_descriptors_from_clients_and_that_checks_wait_is_told_once() {
+    let (good, hanging) = (answering_512_bytes(), Backend::silent());
+    let mut builder = Pen::builder().under(["prlimit", "--nofile=100"]).server(&good).command("service bad");
+    for slot in 0..100 {
+        let port = hanging.address().port();
+        builder = builder.command(&format!("service bad server {slot} address 127.0.0.1 port {port}"));
+    }
+    let pen = builder.command("service bad health expect x interval 1 timeout 3600").start();
+    wait_for_line(&pen, "checks of servers wait: pen lacks descriptors, ports, processes or memory for them");
+    wait_until("some hang", || hanging.current() > 5);
+    let load = Load::run(pen.address(), 200, 2);
+    assert_eq!((load.done(), load.failed()), (200, 0));
+    assert!(hanging.peak() < 50, "{}", hanging.peak());
+    assert_eq!(lines(&pen, "checks of servers wait").len(), 1);
+    pen.stop();
+}

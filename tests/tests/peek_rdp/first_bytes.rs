@@ -184,7 +184,7 @@ fn users_are_read_under_tls_too() {
     let pen = farm(&servers).option("-r").listen_on(pen_tests::Family::Tls).start();
     let log_in = |user: &str, size: usize| {
         let client = pen.connect();
-        let request = [&request_of(user)[..], &[b'x'; 50_000]].concat();
+        let request = [&request_of(user)[..], &vec![b'x'; 50_000]].concat();
         for part in request.chunks(size) {
             client.send(part);
         }

@@ -91,7 +91,9 @@ fn a_user_whom_nobody_could_serve_still_has_the_session() {
     let servers = desks(["a", "b", "c"]);
     let pen = farm(&servers).option("-r").start();
     assert_eq!(["alice", "bob"].map(|user| server_of(&pen, 1, user)), ["a", "b"]);
-    servers.iter().for_each(|server| server.kill());
+    for server in &servers {
+        server.kill();
+    }
     let client = pen.connect_from(1);
     client.send(super::desk::request_of("bob"));
     assert_eq!(client.drain().text(), "");
@@ -157,4 +159,23 @@ fn a_user_who_is_refused_is_not_waited_for() {
     let (server, _client) = begin(&pen, 66, b"whatever");
     assert_eq!(server, "abuse");
     assert_eq!(server_of(&pen, 1, "alice"), "a");
+}
+
+#[test]
+fn the_status_tells_users_without_letting_their_names_speak() {
+    let servers = desks(["a", "b"]);
+    let pen = farm(&servers).option("-r").start();
+    server_of(&pen, 1, "CORP\\<b>alice</b>\x1b[2J");
+    let (_, _bob) = log_in(&pen, 2, "bob");
+    let service = &pen.status()["services"][0];
+    let user = |row: usize, field: &str| service["users"][row][field].clone();
+    assert_eq!(service["users_known"], 2);
+    assert_eq!((user(0, "name"), user(0, "server"), user(0, "open")), ("bob".into(), 1.into(), 1.into()));
+    let (name, server, open) = (user(1, "name"), user(1, "server"), user(1, "open"));
+    assert_eq!((name, server, open), ("CORP\\<b>alice</b>\x1b[2J".into(), 0.into(), 0.into()));
+    for form in ["html", "json", "text", "prometheus"] {
+        let status = pen.ask(&format!("status {form}"));
+        assert!(!status.contains('\x1b'), "{form}: {status}");
+        assert!(form != "html" || !status.contains("<b>alice"), "{status}");
+    }
 }

@@ -1,7 +1,7 @@
 //! The real thing: `FreeRDP`, pen, xrdp.
 
 use pen_tests::rdp::{Display, Xrdp};
-use pen_tests::{Pen, PenBuilder};
+use pen_tests::{Pen, PenBuilder, wait_until};
 
 /// A farm of two, and doors to it at which everybody comes from an address of this door's.
 struct Rig {
@@ -76,4 +76,25 @@ fn a_user_whose_xrdp_has_died_is_served_by_the_other_one() {
     rig.servers[alice].revive();
     rig.farm.tell(&format!("server {alice} blacklist 0"));
     assert_eq!(rig.log_in(2, "alice"), Some(1 - alice), "the session is there now");
+}
+
+#[test]
+fn a_dead_xrdp_is_noticed_before_a_user_meets_it() {
+    let mut rig = Rig::new(|farm| farm.command("health rdp interval 1 timeout 5 rise 1 fall 1"));
+    let state = |rig: &Rig, slot: usize| {
+        rig.farm.status()["services"][0]["servers"][slot]["state"].as_str().expect("a word").to_owned()
+    };
+    let alice = rig.log_in(0, "alice").expect("both are there");
+    rig.servers[alice].kill();
+    wait_until("it is down", || state(&rig, alice) == "down");
+    assert_eq!(state(&rig, 1 - alice), "up");
+    let before = rig.connects();
+    assert_eq!(rig.log_in(1, "alice"), Some(1 - alice));
+    assert_eq!(rig.connects()[alice], before[alice]);
+    rig.servers[alice].revive();
+    wait_until("it is up again", || state(&rig, alice) == "up");
+    let said = rig.farm.stderr();
+    for word in ["is down: rdp check: ", "is up again: rdp check passed"] {
+        assert_eq!(said.matches(word).count(), 1, "{word} in: {said}");
+    }
 }

@@ -30,8 +30,7 @@ impl Display for Share {
     }
 }
 
-/// A server's state, and for how long it has been in it, if checks or its agent decide that: `up 2 d 3 h`, `down 12 s`,
-/// `blacklisted 23s`, `maintenance`.
+/// A server's state, and for how long it has been in it, if that is known: `up 2 d 3 h`, `down 12 s`, `blacklisted 23s`, `up`.
 pub fn state(server: &ServerStatus) -> String {
     match since(server) {
         Some(seconds) => format!("{} {}", server.state, Seconds(seconds)),
@@ -39,7 +38,7 @@ pub fn state(server: &ServerStatus) -> String {
     }
 }
 
-/// For how many seconds a server has been in its state, if checks or its agent decide that.
+/// For how many seconds a server has been in its state, if checks, its agent or the administrator decide that.
 pub fn since(server: &ServerStatus) -> Option<u64> {
     let by_check = |up| server.check.as_ref().filter(|check| check.up == up).map(|check| check.since);
     let by_agent = || server.agent.as_ref().map(|agent| agent.since);
@@ -47,23 +46,25 @@ pub fn since(server: &ServerStatus) -> Option<u64> {
         ServerState::Up => by_check(true),
         // It has been down for as long as the first of both says so.
         ServerState::Down => by_check(false).max(by_agent().filter(|_| is_down_by_agent(server))),
-        ServerState::Maintenance => by_agent().filter(|_| server.admin != "maint"),
-        ServerState::Draining => by_agent().filter(|_| server.admin != "drain"),
+        ServerState::Maintenance | ServerState::Draining if is_by_administrator(server) => server.admin_since,
+        ServerState::Maintenance | ServerState::Draining => by_agent(),
         ServerState::Blacklisted { .. } | ServerState::Empty | ServerState::Unknown => None,
     }
 }
 
-/// Why a server is as it is, if there is more to say than its state: `http check: status 500 where 200-399 is expected`, `by its
-/// agent`, `35 % by its agent`, `40 % (slow start)`.
+/// Why a server is as it is, if there is more to say than its state: `http check: status 500 where 200-399 is expected`, `by the
+/// administrator`, `35 % by its agent`, `40 % (slow start)`.
 pub fn why(server: &ServerStatus) -> Option<String> {
-    let by_agent = |is_so: bool| is_so.then(|| "by its agent".to_owned());
+    let by_agent = |is_so: bool| server.agent.as_ref().filter(|_| is_so).map(decision);
     let reasons = match server.state {
         ServerState::Down => {
             let check = server.check.as_ref().filter(|check| !check.up);
             vec![check.map(failure), by_agent(is_down_by_agent(server))]
         }
-        ServerState::Maintenance => vec![by_agent(server.admin != "maint" && server.agent.is_some())],
-        ServerState::Draining => vec![by_agent(server.admin != "drain" && server.agent.is_some())],
+        ServerState::Maintenance | ServerState::Draining if is_by_administrator(server) => {
+            vec![Some("by the administrator".to_owned())]
+        }
+        ServerState::Maintenance | ServerState::Draining => vec![by_agent(true)],
         ServerState::Up => vec![share(server), limit(server)],
         ServerState::Blacklisted { .. } | ServerState::Empty | ServerState::Unknown => vec![],
     };
@@ -71,8 +72,23 @@ pub fn why(server: &ServerStatus) -> Option<String> {
     (!reasons.is_empty()).then(|| reasons.join(", "))
 }
 
+/// Whether it is drained or in maintenance by command, whatever its agent says.
+fn is_by_administrator(server: &ServerStatus) -> bool {
+    match server.state {
+        ServerState::Maintenance => server.admin == "maint",
+        ServerState::Draining => server.admin == "drain",
+        _ => false,
+    }
+}
+
 fn is_down_by_agent(server: &ServerStatus) -> bool {
     server.agent.as_ref().is_some_and(|agent| agent.word == "down")
+}
+
+/// Whose decision it was, and why: `by its agent: backup`.
+fn decision(agent: &AgentStatus) -> String {
+    let why = agent.reason.iter().flat_map(|reason| [": ", reason]);
+    ["by its agent"].into_iter().chain(why).collect()
 }
 
 fn failure(check: &CheckStatus) -> String {

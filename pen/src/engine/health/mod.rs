@@ -20,6 +20,8 @@ pub struct Reports {
     pub check: Option<Record>,
     /// Of its agent, if it has one.
     pub agent: Option<AgentRecord>,
+    /// Since when the administrator has wanted it drained or in maintenance, if that is so.
+    pub administered: Option<Tick>,
 }
 
 /// What a server's agent has said.
@@ -29,6 +31,8 @@ pub struct AgentRecord {
     pub report: AgentReport,
     /// When that began to say what it says.
     pub since: Tick,
+    /// Why it says so, as it has told people.
+    pub reason: Option<std::sync::Arc<str>>,
     /// Why it could not be understood or reached since; `None`: it could.
     pub trouble: Option<std::sync::Arc<str>>,
 }

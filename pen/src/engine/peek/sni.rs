@@ -44,7 +44,7 @@ impl Hello {
             self.left -= fragment.len();
             self.message.extend_from_slice(fragment);
             bytes = rest;
-            if let Some(message) = self.complete() {
+            if let Sight::Seen(message) = self.message() {
                 return Sight::Seen(message.and_then(server_name));
             }
         }
@@ -66,14 +66,19 @@ impl Hello {
         (1..=LONGEST_RECORD).contains(&self.left)
     }
 
-    /// The body of the client's first message, when all of it is there; within, `None`: it is another one, or too long.
-    fn complete(&self) -> Option<Option<&[u8]>> {
+    /// The body of the client's first message; `None`: it is another one, or too long.
+    fn message(&self) -> Sight<&[u8]> {
         if self.message.first().is_some_and(|kind| *kind != CLIENT_HELLO) {
-            return Some(None);
+            return Sight::Seen(None);
         }
-        let (header, body) = self.message.split_at_checked(MESSAGE_HEADER)?;
+        let Some((header, body)) = self.message.split_at_checked(MESSAGE_HEADER) else {
+            return Sight::Incomplete;
+        };
         let length = number(&header[1..]);
-        if length > LONGEST { Some(None) } else { body.get(..length).map(Some) }
+        match body.get(..length) {
+            None if length <= LONGEST => Sight::Incomplete,
+            body => Sight::Seen(body),
+        }
     }
 }
 

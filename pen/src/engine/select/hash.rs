@@ -23,10 +23,16 @@ pub(super) fn choose(field: &Field<'_>, tried: &SlotSet) -> Option<u32> {
     // The best of those that are to leave this client to others, if there are any.
     let mut passed_over: Option<(u64, &Member)> = None;
     let stubborn = field.modes.stubborn;
-    for member in &field.roster.members {
-        let rank = rank(client, member.hash_seed);
+    let roster = field.roster;
+    let mut highest = 0;
+    for (member, seed) in roster.hash_seeds.iter().enumerate() {
+        let rank = rank(client, *seed);
+        // Nearly all end here, without a look at anything but their seeds.
+        if rank < highest {
+            continue;
+        }
+        let member = &roster.members[member];
         let is_above = |best: Option<(u64, &Member)>| best.is_none_or(|(highest, _)| rank > highest);
-        // Whether it is available is asked last, of the few that are the best so far: that is told in other cache lines.
         let counts =
             || if stubborn { field.is_in_question(member) } else { field.is_available(member, tried) };
         if !is_above(best) || !counts() {
@@ -34,6 +40,7 @@ pub(super) fn choose(field: &Field<'_>, tried: &SlotSet) -> Option<u32> {
         }
         if stubborn || field.keeps(member, || rank) {
             best = Some((rank, member));
+            highest = rank;
         } else if is_above(passed_over) {
             passed_over = Some((rank, member));
         }

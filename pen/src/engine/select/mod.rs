@@ -252,7 +252,9 @@ impl<'a> Field<'a> {
     /// hundred. Which ones these are is decided by the number that is drawn.
     fn keeps(&self, member: &Member, draw: impl FnOnce() -> u64) -> bool {
         let share = self.share(member);
-        share >= 100 || ((draw() & u64::from(u32::MAX)) * 100) >> u32::BITS < u64::from(share)
+        // The lower half: of ranks, the upper one is alike for all that come first.
+        let percent = || ((draw() & u64::from(u32::MAX)) * 100) >> u32::BITS;
+        share >= 100 || percent() < u64::from(share)
     }
 
     /// How much of its share the server is to get, in percent.

@@ -50,7 +50,6 @@ fn next_slot(turn: u64) -> u32 {
     turn as u32
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "what is left are 32 bits")]
 fn number(turn: u64) -> u32 {
     (turn >> u32::BITS) as u32
 }

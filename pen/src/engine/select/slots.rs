@@ -21,6 +21,8 @@ pub struct Slots {
 pub(super) struct Roster {
     /// In the order of their slots.
     pub members: Box<[Member]>,
+    /// What a hash makes of their addresses, in the same order: a hash looks at all of them, and at hardly anything else.
+    pub hash_seeds: Box<[u64]>,
     /// The same by priority, equal ones by their slots: where they are in `members`.
     pub by_prio: Box<[u32]>,
     /// The largest of the weights.
@@ -33,7 +35,6 @@ pub(super) struct Roster {
 #[derive(Debug)]
 pub(super) struct Member {
     pub state: Arc<ServerState>,
-    pub hash_seed: u64,
     pub slot: u32,
     pub weight: u32,
     /// How many connections it may have when a client is let in that is new to it: none if the administrator wants no such clients.
@@ -57,6 +58,7 @@ impl Roster {
         let names = Names::new(occupied().filter_map(|(_, server)| server.name.as_deref()));
         Roster {
             members: occupied().map(|(slot, server)| Member::new(slot, server, &names)).collect(),
+            hash_seeds: occupied().map(|(_, server)| server.hash_seed()).collect(),
             by_prio: by_prio.into_iter().map(|(_, member)| member).collect(),
             heaviest: occupied().map(|(_, server)| server.weight).max().unwrap_or(0),
             names,
@@ -82,7 +84,6 @@ impl Member {
         let takes_new = server.admin == AdminState::Ready;
         Member {
             state: Arc::clone(&server.state),
-            hash_seed: server.hash_seed(),
             slot,
             weight: server.weight,
             limit: if takes_new { server.own_limit(Standing::New).unwrap_or(u32::MAX) } else { 0 },

@@ -1,33 +1,31 @@
 //! Selection by weighted least connections.
 
-use super::{Field, Member, SlotSet};
+use super::{Field, SlotSet};
 
 /// The least loaded of the untried slots that can take the client; equally loaded ones in turn.
 pub(super) fn choose(field: &Field<'_>, tried: &SlotSet) -> Option<u32> {
     let roster = field.roster;
     // Where all weigh nothing, they weigh the same.
     let (least, heaviest) = if roster.heaviest == 0 { (1, 1) } else { (0, roster.heaviest) };
-    let heaviest = u64::from(heaviest) * 100;
     field.turn.advance(|begin, _| {
-        let mut best: Option<(Load, &Member)> = None;
+        let (mut lowest, mut best) = (Load::INFINITE, None);
         for member in roster.from(begin) {
-            let weight = u64::from(member.weight.max(least));
-            let mut load = Load { connections: member.state.connections(), weight: weight * 100 };
-            let is_best = |load: Load| best.is_none_or(|(lowest, _)| load.is_below(lowest));
-            if weight == 0 || !is_best(load) || !field.is_available(member, tried) {
+            let connections = member.state.connections();
+            let mut load = Load { connections, weight: member.weight.max(least), share: 100 };
+            if load.weight == 0 || !load.is_below(lowest) || !field.is_available(member, tried) {
                 continue;
             }
             // With a part of its share only it is busier than it looked.
-            load.weight = weight * u64::from(field.share(member));
-            if is_best(load) {
-                best = Some((load, member));
+            load.share = field.share(member);
+            if load.share == 100 || load.is_below(lowest) {
+                (lowest, best) = (load, Some(member.slot));
                 // Nobody can be less busy: the others need not be looked at.
-                if load.connections == 0 && load.weight == heaviest {
+                if load.connections == 0 && load.weight == heaviest && load.share == 100 {
                     break;
                 }
             }
         }
-        best.map(|(_, member)| member.slot)
+        best
     })
 }
 
@@ -35,14 +33,22 @@ pub(super) fn choose(field: &Field<'_>, tried: &SlotSet) -> Option<u32> {
 #[derive(Clone, Copy)]
 struct Load {
     connections: u32,
-    /// Its weight, by the percent of it that counts.
-    weight: u64,
+    weight: u32,
+    /// How much of the weight counts, in percent.
+    share: u32,
 }
 
 impl Load {
+    /// Whoever weighs anything is below that.
+    const INFINITE: Load = Load { connections: u32::MAX, weight: 0, share: 100 };
+
     /// Compares the connections per weight, without rounding.
     fn is_below(self, other: Load) -> bool {
-        let cross = |connections, weight| (u128::from(connections) + 1) * u128::from(weight);
-        cross(self.connections, other.weight) < cross(other.connections, self.weight)
+        let cross = |connections, weight| (u64::from(connections) + 1) * u64::from(weight);
+        let (own, others) = (cross(self.connections, other.weight), cross(other.connections, self.weight));
+        if self.share == other.share {
+            return own < others;
+        }
+        u128::from(own) * u128::from(other.share) < u128::from(others) * u128::from(self.share)
     }
 }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::*;
 
-const TRACKING: Option<Duration> = Some(Duration::from_secs(60));
+const TRACKING: Option<Duration> = Some(Duration::from_mins(1));
 
 fn users(capacity: usize) -> Users {
     let mut users = Users::default();
@@ -16,6 +16,7 @@ fn source(host: u8) -> ClientAddr {
     IpAddr::from(Ipv4Addr::new(192, 0, 2, host)).into()
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "it is compared with what may be missing")]
 fn server(slot: u32) -> Option<ServerId> {
     Some(ServerId { slot, generation: 1 })
 }
@@ -143,7 +144,9 @@ fn a_full_table_makes_room_among_those_without_connections() {
     users.grow(4);
     users.grow(1);
     assert!(users.open(b"frank", source(6), Tick(6), None).is_some());
-    held.into_iter().chain([alice]).for_each(|user| users.close(user, Tick(7)));
+    for user in held.into_iter().chain([alice]) {
+        users.close(user, Tick(7));
+    }
 }
 
 #[test]
@@ -168,7 +171,9 @@ fn rows_can_be_read_in_slices() {
         }
         assert_eq!(read, b"cbagfed", "{count} at once");
     }
-    held.into_iter().for_each(|opened| users.close(opened.user, Tick(2)));
+    for opened in held {
+        users.close(opened.user, Tick(2));
+    }
     assert_eq!(users.rows(None, 0, Tick(2), None), (vec![], None));
 }
 

@@ -61,7 +61,7 @@ impl Subject {
             }
             change
         };
-        let (who, what) = (self.who(service), check.probe.word());
+        let (who, what) = (service.who(&self.server), check.probe.word());
         match (change, verdict) {
             (Some(Change { to: Condition::Down, verdicts }), Verdict::Failed(why)) => {
                 log::warn!("{who} is down: {what} check: {} ({})", Line(why), checks(verdicts));
@@ -85,15 +85,19 @@ impl Subject {
             let before = reports.agent.take();
             let was = before.as_ref().map(|record| record.report).unwrap_or_default();
             let is = was.after(answer);
-            let known_since = before.as_ref().filter(|_| wish(was) == wish(is)).map(|record| record.since);
-            reports.agent =
-                Some(AgentRecord { report: is, since: known_since.unwrap_or(now), trouble: None });
+            let same = before.as_ref().filter(|_| wish(was) == wish(is));
+            reports.agent = Some(AgentRecord {
+                report: is,
+                since: same.map_or(now, |record| record.since),
+                reason: answer.reason.clone().or_else(|| same?.reason.clone()),
+                trouble: None,
+            });
             if is != was {
                 state.fitness.note_agent(&is, now);
             }
             (was, is, before.and_then(|record| record.trouble))
         };
-        let who = self.who(service);
+        let who = service.who(&self.server);
         if trouble.is_some() {
             log::info!("the agent of {who} answers again");
         }
@@ -113,21 +117,17 @@ impl Subject {
             let record = reports.agent.get_or_insert_with(|| AgentRecord {
                 report: AgentReport::default(),
                 since: now,
+                reason: None,
                 trouble: None,
             });
             record.trouble.replace(trouble.into())
         };
-        let (who, trouble) = (self.who(service), Line(trouble));
+        let (who, trouble) = (service.who(&self.server), Line(trouble));
         if known.is_none() {
             log::warn!("the agent of {who} does not answer: {trouble}; what it has said holds");
         } else {
             log::debug!("the agent of {who} does not answer: {trouble}");
         }
-    }
-
-    /// As the log names it.
-    fn who(&self, service: &Service) -> String {
-        format!("server {}{} ({})", self.server.id().slot, service.of(), Line(self.server.address()))
     }
 }
 

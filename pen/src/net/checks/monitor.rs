@@ -10,12 +10,13 @@ use std::time::Duration;
 use common::reason;
 use mio::event::Event;
 use mio::{Events, Poll};
+use system::child;
 
 use super::findings::Times;
 use super::speech::Finding;
 use super::subject::{self, Fate, Subject};
 use super::task::{Number, Step, Task, UnderWay};
-use crate::engine::health::schedule::{Errand, Limits, Schedule};
+use crate::engine::health::schedule::{Errand, Lane, Limits, Schedule};
 use crate::engine::time::Tick;
 use crate::net::attendant::{Duty, WAKER};
 use crate::settings::{Service, ServiceIndex, Settings};
@@ -29,6 +30,8 @@ const READ: usize = 16 * 1024;
 const PAUSE: Duration = Duration::from_millis(10);
 /// If the thread was away for longer than it meant to, by as much, then what is late may be late because of that.
 const OVERSLEPT: Duration = Duration::from_secs(1);
+/// That pen lacks something for checks is said once in so much time.
+const SHORTAGE_NEWS: Duration = Duration::from_mins(1);
 /// How long the thread's end waits for that of the programs that it has killed.
 const LAST_RITES: Duration = Duration::from_secs(1);
 
@@ -46,6 +49,8 @@ pub struct Monitor {
     deadlines: BTreeSet<(Tick, usize)>,
     /// Who has more to say than was heard, and when to go on with that.
     unheard: BTreeSet<(Tick, usize)>,
+    /// When the log said last that pen lacks something.
+    shortage_told: Option<Tick>,
     scratch: Box<[u8]>,
 }
 
@@ -74,6 +79,7 @@ impl Monitor {
             latest_number: 0,
             deadlines: BTreeSet::new(),
             unheard: BTreeSet::new(),
+            shortage_told: None,
             scratch: vec![0; READ].into_boxed_slice(),
         }
     }
@@ -138,6 +144,9 @@ impl Monitor {
         let (Some(subject), Some(service)) = (self.subjects.get(&errand), service) else {
             return self.schedule.ended(&errand, now);
         };
+        if subject.manner().lane == Lane::Program {
+            self.bury_strangers();
+        }
         self.latest_number += 1;
         let number = self.latest_number;
         match Task::begin(subject, service, &self.shared, self.poll.registry(), Number(number)) {
@@ -148,8 +157,26 @@ impl Monitor {
                 self.deadlines.insert((look, number));
                 self.under_way.insert(number, UnderWay { errand, begun: now, deadline, task });
             }
-            Err(finding) => self.take_in(&errand, &finding, Times { took: Duration::ZERO, now }),
+            Err(finding) => {
+                if finding == Finding::Shortage {
+                    self.tell_shortage(now);
+                }
+                self.take_in(&errand, &finding, Times { took: Duration::ZERO, now });
+            }
         }
+    }
+
+    /// Says that checks wait for want of something, now and then as long as that lasts.
+    fn tell_shortage(&mut self, now: Tick) {
+        if self.shortage_told.is_none_or(|told| now.since(told) >= SHORTAGE_NEWS) {
+            self.shortage_told = Some(now);
+            log::warn!("checks of servers wait: pen lacks descriptors, ports, processes or memory for them");
+        }
+    }
+
+    /// What earlier programs have left behind, if that falls to pen.
+    fn bury_strangers(&self) {
+        child::bury_strangers(|pid| self.under_way.values().any(|one| one.task.is_process(pid)));
     }
 
     /// When there is something to do, whatever the poll says; `None`: never.
@@ -173,6 +200,10 @@ impl Monitor {
             return;
         }
         let (number, is_end) = Number::of(event.token());
+        // One that is heard again later anyway does not hasten that by saying still more.
+        if !is_end && self.unheard.iter().any(|(_, other)| *other == number) {
+            return;
+        }
         let Some(one) = self.under_way.get_mut(&number) else { return };
         if let Task::Dying(program) = &mut one.task {
             if program.is_buried() {
@@ -295,6 +326,7 @@ impl Monitor {
                 self.dispatch(event, now);
             }
         }
+        self.bury_strangers();
         for (_, one) in self.under_way {
             if let Task::Dying(program) = one.task {
                 // The disk, or whatever else holds it, may take long.

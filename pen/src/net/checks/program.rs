@@ -152,6 +152,11 @@ impl Program {
         self.output = None;
     }
 
+    /// Whether this is its process.
+    pub fn is_process(&self, pid: u32) -> bool {
+        self.child.id() == pid
+    }
+
     /// Whether it has ended, and nothing is left of it.
     pub fn is_buried(&mut self) -> bool {
         !matches!(self.bury(), Ok(None))

@@ -1,7 +1,6 @@
 //! Who is asked what, as the settings have it.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use common::command::{AdminState, AgentCheck, HealthCheck, Pace, Probe};
@@ -71,7 +70,12 @@ impl Subject {
             Question::Agent(agent) => Some(agent.port),
         };
         match (self.server.address(), port) {
-            (ServerAddr::Inet(address), Some(port)) => ServerAddr::Inet(SocketAddr::new(address.ip(), port)),
+            (ServerAddr::Inet(address), Some(port)) => {
+                // An IPv6 address keeps its zone.
+                let mut there = *address;
+                there.set_port(port);
+                ServerAddr::Inet(there)
+            }
             (address, _) => address.clone(),
         }
     }
@@ -79,7 +83,7 @@ impl Subject {
     /// Whether that is where clients are sent to.
     pub fn is_asked_at_its_own_port(&self) -> bool {
         match &self.question {
-            Question::Check(check) => check.port.is_none(),
+            Question::Check(_) => self.address() == *self.server.address(),
             Question::Agent(_) => false,
         }
     }
@@ -149,5 +153,47 @@ impl Question {
             Question::Check(_) => Kind::Check,
             Question::Agent(_) => Kind::Agent,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{SocketAddr, SocketAddrV6};
+    use std::path::Path;
+
+    use common::command::HealthCheck;
+
+    use super::*;
+    use crate::engine::servers::{ServerId, ServerState};
+
+    fn checked(address: ServerAddr, port: Option<u16>) -> Subject {
+        let state = ServerState::new(ServerId { slot: 0, generation: 0 });
+        let check = HealthCheck {
+            probe: Probe::Tcp,
+            port,
+            pace: HealthCheck::DEFAULT_PACE,
+            rise: HealthCheck::DEFAULT_RISE,
+            fall: HealthCheck::DEFAULT_FALL,
+        };
+        let server = Arc::new(Server::new(address, state));
+        Subject { server, question: Question::Check(Arc::new(check)) }
+    }
+
+    #[test]
+    fn another_port_of_a_server_is_in_the_same_zone() {
+        let at = |port| {
+            ServerAddr::Inet(SocketAddr::V6(SocketAddrV6::new("fe80::1".parse().unwrap(), port, 0, 7)))
+        };
+        assert_eq!(checked(at(80), Some(8080)).address(), at(8080));
+        assert_eq!(checked(at(80), None).address(), at(80));
+    }
+
+    #[test]
+    fn a_server_is_asked_where_its_clients_go_unless_the_port_says_otherwise() {
+        let inet = |port| checked(ServerAddr::Inet(([10, 0, 0, 1], 80).into()), port);
+        assert!(inet(None).is_asked_at_its_own_port() && inet(Some(80)).is_asked_at_its_own_port());
+        assert!(!inet(Some(81)).is_asked_at_its_own_port());
+        let unix = checked(ServerAddr::Unix(Path::new("/run/app").into()), Some(81));
+        assert!(unix.is_asked_at_its_own_port(), "a socket has no ports");
     }
 }

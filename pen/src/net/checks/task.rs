@@ -137,6 +137,11 @@ impl Task {
         }
     }
 
+    /// Whether this is its program's process.
+    pub fn is_process(&self, pid: u32) -> bool {
+        matches!(self, Task::Program(program) | Task::Dying(program) if program.is_process(pid))
+    }
+
     /// The time is up.
     pub fn overdue(&self) -> Finding {
         match self {

@@ -155,6 +155,20 @@ fn what_is_given_back_comes_again_before_anything_else_and_before_the_end() {
 }
 
 #[test]
+fn what_is_given_back_twice_is_read_in_its_order() {
+    let (stream, mut peer) = tcp_pair(None);
+    peer.write_all(b"header, hello").unwrap();
+    let mut rig = Rig::new(stream);
+    rig.wait_until(End::readable);
+    assert_eq!(rig.end.read(&mut [0; 32]), Incoming::Data(b"header, hello"));
+    rig.end.unread(b"hello");
+    assert_eq!(rig.end.read(&mut [0; 3]), Incoming::Data(b"hel"));
+    rig.end.unread(b"");
+    rig.end.unread(b"hel");
+    assert_eq!(rig.read_all(), b"hello");
+}
+
+#[test]
 fn what_came_before_a_reset_is_read_before_it() {
     let (stream, mut peer) = tcp_pair(None);
     peer.write_all(b"hello").unwrap();

@@ -92,12 +92,12 @@ impl Worker {
         self.refresh_settings();
         let generation = self.next_generation;
         self.next_generation = generation.wrapping_add(1) & GENERATION_MASK;
-        let (mut context, connections) = self.parts();
-        let slot = connections.vacant_key() as u32;
-        let seat = Seat { service, slot, generation, room };
-        connections.insert(Connection::accept(accepted, seat, &mut context));
         let stops = self.stop_at.is_some();
-        self.step(slot, generation, |connection, context| {
+        let mut stage = self.stage();
+        let slot = stage.connections.vacant_key() as u32;
+        let seat = Seat { service, slot, generation, room };
+        stage.connections.insert(Connection::accept(accepted, seat, &mut stage.context));
+        stage.step(slot, generation, |connection, context| {
             if stops { connection.leave(context) } else { connection.start(pending, context) }
         });
     }

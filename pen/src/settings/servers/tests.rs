@@ -1,6 +1,7 @@
 use common::addr::ServerSpec;
 
 use super::*;
+use crate::engine::time::Tick;
 use crate::settings::draft::Stage;
 use crate::settings::testing::{draft, next, run, say};
 
@@ -339,8 +340,31 @@ fn a_server_begins_gently_when_it_comes_back_from_maintenance_and_not_from_drain
         run(&mut draft, &[before]);
         let mut draft = next(draft);
         run(&mut draft, &[after]);
+        let server = draft.service().servers[0].clone().unwrap();
         let (_, effects) = draft.finish().unwrap();
-        let is_return = |effect: &Effect| matches!(effect, Effect::Returned(_));
-        assert_eq!(effects.iter().any(is_return), returns, "{before}, {after}");
+        effects.iter().for_each(|effect| effect.happen(Tick(1_000)));
+        assert_eq!(server.state.fitness.share(60, Tick(1_000)) < 100, returns, "{before}, {after}");
+    }
+}
+
+#[test]
+fn it_is_known_since_when_a_slot_is_out_of_use_and_only_a_change_begins_anew() {
+    let mut draft = three();
+    let environment = Arc::clone(&draft.environment);
+    for (second, command, since) in [
+        (1, "drain 0", Some(1)),
+        (2, "drain 0", Some(1)),
+        (3, "server 0 address 192.0.2.77", Some(1)),
+        (4, "maint 0", Some(4)),
+        (5, "no drain 0", Some(4)),
+        (6, "no maint 0", None),
+    ] {
+        run(&mut draft, &[command]);
+        let server = draft.service().servers[0].clone().unwrap();
+        let (settings, effects) = draft.finish().unwrap();
+        effects.iter().for_each(|effect| effect.happen(Tick(second * 1000)));
+        let known = server.state.reports.lock().administered;
+        assert_eq!(known, since.map(|second: u64| Tick(second * 1000)), "{command}");
+        draft = Draft::new(settings, Stage::Live, Arc::clone(&environment));
     }
 }

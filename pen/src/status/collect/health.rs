@@ -41,14 +41,29 @@ pub fn share(server: &Server, slow_start: u32, now: Tick) -> Share {
     Share(server.state.fitness.share(slow_start, now))
 }
 
-/// What checks and the agent say. `kind`: what is tried in checks.
-pub fn reports(server: &Server, kind: Name, now: Tick) -> (Option<CheckStatus>, Option<AgentStatus>) {
+/// What is told of a server, and since when.
+#[derive(Debug, PartialEq)]
+pub struct Told {
+    /// For how many seconds the administrator has wanted it drained or in maintenance, if that is so.
+    pub admin_since: Option<u64>,
+    /// What checks say.
+    pub check: Option<CheckStatus>,
+    /// What the agent says.
+    pub agent: Option<AgentStatus>,
+}
+
+/// What is told of a server. `kind`: what is tried in checks.
+pub fn told(server: &Server, kind: Name, now: Tick) -> Told {
     // Words are made when the lock is free again.
-    let (check, agent) = {
+    let (administered, check, agent) = {
         let reports = server.state.reports.lock();
-        (reports.check.clone(), reports.agent.clone())
+        (reports.administered, reports.check.clone(), reports.agent.clone())
     };
-    (check.map(|record| check_status(&record, kind, now)), agent.map(|record| agent_status(&record, now)))
+    Told {
+        admin_since: administered.map(|since| now.since(since).as_secs()),
+        check: check.map(|record| check_status(&record, kind, now)),
+        agent: agent.map(|record| agent_status(&record, now)),
+    }
 }
 
 fn check_status(record: &Record, kind: Name, now: Tick) -> CheckStatus {
@@ -65,12 +80,13 @@ fn check_status(record: &Record, kind: Name, now: Tick) -> CheckStatus {
     }
 }
 
-fn agent_status(AgentRecord { report, since, trouble }: &AgentRecord, now: Tick) -> AgentStatus {
+fn agent_status(AgentRecord { report, since, reason, trouble }: &AgentRecord, now: Tick) -> AgentStatus {
     AgentStatus {
         word: Name::Borrowed(report.word().as_str()),
         since: now.since(*since).as_secs(),
         share: Share(report.share.into()),
         max: report.max,
+        reason: reason.as_ref().map(ToString::to_string),
         trouble: trouble.as_ref().map(ToString::to_string),
     }
 }
@@ -129,13 +145,14 @@ mod tests {
     #[test]
     fn records_are_told_with_times_as_seconds() {
         let server = server();
-        assert_eq!(reports(&server, "http".into(), NOW), (None, None));
+        assert_eq!(told(&server, "http".into(), NOW), Told { admin_since: None, check: None, agent: None });
         let terms = Terms { rise: 1, fall: 1 };
         let failed = Verdict::Failed(Arc::from("status 500"));
         let took = Duration::from_nanos(1_234_567);
         let agent = AgentRecord {
             report: AgentReport { share: 35, max: Some(7), ..AgentReport::default() },
             since: Tick(40_000),
+            reason: Some(Arc::from("lunch")),
             trouble: Some(Arc::from("no answer in time")),
         };
         {
@@ -143,6 +160,7 @@ mod tests {
             Record::take(&mut reports.check, &Verdict::Passed, terms, took, Tick(10_000));
             Record::take(&mut reports.check, &failed, terms, took, Tick(70_000));
             reports.agent = Some(agent);
+            reports.administered = Some(Tick(97_000));
         }
         let check = CheckStatus {
             kind: "http".into(),
@@ -159,8 +177,10 @@ mod tests {
             since: 60,
             share: Share(35),
             max: Some(7),
+            reason: Some("lunch".to_owned()),
             trouble: Some("no answer in time".to_owned()),
         };
-        assert_eq!(reports(&server, "http".into(), NOW), (Some(check), Some(agent)));
+        let expected = Told { admin_since: Some(3), check: Some(check), agent: Some(agent) };
+        assert_eq!(told(&server, "http".into(), NOW), expected);
     }
 }

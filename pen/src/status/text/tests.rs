@@ -159,19 +159,21 @@ Service web
   users        2 remembered
 
 Servers: 8 (3 up, 2 draining, 1 maintenance, 2 down), the round robin is at 1
-  slot  address        state           share  conn  sent  received  served
-  0     10.0.0.0:8080  up 2 d 3 h                0   0 B       0 B       0
-  1     10.0.0.1:8080  down 5 min 3 s            0   0 B       0 B       0
-  2     10.0.0.2:8080  up 2 d 3 h      35 %      0   0 B       0 B       0
-  3     10.0.0.3:8080  draining 20 s             0   0 B       0 B       0
-  4     10.0.0.4:8080  maintenance               0   0 B       0 B       0
-  5     10.0.0.5:8080  up 2 d 3 h      40 %      0   0 B       0 B       0
-  6     10.0.0.6:8080  draining                  0   0 B       0 B       0
-  7     10.0.0.7:8080  down 20 s                 0   0 B       0 B       0
+  slot  address        state                  share  conn  sent  received  served
+  0     10.0.0.0:8080  up 2 d 3 h                       0   0 B       0 B       0
+  1     10.0.0.1:8080  down 5 min 3 s                   0   0 B       0 B       0
+  2     10.0.0.2:8080  up 2 d 3 h             35 %      0   0 B       0 B       0
+  3     10.0.0.3:8080  draining 20 s                    0   0 B       0 B       0
+  4     10.0.0.4:8080  maintenance 1 h 0 min            0   0 B       0 B       0
+  5     10.0.0.5:8080  up 2 d 3 h             40 %      0   0 B       0 B       0
+  6     10.0.0.6:8080  draining 1 h 0 min               0   0 B       0 B       0
+  7     10.0.0.7:8080  down 20 s                        0   0 B       0 B       0
   server 1: down 5 min 3 s: http check: status 500 where 200-399 is expected
   server 2: up 2 d 3 h, 35 % by its agent
-  server 3: draining 20 s, by its agent
+  server 3: draining 20 s, by its agent: <backup>
+  server 4: maintenance 1 h 0 min, by the administrator
   server 5: up 2 d 3 h, 40 % (slow start)
+  server 6: draining 1 h 0 min, by the administrator
   server 7: down 20 s: by its agent
 
 Tested servers: 6

@@ -39,7 +39,7 @@ class ServerRow {
     this.where = element("span", { class: "where" });
     this.state = new State();
     this.why = element("span", { class: "why" });
-    this.checks = element("span", { class: "error" });
+    this.checks = element("span", { class: "checks" });
     this.connections = element("span", { class: "figure" });
     this.limit = element("span", { class: "of" });
     this.meter = new Meter("share of its limit");

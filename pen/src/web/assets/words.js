@@ -56,7 +56,7 @@ export function nameOf(server) {
   return server.name ?? server.host ?? place(server);
 }
 
-/** A state in words, with since when if checks or the server's agent decide that. */
+/** A state in words, with since when if that is known. */
 export function stateText(server) {
   if (server.state === "blacklisted") return `blacklisted ${server.blacklisted_seconds}s`;
   const age = since(server);
@@ -64,7 +64,7 @@ export function stateText(server) {
 }
 
 /** For how many seconds a server has been in its state, if that is known. */
-function since({ state, admin, check, agent }) {
+function since({ state, admin, admin_since: adminSince, check, agent }) {
   const byCheck = check && check.up === (state === "up") ? check.since : null;
   const byAgent = agent && (state === "down" ? agent.word === "down" : decidesAgent(state, admin)) ? agent.since : null;
   switch (state) {
@@ -72,7 +72,7 @@ function since({ state, admin, check, agent }) {
     // It has been down for as long as the first of both says so.
     case "down": return byCheck === null || byAgent === null ? byCheck ?? byAgent : Math.max(byCheck, byAgent);
     case "draining":
-    case "maintenance": return byAgent;
+    case "maintenance": return decidesAgent(state, admin) ? byAgent : adminSince;
     default: return null;
   }
 }
@@ -86,7 +86,8 @@ function decidesAgent(state, admin) {
 export function remarks({ state, admin, share, check, agent }) {
   const told = [];
   if (state === "down" && check && !check.up) told.push(`${check.kind} check: ${check.reason ?? "failed"}`);
-  if (agent && (state === "down" ? agent.word === "down" : decidesAgent(state, admin))) told.push("by its agent");
+  if (agent && (state === "down" ? agent.word === "down" : decidesAgent(state, admin))) told.push(agent.reason ? `by its agent: ${agent.reason}` : "by its agent");
+  if ((state === "draining" || state === "maintenance") && !decidesAgent(state, admin)) told.push("by the administrator");
   if (state === "up" && share < 100) told.push(shareText(share, agent?.share ?? 100));
   if (state === "up" && agent && agent.max !== null) told.push(`at most ${count(agent.max)} connections by its agent`);
   if (agent?.trouble) told.push(`its agent gives no answer: ${agent.trouble}`);

@@ -1,6 +1,6 @@
 use common::status::{
-    ClientStatus, ConnectionStatus, FallbackStatus, LimitsStatus, ServerState, ServerStatus, Snapshot,
-    UdpStatus,
+    CheckStatus, ClientStatus, ConnectionStatus, FallbackStatus, LimitsStatus, ServerState, ServerStatus,
+    Share, Snapshot, UdpStatus, UserStatus,
 };
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -97,7 +97,7 @@ fn text(buffer: &Buffer) -> String {
 fn screen(keys: &[KeyCode], size: (u16, u16)) -> String {
     let model = model();
     let mut state = State::default();
-    let extent = Extent { columns: 12, rows: 4, page: 17, services: 2 };
+    let extent = Extent { columns: 12, rows: 4, page: 17, services: 2, has_users: false };
     for &key in keys {
         state.press(key.into(), extent);
     }
@@ -162,6 +162,63 @@ fn datagrams_that_did_not_arrive_are_told_of_a_service_that_balances_them() {
     let screen = text(&drawn(&model, &mut State::default(), (120, 24), Theme::Colours));
     assert!(screen.contains("on 0.0.0.0:80 (UDP): tracking, round robin\n"), "{screen}");
     assert!(screen.contains("; 5 dropped datagrams; 6 lost datagrams\n"), "{screen}");
+}
+
+/// A pen with a server that is down, one that drains, and one that gets a part, and with a user of RDP.
+fn tested() -> Model {
+    let mut snapshot = snapshot(0);
+    let service = &mut snapshot.services[0];
+    let down = &mut service.servers[1];
+    (down.state, down.last_error) = (ServerState::Down, None);
+    down.check = Some(CheckStatus {
+        kind: "http".into(),
+        since: 303,
+        reason: Some("status 500\x1b[2J".into()),
+        failed: 3,
+        ..CheckStatus::default()
+    });
+    service.servers[2] =
+        ServerStatus { slot: Some(2), state: ServerState::Draining, ..service.servers[0].clone() };
+    service.servers[0].share = Share(35);
+    service.peek = Some("rdp".into());
+    service.users = vec![UserStatus { name: "anna\x1b".into(), open: 2, ..UserStatus::default() }];
+    (service.users_known, service.failed_open) = (1, 9);
+    let mut model = Model::default();
+    model.learn(Ok(snapshot), &mut State::default());
+    model
+}
+
+#[test]
+fn a_server_that_is_down_tells_since_when_and_on_the_marked_row_why() {
+    let mut state = State::default();
+    state.look_mut().cursor = 1;
+    let buffer = drawn(&tested(), &mut state, (120, 24), Theme::Colours);
+    let screen = text(&buffer);
+    for told in [
+        " servers: 1 up, 1 draining, 1 down; 0 accepted so far; 4 unserved; 9 failed open\n",
+        "  down 5 min 3 s ",
+        "  35 % ",
+        "\n server 1: down 5 min 3 s: http check: status 500\\u{1b}[2J; checks so far: 0 passed, 3 failed, changes: 0\n",
+    ] {
+        assert!(screen.contains(told), "{told} in {screen}");
+    }
+    let foot = &buffer.content[buffer.content.len() - 110];
+    assert_eq!(foot.fg, Color::Red);
+    assert!(
+        buffer.content.iter().any(|cell| cell.fg == Color::Yellow),
+        "what is so by intent stands out, too"
+    );
+}
+
+#[test]
+fn users_have_a_list_where_a_service_looks_for_them() {
+    let mut state = State::default();
+    state.tab = Tab::Users;
+    let screen = text(&drawn(&tested(), &mut state, (80, 24), Theme::Colours));
+    assert!(screen.contains("  4 Users 1\n") && screen.contains(" anna\\u{1b}  2 open "), "{screen}");
+    let screen = text(&drawn(&model(), &mut state, (80, 24), Theme::Colours));
+    assert!(!screen.contains("Users") && screen.contains("10.0.0.1:80"), "{screen}");
+    assert_eq!(state.tab, Tab::Servers);
 }
 
 #[test]

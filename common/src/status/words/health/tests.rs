@@ -19,7 +19,7 @@ fn checked(up: bool, since: u64) -> CheckStatus {
 }
 
 fn asked(word: &'static str, share: u32) -> AgentStatus {
-    AgentStatus { word: word.into(), since: 20, share: Share(share), max: None, trouble: None }
+    AgentStatus { word: word.into(), since: 20, share: Share(share), max: None, reason: None, trouble: None }
 }
 
 /// The state, and why.
@@ -83,13 +83,24 @@ fn what_an_agent_decides_is_told_as_its_decision() {
     ] {
         let server = ServerStatus { agent: Some(asked(word, 100)), ..server(state) };
         assert_eq!(told(&server), words(told_state, by_agent));
+        let reason = Some("backup until 3".to_owned());
+        let agent = Some(AgentStatus { reason, ..asked(word, 100) });
+        let because = Some("by its agent: backup until 3");
+        assert_eq!(told(&ServerStatus { agent, ..server }), words(told_state, because));
     }
     let full =
         ServerStatus { agent: Some(asked("ready", 0)), share: Share(0), ..server(ServerState::Draining) };
     assert_eq!(told(&full), words("draining 20 s", by_agent));
     for (state, admin) in [(ServerState::Maintenance, "maint"), (ServerState::Draining, "drain")] {
         let server = ServerStatus { agent: Some(asked("ready", 100)), admin: admin.into(), ..server(state) };
-        assert_eq!(told(&server), words(state.word(), None), "the administrator has decided");
+        let (admin_since, by_administrator) = (Some(61), Some("by the administrator"));
+        assert_eq!(
+            told(&server),
+            words(state.word(), by_administrator),
+            "of a pen that does not tell since when"
+        );
+        let server = ServerStatus { admin_since, ..server };
+        assert_eq!(told(&server), words(&format!("{} 1 min 1 s", state.word()), by_administrator));
     }
     let both = ServerStatus {
         agent: Some(asked("down", 100)),

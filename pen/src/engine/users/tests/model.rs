@@ -19,28 +19,31 @@ struct ModelUser {
     last_seen: Tick,
 }
 
+/// The user goes by the address.
+#[derive(Debug, PartialEq)]
+struct NoRoom;
+
 impl Model {
-    fn open(&mut self, name: u8, source: u8, now: Tick) -> Option<Option<ServerId>> {
+    fn open(&mut self, name: u8, source: u8, now: Tick) -> Result<Option<ServerId>, NoRoom> {
         self.0.retain(|user| !user.is_forgotten(now));
-        let mut user = match self.0.iter().position(|user| user.name == name) {
-            Some(place) => self.0.remove(place),
-            None => {
-                if self.0.iter().filter(|user| user.source == source).count() == NAMES_PER_SOURCE {
-                    let own = self.0.iter().position(|user| user.source == source && user.open == 0)?;
-                    self.0.remove(own);
-                }
-                if self.0.len() == CAPACITY {
-                    let idle = self.0.iter().position(|user| user.open == 0)?;
-                    self.0.remove(idle);
-                }
-                ModelUser { name, source, server: None, open: 0, last_seen: now }
+        let mut user = if let Some(place) = self.0.iter().position(|user| user.name == name) {
+            self.0.remove(place)
+        } else {
+            if self.0.iter().filter(|user| user.source == source).count() == NAMES_PER_SOURCE {
+                let own = self.0.iter().position(|user| user.source == source && user.open == 0);
+                self.0.remove(own.ok_or(NoRoom)?);
             }
+            if self.0.len() == CAPACITY {
+                let idle = self.0.iter().position(|user| user.open == 0);
+                self.0.remove(idle.ok_or(NoRoom)?);
+            }
+            ModelUser { name, source, server: None, open: 0, last_seen: now }
         };
         user.open += 1;
         user.last_seen = now;
         let server = user.server;
         self.0.push(user);
-        Some(server)
+        Ok(server)
     }
 
     fn user(&mut self, name: u8) -> &mut ModelUser {
@@ -102,7 +105,7 @@ proptest! {
                     // It clears away a few at a time, and the list all: only where there is room that is the same.
                     while users.known(now, TRACKING).is_none() {}
                     let opened = users.open(&[name], source(from), now, TRACKING);
-                    prop_assert_eq!(opened.as_ref().map(|opened| opened.last_server), model.open(name, from, now));
+                    prop_assert_eq!(opened.as_ref().map(|opened| opened.last_server).ok_or(NoRoom), model.open(name, from, now));
                     if let Some(Opened { user, .. }) = opened {
                         users.remember(&user, server(slot));
                         model.user(name).server = server(slot);

@@ -57,6 +57,34 @@ fn what_came_with_the_handshake_is_read_before_the_end() {
 }
 
 #[test]
+fn plain_text_that_is_given_back_is_read_again_before_the_end() {
+    for says_goodbye in [true, false] {
+        let (mut rig, peer) = secure(None);
+        { &peer }.write_all(b"hello").unwrap();
+        if says_goodbye {
+            peer.finish();
+        } else {
+            peer.socket().shutdown(Shutdown::Write).unwrap();
+        }
+        let mut buffer = vec![0; LARGEST_READ];
+        let mut text = Vec::new();
+        while !rig.end.ended {
+            match rig.end.read(&mut buffer) {
+                Incoming::Data(data) => text.extend_from_slice(data),
+                _ => _ = rig.wait(),
+            }
+        }
+        assert_eq!(text, b"hello");
+        rig.end.unread(&text);
+        assert!(rig.end.readable() && !rig.end.ended);
+        assert_eq!(rig.end.read(&mut buffer[..2]), Incoming::Data(b"he"));
+        assert_eq!(rig.end.read(&mut buffer), Incoming::Data(b"llo"));
+        assert_eq!(rig.end.read(&mut buffer), Incoming::Over, "goodbye: {says_goodbye}");
+        assert!(rig.end.ended && !rig.end.broken);
+    }
+}
+
+#[test]
 fn a_goodbye_and_a_bare_end_are_both_ends() {
     for says_goodbye in [true, false] {
         let (mut rig, peer) = secure(None);
