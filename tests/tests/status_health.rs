@@ -54,8 +54,7 @@ fn drain_and_maint_are_told_in_all_forms_until_they_are_taken_back() {
 
     let metrics = pen.ask("status prometheus");
     assert_eq!(complaints_of_promtool(&metrics), "", "of:\n{metrics}");
-    for (name, values) in
-        [("up", ["1", "0", "0"]), ("draining", ["0", "1", "0"]), ("maint", ["0", "0", "1"])]
+    for (name, values) in [("up", ["1", "0", "0"]), ("draining", ["0", "1", "0"]), ("maint", ["0", "0", "1"])]
     {
         assert_eq!(gauge(&metrics, &format!("pen_server_{name}")), values, "{name} in:\n{metrics}");
     }
