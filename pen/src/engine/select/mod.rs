@@ -51,7 +51,7 @@ pub struct Query<'a> {
     pub modes: Modes,
     /// The access lists, which servers name by their numbers; one that is missing is as good as an empty one.
     pub acls: &'a [Arc<Acl>],
-    /// The service's turn.
+    /// The service's turn, where names don't matter.
     pub turn: &'a Turn,
     /// Who is to be served.
     pub client: ClientAddr,
@@ -165,6 +165,11 @@ struct Field<'a> {
     roster: &'a Roster,
     /// The name that counts; `None`: any.
     group: Option<Group>,
+    /// Their turn. A name has its own: clients of other names, who come in between, would make the same server begin again and
+    /// again.
+    turn: &'a Turn,
+    /// The largest of their weights.
+    heaviest: u32,
 }
 
 impl<'a> Deref for Field<'a> {
@@ -178,7 +183,12 @@ impl<'a> Deref for Field<'a> {
 impl<'a> Field<'a> {
     fn of(query: &'a Query<'a>) -> Field<'a> {
         let roster = query.servers.roster();
-        Field { query, roster, group: query.name.map(|name| roster.names.group(name)) }
+        let group = query.name.map(|name| roster.names.group(name));
+        let (turn, heaviest) = match group.map(|group| roster.kinship(group)) {
+            Some(kinship) => (&kinship.turn, kinship.heaviest),
+            None => (query.turn, roster.heaviest),
+        };
+        Field { query, roster, group, turn, heaviest }
     }
 
     /// The slot of the client's session, or of the server that it used last, if that counts and is still the same server.

@@ -2,12 +2,18 @@
 
 /// The servers of one name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Group(u32);
+pub(super) struct Group(usize);
 
-/// Those without a name of their own.
-const NAMELESS: Group = Group(u32::MAX);
+impl Group {
+    /// Its place among all groups, counted from 0.
+    pub(super) fn place(self) -> usize {
+        let Group(place) = self;
+        place
+    }
+}
 
-/// All names that servers have, in lower case and in their order. Where a name stands is its group.
+/// All names that servers have, in lower case and in their order. Where a name stands is its group; those without a name of their
+/// own are the last one.
 #[derive(Debug)]
 pub(super) struct Names(Box<[Box<str>]>);
 
@@ -21,9 +27,14 @@ impl Names {
         Names(names.into())
     }
 
+    /// How many groups there are.
+    pub(super) fn groups(&self) -> usize {
+        self.nameless().place() + 1
+    }
+
     /// The group of a server with this name.
     pub(super) fn group_of(&self, name: Option<&str>) -> Group {
-        name.and_then(|name| self.find(trim(name).bytes())).unwrap_or(NAMELESS)
+        name.and_then(|name| self.find(trim(name).bytes())).unwrap_or(self.nameless())
     }
 
     /// Who serves those that ask for this name: whoever has it, or else `*.` and what follows its first label, or else no name.
@@ -33,13 +44,17 @@ impl Names {
             let (_, rest) = asked.split_once('.')?;
             self.find(b"*.".iter().copied().chain(rest.bytes()))
         };
-        self.find(asked.bytes()).or_else(wildcard).unwrap_or(NAMELESS)
+        self.find(asked.bytes()).or_else(wildcard).unwrap_or(self.nameless())
     }
 
     fn find(&self, name: impl Iterator<Item = u8> + Clone) -> Option<Group> {
         let name = name.map(|byte| byte.to_ascii_lowercase());
-        let place = self.0.binary_search_by(|other| other.bytes().cmp(name.clone())).ok()?;
-        u32::try_from(place).ok().map(Group)
+        self.0.binary_search_by(|other| other.bytes().cmp(name.clone())).ok().map(Group)
+    }
+
+    /// Those without a name of their own.
+    fn nameless(&self) -> Group {
+        Group(self.0.len())
     }
 }
 

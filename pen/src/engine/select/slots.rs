@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use common::command::AdminState;
 
 use super::super::servers::{Server, ServerState, Standing};
+use super::Turn;
 use super::names::{Group, Names};
 
 /// The slots. Who changes them pays for the comparison to be prepared anew, at the next selection.
@@ -29,6 +30,17 @@ pub(super) struct Roster {
     pub heaviest: u32,
     /// What they are called.
     pub names: Names,
+    /// What those of each name have in common, by the places of their groups.
+    kinships: Box<[Kinship]>,
+}
+
+/// What the servers of one name have in common, as those of a service do where names don't matter.
+#[derive(Debug, Default)]
+pub(super) struct Kinship {
+    /// Whose turn it is among them. It begins anew when the service's settings change.
+    pub turn: Turn,
+    /// The largest of their weights.
+    pub heaviest: u32,
 }
 
 /// What is compared of a server.
@@ -56,13 +68,26 @@ impl Roster {
             (0..).zip(occupied()).map(|(i, (_, server))| (server.prio, i)).collect();
         by_prio.sort_unstable();
         let names = Names::new(occupied().filter_map(|(_, server)| server.name.as_deref()));
+        let members: Box<[Member]> =
+            occupied().map(|(slot, server)| Member::new(slot, server, &names)).collect();
+        let mut kinships: Vec<Kinship> = (0..names.groups()).map(|_| Kinship::default()).collect();
+        for member in &members {
+            let heaviest = &mut kinships[member.group.place()].heaviest;
+            *heaviest = member.weight.max(*heaviest);
+        }
         Roster {
-            members: occupied().map(|(slot, server)| Member::new(slot, server, &names)).collect(),
             hash_seeds: occupied().map(|(_, server)| server.hash_seed()).collect(),
             by_prio: by_prio.into_iter().map(|(_, member)| member).collect(),
-            heaviest: occupied().map(|(_, server)| server.weight).max().unwrap_or(0),
+            heaviest: kinships.iter().map(|kinship| kinship.heaviest).max().unwrap_or(0),
+            members,
             names,
+            kinships: kinships.into(),
         }
+    }
+
+    /// What the servers of a name have in common.
+    pub(super) fn kinship(&self, group: Group) -> &Kinship {
+        &self.kinships[group.place()]
     }
 
     /// The group of the server in the slot, if there is one.

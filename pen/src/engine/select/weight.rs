@@ -6,7 +6,7 @@ use super::{Field, SlotSet};
 pub(super) fn choose(field: &Field<'_>, tried: &SlotSet) -> Option<u32> {
     let roster = field.roster;
     // Where all weigh nothing, they weigh the same.
-    let (least, heaviest) = if roster.heaviest == 0 { (1, 1) } else { (0, roster.heaviest) };
+    let (least, heaviest) = if field.heaviest == 0 { (1, 1) } else { (0, field.heaviest) };
     field.turn.advance(|begin, _| {
         let (mut lowest, mut best) = (Load::INFINITE, None);
         for member in roster.from(begin) {

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::super::super::health::{AgentReport, Condition};
 use super::super::super::servers::{Reservation, ServerId};
 use super::super::super::time::Tick;
-use super::super::{Modes, hash};
+use super::super::{Field, Modes, hash};
 use super::{LATER, NOW, PLAIN, Service};
 
 /// In seconds. So a percent of the way is a second.
@@ -135,7 +135,6 @@ impl Case {
         (service.known, service.session) = (wish.known, wish.session);
         (service.name, service.last_resort) = (wish.name, wish.last_resort);
         service.slow_start = SLOW_START;
-        service.turn.advance(|_, _| u32::try_from(begin).unwrap().checked_sub(1));
         let mut taken = Vec::new();
         for (slot, spec) in slots.iter().enumerate() {
             let Some(spec) = spec else {
@@ -160,6 +159,8 @@ impl Case {
             }
             taken.extend((0..spec.connections).filter_map(|_| state.reserve(None)));
         }
+        // A name has a turn of its own.
+        Field::of(&service.query()).turn.advance(|_, _| u32::try_from(begin).unwrap().checked_sub(1));
         Case { service, slots, begin, _taken: taken }
     }
 
@@ -291,7 +292,8 @@ impl Case {
 
     fn by_load(&self, mut rest: Vec<usize>) -> Vec<usize> {
         let count = self.slots.len();
-        let all_zero = self.slots.iter().flatten().all(|spec| spec.weight == 0);
+        let mut in_question = (0..count).filter(|slot| self.is_in_question(*slot));
+        let all_zero = in_question.all(|slot| self.spec(slot).weight == 0);
         let weight = |slot| if all_zero { 1 } else { self.spec(slot).weight };
         let load =
             |slot| f64::from(self.spec(slot).connections + 1) / f64::from(weight(slot) * self.share(slot));

@@ -238,3 +238,33 @@ fn who_asks_for_a_name_is_not_taken_back_to_a_server_without_it() {
     service.name = Some("c.test");
     assert_eq!(service.order(), [0_u32; 0]);
 }
+
+#[test]
+fn each_name_has_its_own_turn() {
+    for modes in [PLAIN, ROUND_ROBIN, WEIGHT] {
+        let mut service = Service::new(6, modes);
+        service.call(&[Some("a.test"), Some("a.test"), Some("b.test"), Some("b.test"), None, None]);
+        for slot in 0..6 {
+            service.set(slot, |server| server.weight = 1);
+        }
+        // All the others in between have no part in it.
+        for expected in [[0, 2, 4], [1, 3, 5], [0, 2, 4], [1, 3, 5]] {
+            let chosen = ["a.test", "b.test", "c.test"].map(|name| {
+                service.name = Some(name);
+                service.sequence(1)[0]
+            });
+            assert_eq!(chosen, expected, "{modes:?}");
+        }
+    }
+}
+
+#[test]
+fn servers_of_a_name_that_weigh_nothing_weigh_the_same_whatever_others_weigh() {
+    let mut service = Service::new(4, WEIGHT);
+    service.call(&[Some("a.test"), Some("a.test"), Some("b.test"), Some("b.test")]);
+    service.set(0, |server| server.weight = 5);
+    service.name = Some("a.test");
+    assert_eq!(service.order(), [0]);
+    service.name = Some("b.test");
+    assert_eq!(service.order(), [2, 3]);
+}
