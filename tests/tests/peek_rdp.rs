@@ -4,6 +4,7 @@ mod peek_rdp {
     mod desk;
     mod first_bytes;
     mod tokens;
+    mod under_way;
     mod users;
     mod xrdp;
 }
