@@ -1,5 +1,7 @@
 //! The same as flows of datagrams meet it: they stay with a server that drains, and leave one that is in maintenance or down.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
 use pen_tests::{Pen, UdpBackend, UdpClient, wait_until};
 
 use super::seen::{Patients, bring_up, number, take_down};
@@ -81,5 +83,34 @@ fn flows_without_a_server_that_is_up_stay_with_one_that_is_down_until_there_is()
     wait_until("nobody has a flow", || flows(&pen) == [0, 0]);
     client.send("lost");
     wait_until("it is counted", || number(&pen, "unserved") == 1);
+    pen.stop();
+}
+
+#[test]
+fn a_server_that_goes_down_and_stays_the_only_one_gets_nothing_twice() {
+    let server = UdpBackend::silent();
+    let pen = Pen::builder().udp().servers([server.address()]).checked().start();
+    let client = pen.udp_client();
+    let is_down = AtomicBool::new(false);
+    let sent = std::thread::scope(|scope| {
+        // Something that may not have arrived yet has been sent whenever it goes down.
+        let sending = scope.spawn(|| {
+            let mut sent = 0;
+            while !is_down.load(Relaxed) {
+                client.send(format!("{sent}"));
+                sent += 1;
+                server.wait_for(sent);
+            }
+            sent
+        });
+        take_down(&pen, 0);
+        is_down.store(true, Relaxed);
+        sending.join().unwrap()
+    });
+    client.send(format!("{sent}"));
+    let all: Vec<Vec<u8>> = (0..=sent).map(|number| number.to_string().into_bytes()).collect();
+    wait_until("the last has come", || server.datagrams().last() == all.last());
+    assert!(server.datagrams() == all, "{} instead of {}", server.count(), all.len());
+    assert_eq!(number(&pen, "failed_open"), 1);
     pen.stop();
 }

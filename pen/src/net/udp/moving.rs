@@ -125,12 +125,14 @@ impl Balancer {
         }
     }
 
-    /// Takes the flow's server away. What a dead one has not answered of late goes to another one.
+    /// Takes the flow's server away. What a dead one has not answered of late goes to another one. Where all are said to be down it
+    /// would come to the same one twice, or to one that is no better.
     pub(super) fn move_flow(&mut self, id: FlowId, sender: &mut Sender, around: &Surroundings<'_>) {
         let Some(chosen) = self.unassign(id) else { return };
         let memo = self.table.content_mut(id).and_then(|flow| flow.memo.take());
         let state = chosen.reservation.state();
-        if chosen.is_regular() && (state.has_failed(around.now) || state.fitness.is_down()) {
+        let is_down = || state.fitness.is_down() && has_server(around.service(self.service), around.now);
+        if chosen.is_regular() && (state.has_failed(around.now) || is_down()) {
             let latest = memo.filter(|memo| is_recent(*memo, &sender.recent, around.now));
             self.send_again(id, latest.as_slice(), sender, around);
         }
