@@ -181,10 +181,13 @@ pub fn next_server(
     })?;
     match chosen.role {
         Role::LastResort if service.state.fail_open.begins(now) => {
-            log::warn!("all servers{} are down: fail_open tries them all the same", service.of());
+            log::warn!(
+                "no server{} is up and can take a client: fail_open tries those that are down",
+                service.of()
+            );
         }
         Role::Regular if service.state.fail_open.ends(now) => {
-            log::info!("servers{} are up again: fail_open ends", service.of());
+            log::info!("servers{} that are up take clients again: fail_open ends", service.of());
         }
         _ => {}
     }

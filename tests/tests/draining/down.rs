@@ -4,8 +4,8 @@ use pen_tests::{Backend, Pen, wait_until};
 
 use super::seen::{Patients, bring_up, echoing, named, number, said, take_down, who_serves};
 
-const BEGINS: &str = "all servers are down: fail_open tries them all the same";
-const ENDS: &str = "servers are up again: fail_open ends";
+const BEGINS: &str = "no server is up and can take a client: fail_open tries those that are down";
+const ENDS: &str = "servers that are up take clients again: fail_open ends";
 
 fn told(pen: &Pen) -> (usize, usize) {
     let text = pen.stderr();
