@@ -6,7 +6,7 @@ use std::net::{SocketAddr, SocketAddrV4};
 use common::command::{Peek, RdpUsers};
 
 use super::connection::{Connection, Next, Phase};
-use super::end::{Incoming, LARGEST_READ};
+use super::end::Incoming;
 use super::preface::Preface;
 use super::worker::Context;
 use crate::engine::peek::rdp::{self, Request};
@@ -17,6 +17,9 @@ use crate::engine::servers::{ServerAddr, ServerId};
 use crate::engine::time::Tick;
 use crate::engine::users::{Opened, User};
 use crate::settings::Service;
+
+/// A read where TLS has to be decrypted: as small as that may be, because all that comes of it is kept until there is a server.
+const SECURE_READ: usize = 40 * 1024;
 
 /// A client's first bytes as far as they have come.
 #[derive(Debug)]
@@ -123,7 +126,7 @@ impl Connection {
             let Phase::Preface(preface) = &mut self.phase else { return Next::Wait };
             let Preface::Peek(peeking) = &mut **preface else { return Next::Wait };
             // What TLS has decrypted it keeps nowhere.
-            let portion = if self.down.is_secure() { LARGEST_READ } else { peeking.portion() };
+            let portion = if self.down.is_secure() { SECURE_READ } else { peeking.portion() };
             let sight = match self.down.read(&mut context.scratch[..portion]) {
                 Incoming::Data(data) => peeking.take(data),
                 Incoming::Nothing => return Next::Wait,
